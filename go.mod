@@ -1,0 +1,3 @@
+module anteroom
+
+go 1.26
