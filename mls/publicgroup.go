@@ -25,7 +25,9 @@ type ComponentLogic interface {
 type PublicGroup struct{ _ struct{} }
 
 // NewPublicGroup verifies a GroupInfo and its tree (§12.4.3.1, first steps) and starts tracking.
-func NewPublicGroup(gi *GroupInfo, tree RatchetTree, cfg Config) (*PublicGroup, error) { panic("skeleton") }
+func NewPublicGroup(gi *GroupInfo, tree RatchetTree, cfg Config) (*PublicGroup, error) {
+	panic("skeleton")
+}
 
 func (p *PublicGroup) Context() GroupContext { panic("skeleton") }
 func (p *PublicGroup) Epoch() Epoch          { panic("skeleton") }
@@ -61,7 +63,9 @@ type PendingProposal struct {
 
 // AddProposal verifies a PublicMessage proposal (signature, membership unless external; not the membership tag, which needs
 // secrets) and caches it in the returned value.
-func (p *PublicGroup) AddProposal(m *Message) (*PublicGroup, *PendingProposal, error) { panic("skeleton") }
+func (p *PublicGroup) AddProposal(m *Message) (*PublicGroup, *PendingProposal, error) {
+	panic("skeleton")
+}
 
 // StageCommit verifies a PublicMessage commit as far as that is possible without secrets.
 func (p *PublicGroup) StageCommit(m *Message) (*Effects, error) { panic("skeleton") }
