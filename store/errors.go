@@ -21,6 +21,13 @@ var (
 	ErrCorrupt = errors.New("store: corrupt")
 )
 
+// What can be invalid about a batch only in view of its room. For backends; each is an ErrInvalid.
+var (
+	ErrSnapshotOrder = invalid("SnapshotSeq: before the stored one")
+	ErrOutboxID      = invalid("Outbox: id in use")
+	ErrArchiveID     = invalid("Archive: id in use")
+)
+
 // HeldError is the ErrHeld of Claim.
 type HeldError struct {
 	Lease Lease

@@ -167,8 +167,11 @@ func CheckClaim(l Lease, owner string, ttl time.Duration) error {
 	return nil
 }
 
-// Check reports, as ErrInvalid, a limit out of range.
-func (q ArchiveQuery) Check() error {
+// CheckArchive checks the arguments of Archive.
+func CheckArchive(room string, q ArchiveQuery) error {
+	if err := checkKey("room", room); err != nil {
+		return err
+	}
 	if q.Limit < 0 || q.Limit > MaxPage {
 		return invalid("Limit: not between 0 and %d", MaxPage)
 	}

@@ -182,3 +182,14 @@ type Change struct {
 	Value []byte  // nil removes the record
 	If    Version // 0: whatever is there; Absent: nothing may be there; otherwise the version that must be there
 }
+
+// Holds reports whether the condition of a change holds for the record that is there, or not. For backends.
+func (c Change) Holds(v Version, there bool) bool {
+	switch c.If {
+	case 0:
+		return true
+	case Absent:
+		return !there
+	}
+	return there && v == c.If
+}
