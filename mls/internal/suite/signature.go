@@ -1,0 +1,177 @@
+package suite
+
+import (
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	_ "crypto/sha256" // the hashes that crypto.Hash names below
+	_ "crypto/sha512"
+	"fmt"
+)
+
+// signatureScheme is the signature algorithm of a suite. It is the seam for schemes that the standard library does not have.
+type signatureScheme interface {
+	// private derives a private key; expand yields a fresh pseudorandom string of the given length for each counter.
+	private(expand func(counter uint8, length int) []byte) []byte
+	load(private []byte) (signer, error)
+	verify(public, message, signature []byte) error
+}
+
+type signer interface {
+	public() []byte
+	sign(message []byte) ([]byte, error)
+}
+
+// SignatureKey is a private signature key, ready for use. It is immutable.
+type SignatureKey struct {
+	private, public []byte
+	signer          signer
+}
+
+// NewSignatureKey prepares a private key in the suite's own format: the 32-byte seed of Ed25519 (RFC 8032), the fixed-length
+// big-endian scalar of ECDSA.
+func (s *Suite) NewSignatureKey(private []byte) (*SignatureKey, error) {
+	k, err := s.sig.load(private)
+	if err != nil {
+		return nil, keyError(err)
+	}
+	return &SignatureKey{append([]byte(nil), private...), k.public(), k}, nil
+}
+
+// GenerateSignatureKey derives a signature key from a seed, which must be unpredictable and used for nothing else.
+func (s *Suite) GenerateSignatureKey(seed []byte) *SignatureKey {
+	prk := s.Extract([]byte("anteroom signature key"), seed)
+	private := s.sig.private(func(counter uint8, length int) []byte {
+		return s.Expand(prk, []byte{counter}, length)
+	})
+	k, err := s.NewSignatureKey(private)
+	if err != nil {
+		panic(err)
+	}
+	return k
+}
+
+// Private returns the private key in the format that NewSignatureKey takes. The caller must not change it.
+func (k *SignatureKey) Private() []byte { return k.private }
+
+// Public returns the public key in the format of the wire, RFC 9420 §5.1.1. The caller must not change it.
+func (k *SignatureKey) Public() []byte { return k.public }
+
+// SignWithLabel signs content bound to a label, RFC 9420 §5.1.2.
+func (k *SignatureKey) SignWithLabel(label string, content []byte) ([]byte, error) {
+	return k.signer.sign(labelled(label, content))
+}
+
+// SignWithLabel signs with a private key in its stored format. Callers that sign often keep a SignatureKey instead.
+func (s *Suite) SignWithLabel(private []byte, label string, content []byte) ([]byte, error) {
+	k, err := s.sig.load(private)
+	if err != nil {
+		return nil, keyError(err)
+	}
+	return k.sign(labelled(label, content))
+}
+
+// VerifyWithLabel checks a signature over content bound to a label, RFC 9420 §5.1.2. The error wraps ErrSignature or ErrKey.
+func (s *Suite) VerifyWithLabel(public []byte, label string, content, signature []byte) error {
+	return s.sig.verify(public, labelled(label, content), signature)
+}
+
+type ed25519Scheme struct{}
+
+type ed25519Signer ed25519.PrivateKey
+
+func (ed25519Scheme) private(expand func(uint8, int) []byte) []byte {
+	return expand(0, ed25519.SeedSize)
+}
+
+func (ed25519Scheme) load(private []byte) (signer, error) {
+	if len(private) != ed25519.SeedSize {
+		return nil, fmt.Errorf("Ed25519 seed of %d bytes", len(private))
+	}
+	return ed25519Signer(ed25519.NewKeyFromSeed(private)), nil
+}
+
+func (ed25519Scheme) verify(public, message, signature []byte) error {
+	if len(public) != ed25519.PublicKeySize {
+		return fmt.Errorf("%w: Ed25519 public key of %d bytes", ErrKey, len(public))
+	}
+	if !ed25519.Verify(public, message, signature) {
+		return ErrSignature
+	}
+	return nil
+}
+
+func (k ed25519Signer) public() []byte { return k[ed25519.SeedSize:] }
+
+func (k ed25519Signer) sign(message []byte) ([]byte, error) {
+	return ed25519.Sign(ed25519.PrivateKey(k), message), nil
+}
+
+type ecdsaScheme struct {
+	curve elliptic.Curve
+	hash  crypto.Hash
+	size  int // of a scalar in bytes
+}
+
+var (
+	ecdsaP256 = ecdsaScheme{elliptic.P256(), crypto.SHA256, 32}
+	ecdsaP384 = ecdsaScheme{elliptic.P384(), crypto.SHA384, 48}
+	ecdsaP521 = ecdsaScheme{elliptic.P521(), crypto.SHA512, 66}
+)
+
+type ecdsaSigner struct {
+	key  *ecdsa.PrivateKey
+	hash crypto.Hash
+}
+
+// private draws candidates until one is a valid scalar, as DeriveKeyPair of RFC 9180 §7.1.3 does.
+func (e ecdsaScheme) private(expand func(uint8, int) []byte) []byte {
+	for counter := range uint8(255) {
+		candidate := expand(counter, e.size)
+		if e.size == 66 {
+			candidate[0] &= 1 // the order of P-521 has 521 bits
+		}
+		if _, err := ecdsa.ParseRawPrivateKey(e.curve, candidate); err == nil {
+			return candidate
+		}
+	}
+	panic("suite: no ECDSA scalar among 255 candidates")
+}
+
+func (e ecdsaScheme) load(private []byte) (signer, error) {
+	key, err := ecdsa.ParseRawPrivateKey(e.curve, private)
+	if err != nil {
+		return nil, err
+	}
+	return ecdsaSigner{key, e.hash}, nil
+}
+
+func (e ecdsaScheme) verify(public, message, signature []byte) error {
+	key, err := ecdsa.ParseUncompressedPublicKey(e.curve, public)
+	if err != nil {
+		return keyError(err)
+	}
+	if !ecdsa.VerifyASN1(key, digest(e.hash, message), signature) {
+		return ErrSignature
+	}
+	return nil
+}
+
+func digest(h crypto.Hash, message []byte) []byte {
+	d := h.New()
+	d.Write(message)
+	return d.Sum(nil)
+}
+
+func (k ecdsaSigner) public() []byte {
+	b, err := k.key.PublicKey.Bytes()
+	if err != nil {
+		panic(err) // the curve is one of the three above
+	}
+	return b
+}
+
+func (k ecdsaSigner) sign(message []byte) ([]byte, error) {
+	return k.key.Sign(nil, digest(k.hash, message), k.hash)
+}
