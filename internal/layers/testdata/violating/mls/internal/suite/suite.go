@@ -1,0 +1,5 @@
+package suite
+
+import "crypto/rand"
+
+var Text = rand.Text

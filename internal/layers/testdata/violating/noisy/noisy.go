@@ -1,0 +1,5 @@
+package noisy
+
+import "os"
+
+var Args = os.Args
