@@ -1,0 +1,15 @@
+// Package mucmap is the room core: XEP-0045 words in, policy changes and MUC stanzas out.
+//
+// A [Room] changes only in [Room.Step], which decides events, applies them and renders the stanzas that follow from them. The
+// public room is the fold of its events; the MLS group beside it is stored as secrets that are replaced. [Service.Restore]
+// folds the same events with the same code.
+//
+// Specifications: XEP-0045 1.35.5, with XEP-0030, 0004, 0092, 0199, 0203, 0249, 0359, 0410; roles and capabilities of rooms by
+// draft-ietf-mimi-room-policy-04; messages of other providers by draft-ietf-mimi-protocol-06 through package hub. One file per
+// MUC feature; route.go says which stanza goes where.
+//
+// Not implemented: private messages, invitations, registration, voice requests, passwords, reserved-room locking, occupant
+// pseudonyms (the participant list of a room names real user URIs, whatever whois says), rooms of other providers.
+//
+// The package is pure: no clock, no randomness, no goroutine. A Service is safe for concurrent use, a Room is not.
+package mucmap

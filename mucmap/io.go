@@ -1,0 +1,172 @@
+package mucmap
+
+import (
+	"time"
+
+	"anteroom/xmpp"
+)
+
+// An Input is one thing that happens to a room: [StanzaIn], [Request], [CommitDone] or [Timer].
+type Input interface{ input() }
+
+// StanzaIn is a stanza addressed to the room or to one of its occupants, from anybody. The room keeps parts of it.
+type StanzaIn struct{ Stanza *xmpp.Stanza }
+
+// RequestKind tells the requests of other providers apart (draft-ietf-mimi-protocol-06 §5).
+type RequestKind uint8
+
+// The requests that a hub answers.
+const (
+	RequestUpdate        RequestKind = iota + 1 // update: a proposal, or a commit with what belongs to it
+	RequestSubmitMessage                        // submitMessage: an application message
+	RequestGroupInfo                            // groupInfo: what an external commit needs
+)
+
+// String is the endpoint's name in the directory.
+func (k RequestKind) String() string {
+	switch k {
+	case RequestUpdate:
+		return "update"
+	case RequestSubmitMessage:
+		return "submitMessage"
+	case RequestGroupInfo:
+		return "groupInfo"
+	}
+	return "invalid"
+}
+
+// Request is the body of an HTTP request of another provider, whose name TLS has verified. It is answered by one [Reply] of
+// the same ID, in this Step's Output.
+type Request struct {
+	ID       string
+	Provider string
+	Kind     RequestKind
+	Body     []byte
+}
+
+// CommitDone brings back what a [CommitJob]'s Run returned. A job that this room did not start is ignored.
+type CommitDone struct {
+	Job    uint64
+	Result any
+	Err    error
+}
+
+// Timer lets the room look at the clock. A Timer that comes early does no harm.
+type Timer struct{}
+
+func (StanzaIn) input()   {}
+func (Request) input()    {}
+func (CommitDone) input() {}
+func (Timer) input()      {}
+
+// Output is what a Step asks of the world. Everything above Outbox must be durable, in one write together with Outbox, before
+// Stanzas, Replies and deliveries leave the process. An Output with nothing to store needs no write.
+type Output struct {
+	Events [][]byte // appended to the log, in order
+	Seq    uint64   // events of the room, these included: the expected sequence of the next write
+
+	// Snapshot, when not nil, stands for the events 1 to SnapshotSeq. It is the state before this Step's Events and is only made
+	// when [Room.MarkSent] has covered everything before.
+	Snapshot    []byte
+	SnapshotSeq uint64
+
+	SetSecrets  map[string][]byte
+	DropSecrets []string // applied before SetSecrets
+	Archive     []ArchiveEntry
+	Outbox      []Delivery
+	Destroyed   bool // delete the room after this write, leaving Tombstone in its place
+	Tombstone   []byte
+
+	Stanzas []xmpp.Broadcast // in order; recipients may be shared between Broadcasts and must not be changed
+	Replies []Reply
+	Jobs    []CommitJob
+	Wake    time.Time // call Step(Timer) no later than this; zero: not needed. Replaces the earlier Wake
+	Summary *Summary  // nil: as before
+	Notes   []Note
+}
+
+// Durable says that the Output holds something that must be written before the rest leaves.
+func (o *Output) Durable() bool {
+	return len(o.Events) > 0 || o.Snapshot != nil || len(o.SetSecrets) > 0 || len(o.DropSecrets) > 0 ||
+		len(o.Archive) > 0 || len(o.Outbox) > 0 || o.Destroyed
+}
+
+// ArchiveEntry is one archived groupchat message: Data is the encoded stanza as it was broadcast, without addressee.
+type ArchiveEntry struct {
+	ID     string // the stanza-id (XEP-0359), unique in the room
+	Time   time.Time
+	Sender string // occupant address
+	Data   []byte
+}
+
+// Delivery is one POST owed to another provider: at least once, in order per provider.
+type Delivery struct {
+	Provider string
+	Endpoint string // name in the directory, such as "notify"
+	Room     string // mimi:// URI of the room
+	Body     []byte
+}
+
+// Reply is the HTTP answer to the [Request] of the same ID.
+type Reply struct {
+	ID     string
+	Status int // HTTP status; the Body's own code says more
+	Body   []byte
+}
+
+// CommitJob is heavy MLS work on immutable values: Run may be called once on any goroutine. Its results go to CommitDone.
+type CommitJob struct {
+	ID  uint64
+	Run func() (any, error)
+}
+
+// Summary is what lists of rooms need.
+type Summary struct {
+	Name        string // localpart of the room's address
+	Title       string
+	Description string
+	Public      bool // listed by disco#items (muc#roomconfig_publicroom)
+	Persistent  bool
+	Occupants   int
+	Wake        time.Time // as in Output
+}
+
+// NoteLevel grades a [Note].
+type NoteLevel int8
+
+// The levels of a Note, numbered as in log/slog.
+const (
+	NoteDebug NoteLevel = -4
+	NoteInfo  NoteLevel = 0
+	NoteWarn  NoteLevel = 4
+	NoteError NoteLevel = 8
+)
+
+// Note is something an operator should be able to see: refusals with their reason, epochs with proposer and committer.
+type Note struct {
+	Level NoteLevel
+	Msg   string
+	Attrs []Attr
+}
+
+// Attr is one key and value of a [Note].
+type Attr struct{ Key, Value string }
+
+// Snapshot is what is stored of a room and needed to go on with it.
+type Snapshot struct {
+	Seq         uint64 // events written so far
+	Snapshot    []byte // stands for the events 1 to SnapshotSeq; nil: none
+	SnapshotSeq uint64
+	Events      [][]byte // SnapshotSeq+1 to Seq
+	Secrets     map[string][]byte
+	Archive     []ArchiveEntry // the newest entries, oldest first; as many as history may show
+	Sent        uint64         // stanzas of the events up to here were handed to the server
+	Clean       bool           // nothing was in flight when the room was last given up: see [Room.Idle]
+}
+
+// Recovery is what a restored room owes at once.
+type Recovery struct {
+	Stanzas []xmpp.Broadcast // of the events after Sent, with the ids they had
+	Wake    time.Time        // as in Output
+	Summary Summary
+}

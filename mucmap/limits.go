@@ -1,0 +1,26 @@
+package mucmap
+
+import "time"
+
+// Limits bound what a peer can make grow in one room.
+type Limits struct {
+	Occupants   int // sessions present at once
+	History     int // messages kept in memory for joining occupants
+	Affiliation int // entries of the participant list
+	Waiting     int // wishes that wait for a commit, and messages that wait for one
+}
+
+// The defaults of [Limits] and [Config].
+const (
+	DefaultOccupants   = 20000
+	DefaultHistory     = 100
+	DefaultAffiliation = 50000
+	DefaultWaiting     = 4096
+	DefaultGuestLinger = 30 * time.Minute
+)
+
+// SnapshotEvery is the number of events after which the room's state replaces its log.
+const SnapshotEvery = 256
+
+// GenerationBlock is how many sending generations of a leaf are made durable at a time.
+const GenerationBlock = 64
