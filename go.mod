@@ -3,6 +3,7 @@ module anteroom
 go 1.26.0
 
 require (
+	go.etcd.io/bbolt v1.5.0
 	golang.org/x/crypto v0.58.0
 	golang.org/x/net v0.62.0
 	golang.org/x/text v0.43.0
