@@ -3,6 +3,7 @@ module anteroom
 go 1.26.0
 
 require (
+	github.com/alecthomas/kong v1.17.0
 	go.etcd.io/bbolt v1.5.0
 	golang.org/x/crypto v0.58.0
 	golang.org/x/net v0.62.0

@@ -1,0 +1,147 @@
+package mimihttp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"anteroom/mimi"
+)
+
+// Provider answers the requests of peers. The peer is the domain that its certificate proves. Each method returns an HTTP status
+// and a body; with a status other than 200 or 201 the body is a short text for people. Bodies must not be kept after returning
+// unless copied by nobody else: they are the callee's own. Methods are called concurrently.
+type Provider interface {
+	KeyMaterial(ctx context.Context, peer string, target mimi.URI, body []byte) (status int, response []byte)
+	Update(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
+	Notify(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
+	SubmitMessage(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
+	GroupInfo(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
+}
+
+// Handler serves a provider's directory and endpoints.
+type Handler struct {
+	mux *http.ServeMux
+	log *slog.Logger
+}
+
+// NewHandler serves p as domain. Only the named endpoints exist and appear in the directory; none named means all.
+func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.Endpoint) *Handler {
+	if len(endpoints) == 0 {
+		endpoints = implemented
+	}
+	h := &Handler{mux: http.NewServeMux(), log: log}
+	listing, err := json.MarshalIndent(newDirectory(domain, endpoints), "", "  ")
+	if err != nil {
+		panic(err) // a map of strings
+	}
+	h.mux.HandleFunc("GET "+DirectoryPath, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Write(listing)
+	})
+	call := map[mimi.Endpoint]func(context.Context, string, mimi.URI, []byte) (int, []byte){
+		mimi.EndpointKeyMaterial: p.KeyMaterial, mimi.EndpointUpdate: p.Update, mimi.EndpointNotify: p.Notify, mimi.EndpointSubmitMessage: p.SubmitMessage, mimi.EndpointGroupInfo: p.GroupInfo,
+	}
+	for _, e := range endpoints {
+		h.mux.HandleFunc("POST "+pathPrefix+string(e)+"/", func(w http.ResponseWriter, r *http.Request) {
+			h.serve(w, r, e, call[e])
+		})
+	}
+	return h
+}
+
+// ServeHTTP answers one request. A panic below it ends that request with 500 and is logged with its stack; the server goes on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler {
+				panic(p)
+			}
+			h.log.Error("panic while answering a provider", "path", r.URL.Path, "panic", p, "stack", string(debug.Stack()))
+			refuse(w, http.StatusInternalServerError, "internal error")
+		}
+	}()
+	h.mux.ServeHTTP(w, r)
+}
+
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, e mimi.Endpoint, call func(context.Context, string, mimi.URI, []byte) (int, []byte)) {
+	peer, err := peerName(r.TLS, r.Header.Get("From"))
+	if err != nil {
+		refuse(w, http.StatusForbidden, err.Error())
+		return
+	}
+	uri, err := pathParameter(r.URL.EscapedPath(), e)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody(e)))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			refuse(w, http.StatusRequestEntityTooLarge, "body exceeds "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
+			return
+		}
+		refuse(w, http.StatusBadRequest, "body could not be read")
+		return
+	}
+	status, response := call(r.Context(), peer, uri, body)
+	if status != http.StatusOK && status != http.StatusCreated {
+		h.log.Info("provider request refused", "endpoint", string(e), "peer", peer, "uri", uri.String(), "status", status, "text", string(response[:min(len(response), maxRefusalText)]))
+		refuse(w, status, string(response))
+		return
+	}
+	w.Header().Set("Content-Type", ContentType)
+	w.Header().Set("Content-Length", strconv.Itoa(len(response)))
+	w.WriteHeader(status)
+	w.Write(response)
+}
+
+// pathParameter takes the URI out of an escaped path of the form /v1/endpoint/PARAMETER. The parameter is one segment: a peer that
+// does not escape the slashes of its URI is understood too, because nothing follows the parameter.
+func pathParameter(escaped string, e mimi.Endpoint) (mimi.URI, error) {
+	raw := strings.TrimPrefix(escaped, pathPrefix+string(e)+"/")
+	value, err := url.PathUnescape(raw)
+	if err != nil {
+		return mimi.URI{}, errors.New(parameter(e) + " in the path: bad percent-encoding")
+	}
+	if len(value) > MaxPathParameter {
+		return mimi.URI{}, errors.New(parameter(e) + " in the path: too long")
+	}
+	uri, err := mimi.ParseURI(value)
+	if err != nil {
+		return mimi.URI{}, errors.New(parameter(e) + " in the path: " + err.Error())
+	}
+	return uri, nil
+}
+
+func refuse(w http.ResponseWriter, status int, text string) {
+	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+		w.Header().Set("Retry-After", strconv.Itoa(int(DefaultRetryAfter/time.Second)))
+	}
+	if len(text) > maxRefusalText {
+		text = text[:maxRefusalText]
+	}
+	http.Error(w, text, status)
+}
+
+// NewServer returns a server for h with this package's limits and timeouts, ready for ServeTLS with empty file names.
+func NewServer(id *Identity, h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler:           h,
+		TLSConfig:         id.ServerTLS(),
+		ReadHeaderTimeout: ReadHeaderTimeout,
+		ReadTimeout:       ReadTimeout,
+		IdleTimeout:       IdleTimeout,
+		MaxHeaderBytes:    MaxHeaderBytes,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+}
