@@ -1,0 +1,261 @@
+package config
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"fmt"
+	"maps"
+	"net"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"anteroom/xmpp"
+)
+
+// Bounds of the limits that can be configured.
+const (
+	MaxOccupants  = 100_000
+	MaxHistory    = 500
+	MinStanza     = 10_000 // RFC 6120 §13.12: no server may take less
+	MaxMailbox    = 1 << 16
+	MaxBurst      = 1 << 16
+	MaxOutbox     = 1_000_000
+	MaxPeers      = 10_000
+	maxSocketPath = 107 // sockaddr_un
+)
+
+// check refuses the first value that cannot work, in the order of the file.
+func (s *source) check(c *Config) error {
+	for _, part := range []func(*Config) error{s.checkComponent, s.checkProvider, s.checkStore, s.checkAdmin, s.checkLog, s.checkLimits} {
+		if err := part(c); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *source) checkComponent(c *Config) error {
+	if c.Component.Domain == "" {
+		return s.fault("component.domain", "is missing: the domain of the rooms, as in the server's configuration")
+	}
+	domain, err := domainOf(c.Component.Domain)
+	if err != nil {
+		return s.fault("component.domain", "%v", err)
+	}
+	c.Component.Domain = domain
+	if c.Component.Secret == "" {
+		return s.fault("component.secret", "is missing: the secret that the server's configuration has for %s", domain)
+	}
+	if c.Component.Host == "" {
+		return s.fault("component.host", "must not be empty")
+	}
+	return s.port("component.port", c.Component.Port)
+}
+
+func (s *source) port(key string, n int) error {
+	if n < 1 || n > 65535 {
+		return s.fault(key, "must be between 1 and 65535")
+	}
+	return nil
+}
+
+func (s *source) checkProvider(c *Config) error {
+	p := &c.Provider
+	domain, err := domainOf(p.Domain)
+	if err == nil && !isMIMIDomain(domain) {
+		err = fmt.Errorf("%q cannot stand in a mimi:// URI", domain)
+	}
+	if err != nil {
+		return s.fault("provider.domain", "%v", err)
+	}
+	p.Domain = domain
+	for i, u := range p.Users {
+		if p.Users[i], err = domainOf(u); err != nil {
+			return s.fault("provider.users", "%v", err)
+		}
+	}
+	if len(p.Peers) > MaxPeers {
+		return s.fault("provider.peers", "has more than %d entries", MaxPeers)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Peers)) {
+		if d, err := domainOf(name); err != nil || d != name {
+			return s.fault("provider.peers."+name, "is not the name of a provider")
+		}
+		if name == p.Domain {
+			return s.fault("provider.peers."+name, "is this provider itself")
+		}
+		if err := s.address("provider.peers."+name, p.Peers[name], false); err != nil {
+			return err
+		}
+	}
+	if p.Listen == "" {
+		for _, key := range []string{"certificate", "key", "trust"} {
+			if !lookup("provider." + key).value(c).IsZero() {
+				return s.fault("provider."+key, "has no use without provider.listen")
+			}
+		}
+		return nil
+	}
+	if err := s.address("provider.listen", p.Listen, true); err != nil {
+		return err
+	}
+	return s.checkTLS(p)
+}
+
+func (s *source) checkTLS(p *Provider) error {
+	switch {
+	case p.Certificate == "":
+		return s.fault("provider.certificate", "is missing: provider.listen needs it")
+	case p.Key == "":
+		return s.fault("provider.key", "is missing: provider.listen needs it")
+	case len(p.Trust) == 0:
+		return s.fault("provider.trust", "is missing: provider.listen needs it")
+	}
+	if _, err := readFile(p.Certificate); err != nil {
+		return s.fault("provider.certificate", "cannot read %s: %s", p.Certificate, cause(err))
+	}
+	if _, err := readFile(p.Key); err != nil {
+		return s.fault("provider.key", "cannot read %s: %s", p.Key, cause(err))
+	}
+	pair, err := tls.LoadX509KeyPair(p.Certificate, p.Key)
+	if err != nil {
+		return s.fault("provider.certificate", "%s", strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	if err := pair.Leaf.VerifyHostname(p.Domain); err != nil {
+		return s.fault("provider.certificate", "does not name %s: %v", p.Domain, err)
+	}
+	for _, path := range p.Trust {
+		pem, err := readFile(path)
+		if err != nil {
+			return s.fault("provider.trust", "cannot read %s: %s", path, cause(err))
+		}
+		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+			return s.fault("provider.trust", "%s holds no certificate in PEM", path)
+		}
+	}
+	return nil
+}
+
+func (s *source) checkStore(c *Config) error {
+	key := "store.url"
+	if c.Store.URLFile != "" {
+		key = "store.url_file"
+	}
+	u, err := url.Parse(c.Store.URL)
+	if err != nil {
+		return s.fault(key, "is not a URL") // the parser's error would show the password
+	}
+	switch u.Scheme {
+	case "bolt":
+		if c.Store.URL == "bolt:" {
+			return s.fault(key, "has no path: write bolt:PATH")
+		}
+	case "memory":
+	case "redis", "rediss":
+		if u.Host == "" {
+			return s.fault(key, "has no host: write %s://HOST:PORT/DB", u.Scheme)
+		}
+	case "redis+unix", "unix":
+		if u.Path == "" {
+			return s.fault(key, "has no path: write %s:///PATH", u.Scheme)
+		}
+	default:
+		return s.fault(key, "must begin with bolt: redis: rediss: redis+unix: or memory:")
+	}
+	return nil
+}
+
+func (s *source) checkAdmin(c *Config) error {
+	if len(c.Admin.Socket) > maxSocketPath {
+		return s.fault("admin.socket", "%s is longer than the %d bytes that a socket's path may have", c.Admin.Socket, maxSocketPath)
+	}
+	if c.Admin.Listen == "" {
+		return nil
+	}
+	return s.address("admin.listen", c.Admin.Listen, true)
+}
+
+func (s *source) checkLog(c *Config) error {
+	if !slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level) {
+		return s.fault("log.level", "must be debug, info, warn or error")
+	}
+	if !slices.Contains([]string{"auto", "text", "json"}, c.Log.Format) {
+		return s.fault("log.format", "must be auto, text or json")
+	}
+	return nil
+}
+
+func (s *source) checkLimits(c *Config) error {
+	l := &c.Limits
+	for _, r := range []struct {
+		key       string
+		n, lo, hi int
+	}{
+		{"occupants", l.Occupants, 1, MaxOccupants},
+		{"history", l.History, 0, MaxHistory},
+		{"stanza_bytes", l.StanzaBytes, MinStanza, xmpp.MaxIncomingBytes},
+		{"mailbox", l.Mailbox, 1, MaxMailbox},
+		{"message_burst", l.MessageBurst, 1, MaxBurst},
+		{"outbox", l.Outbox, 1, MaxOutbox},
+	} {
+		if r.n < r.lo || r.n > r.hi {
+			return s.fault("limits."+r.key, "must be between %d and %d", r.lo, r.hi)
+		}
+	}
+	if !(l.MessageRate >= 0 && l.MessageRate <= MaxBurst) { // not a number is refused, too
+		return s.fault("limits.message_rate", "must be between 0 and %d", MaxBurst)
+	}
+	for _, r := range []struct {
+		key    string
+		d      Duration
+		lo, hi time.Duration
+	}{
+		{"outbox_age", l.OutboxAge, time.Minute, 30 * day},
+		{"idle", l.Idle, time.Second, day},
+		{"guest_linger", l.GuestLinger, time.Second, 30 * day},
+	} {
+		if _, err := time.ParseDuration(string(r.d)); err != nil {
+			return s.fault("limits."+r.key, "must be %s", spanWords)
+		}
+		if r.d.D() < r.lo || r.d.D() > r.hi {
+			return s.fault("limits."+r.key, "must be between %v and %v", r.lo, r.hi)
+		}
+	}
+	return nil
+}
+
+const day = 24 * time.Hour
+
+// domainOf prepares a domain; an address with localpart or resource is none.
+func domainOf(s string) (string, error) {
+	j, err := xmpp.ParseJID(s)
+	if err != nil {
+		return "", fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "xmpp: "))
+	}
+	if j.Local() != "" || j.Resource() != "" {
+		return "", fmt.Errorf("%q is not a domain", s)
+	}
+	return j.Domain(), nil
+}
+
+// address checks HOST:PORT; the host may be empty where one listens.
+func (s *source) address(key, addr string, listen bool) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return s.fault(key, "%q is not HOST:PORT", addr)
+	}
+	if host == "" && !listen {
+		return s.fault(key, "%q has no host", addr)
+	}
+	n, err := strconv.Atoi(port)
+	if err != nil {
+		return s.fault(key, "port %q is not a number", port)
+	}
+	if n == 0 && listen {
+		return nil // the system chooses
+	}
+	return s.port(key, n)
+}

@@ -1,0 +1,113 @@
+// Package config is the configuration of anteroom as one documented struct: read from a TOML 1.0 file, overridden by the
+// environment, checked, and printed as an example.
+//
+// The doc tags of the struct are the manual: [Example] prints them. A key that is unknown, of the wrong type or out of
+// range is an [*Error], one line that names file, line and key. Every key of a section can be given in the environment
+// as ANTEROOM_SECTION_KEY, lists and tables with commas between their items; a variable of a known section with an unknown
+// key is refused like a misspelt key in the file. Relative paths are relative to the file.
+//
+// Not implemented: including other files, and several components in one process.
+//
+// A Config is a plain value; nothing here is shared.
+package config
+
+import (
+	"anteroom/mimi"
+	"anteroom/xmpp"
+)
+
+// Config is all of the configuration. Load gives one whose defaults are filled in, whose paths are absolute and whose
+// values are checked.
+type Config struct {
+	Component Component `toml:"component" doc:"The connection to the XMPP server (XEP-0114). The server's own configuration names the same domain and secret."`
+	Provider  Provider  `toml:"provider" doc:"Speaking with other MIMI providers. Without this section there is no HTTPS listener: rooms are for local XMPP users, and the provider's name is the parent of component.domain."`
+	Store     Store     `toml:"store" doc:"Where rooms are kept."`
+	Admin     Admin     `toml:"admin" doc:"Looking into a running anteroom."`
+	Log       Log       `toml:"log" doc:"Logs go to standard error and hold no secrets and no messages."`
+	Limits    Limits    `toml:"limits" doc:"Bounds on what users and peers can make grow."`
+}
+
+// Component is one external component of an XMPP server.
+type Component struct {
+	Domain     string `toml:"domain" example:"rooms.a.example" doc:"Domain of the rooms, as in the server's configuration. Required."`
+	Secret     Secret `toml:"secret" example:"s3cret" doc:"Secret shared with the server. Required, here or in secret_file."`
+	SecretFile string `toml:"secret_file" path:"file" doc:"File that holds the secret, and nothing else but a final newline."`
+	Host       string `toml:"host" doc:"Address or name of the server."`
+	Port       int    `toml:"port" doc:"Port on which the server expects components."`
+}
+
+// Provider is this MIMI provider and its ways to others. Its zero value: no HTTPS listener.
+type Provider struct {
+	Domain      string   `toml:"domain" example:"a.example" doc:"Name of this provider in mimi:// URIs and in its certificate. Default: the parent of component.domain."`
+	Users       []string `toml:"users" example:"a.example" doc:"XMPP domains whose users are this provider's users, u/<local>; users of other domains are u/<local>%40<domain>. Default: the provider's own domain."`
+	Listen      string   `toml:"listen" example:"127.0.0.1:8443" doc:"Address of the HTTPS listener for other providers. With it certificate, key and trust are required."`
+	Certificate string   `toml:"certificate" path:"file" example:"a.pem" doc:"Certificate chain in PEM whose subject alternative name is the provider's domain, for client and server authentication."`
+	Key         string   `toml:"key" path:"file" example:"a.key" doc:"Private key of the certificate in PEM."`
+	Trust       []string `toml:"trust" path:"file" example:"ca.pem" doc:"Certificates of the authorities that vouch for providers. They replace the system's roots."`
+
+	Peers map[string]string `toml:"peers" example:"\"b.example\" = \"127.0.0.1:8444\"" doc:"Addresses to dial instead of asking the DNS, by provider. The provider's name is still checked against its certificate. Read again on SIGHUP."`
+}
+
+// Store is where rooms are kept.
+type Store struct {
+	URL     string `toml:"url" example:"bolt:///var/lib/anteroom/rooms.db" doc:"bolt:PATH (embedded, one file), redis:// rediss:// redis+unix:// (Redis or Valkey), or memory: (nothing outlives the process). Default: rooms.db in /var/lib/anteroom when this file lies under /etc, otherwise in the directory anteroom.state beside this file."`
+	URLFile string `toml:"url_file" path:"file" doc:"File that holds the URL, for a URL with a password."`
+	KeyFile string `toml:"key_file" path:"file" example:"/var/lib/anteroom/seal.key" doc:"Key that seals room secrets in the store; serve creates it with mode 0600 when there is none. Keep a copy: without it the store cannot be read. Default: seal.key, beside where rooms.db is by default."`
+}
+
+// Admin is how operators look into a running anteroom.
+type Admin struct {
+	Socket string `toml:"socket" path:"file" example:"/run/anteroom/admin.sock" doc:"Unix socket for anteroom room …, with mode 0600. Default: admin.sock in /run/anteroom when this file lies under /etc, otherwise in the directory anteroom.state beside this file."`
+	Listen string `toml:"listen" example:"127.0.0.1:9090" doc:"Address of /metrics, /healthz and /readyz, without authentication. Default: none."`
+}
+
+// Log is what is logged and how.
+type Log struct {
+	Level  string `toml:"level" doc:"debug, info, warn or error. Read again on SIGHUP."`
+	Format string `toml:"format" doc:"text, json, or auto: text on a terminal and json otherwise."`
+}
+
+// Limits bounds what users and peers can make grow.
+type Limits struct {
+	Occupants    int      `toml:"occupants" doc:"Occupants that one room takes; a room may be configured lower (muc#roomconfig_maxusers). Administrators and owners get in nevertheless."`
+	History      int      `toml:"history" doc:"Messages of the archive that a joining occupant gets when it asks for no other number, and at most."`
+	StanzaBytes  int      `toml:"stanza_bytes" doc:"Largest stanza that is taken from the server, in bytes. Larger ones are answered with an error."`
+	Mailbox      int      `toml:"mailbox" doc:"Stanzas and requests that may wait for one room. More are answered with resource-constraint."`
+	MessageRate  float64  `toml:"message_rate" doc:"Stanzas per second that one user may send for longer than a moment. 0: no limit."`
+	MessageBurst int      `toml:"message_burst" doc:"Stanzas that one user may send at once."`
+	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When it is full the oldest room's are given up."`
+	OutboxAge    Duration `toml:"outbox_age" doc:"How long a delivery to a provider is tried."`
+	Idle         Duration `toml:"idle" doc:"How long a room without work stays in memory."`
+	GuestLinger  Duration `toml:"guest_linger" doc:"How long a user without affiliation stays a member of the room's MLS group after leaving: XMPP cannot tell leaving from going offline."`
+}
+
+// Default is the configuration of an empty file, before paths are filled in.
+func Default() Config {
+	return Config{
+		Component: Component{Host: "127.0.0.1", Port: 5347},
+		Log:       Log{Level: "info", Format: "auto"},
+		Limits: Limits{
+			Occupants:    1000,
+			History:      20,
+			StanzaBytes:  256 << 10,
+			Mailbox:      256,
+			MessageRate:  20,
+			MessageBurst: 100,
+			Outbox:       10_000,
+			OutboxAge:    "72h",
+			Idle:         "10m",
+			GuestLinger:  "30m",
+		},
+	}
+}
+
+// ComponentJID is the component's domain as an address.
+func (c *Config) ComponentJID() xmpp.JID { return xmpp.MustParseJID(c.Component.Domain) }
+
+// Federated reports whether other providers can reach this one.
+func (c *Config) Federated() bool { return c.Provider.Listen != "" }
+
+// isMIMIDomain reports whether s can be the name of a provider.
+func isMIMIDomain(s string) bool {
+	return mimi.CheckProvider(s) == nil
+}
