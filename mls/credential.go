@@ -1,7 +1,13 @@
 package mls
 
-// Credential binds an identity to a signature key (§5.3). Identity is set for basic credentials, Certificates (DER) for
-// X.509; the body of any other type is kept in Raw.
+import (
+	"anteroom/mls/internal/suite"
+	"anteroom/mls/wire"
+)
+
+// Credential binds an identity to a signature key (RFC 9420 §5.3). Identity is set for basic credentials, Certificates (DER)
+// for X.509. Every other registered type is one variable-size vector, so the body of an unknown type is kept in Raw without
+// its length.
 type Credential struct {
 	Type         CredentialType
 	Identity     []byte
@@ -9,9 +15,60 @@ type Credential struct {
 	Raw          []byte
 }
 
+// MarshalTLS implements wire.Marshaler.
+func (c Credential) MarshalTLS(w *wire.Writer) {
+	w.U16(uint16(c.Type))
+	switch c.Type {
+	case CredentialBasic:
+		w.Opaque(c.Identity)
+	case CredentialX509:
+		w.Vector(func(w *wire.Writer) {
+			for _, cert := range c.Certificates {
+				w.Opaque(cert)
+			}
+		})
+	default:
+		w.Opaque(c.Raw)
+	}
+}
+
+// UnmarshalTLS implements wire.Unmarshaler.
+func (c *Credential) UnmarshalTLS(r *wire.Reader) {
+	*c = Credential{Type: CredentialType(r.At("Credential.credential_type").U16())}
+	switch c.Type {
+	case CredentialBasic:
+		c.Identity = r.At("Credential.identity").Opaque()
+	case CredentialX509:
+		r.At("Credential.certificates").Vector(func(r *wire.Reader) {
+			c.Certificates = append(c.Certificates, r.Opaque())
+		})
+	default:
+		c.Raw = r.At("Credential").Opaque()
+	}
+}
+
 // Signer is a signature key pair of one suite.
 type Signer struct {
 	Suite   CipherSuite
 	Public  SignaturePublicKey
 	Private SignaturePrivateKey
+}
+
+// NewSigner derives a signature key pair of a suite from seed.
+func NewSigner(cs CipherSuite, seed Seed) (Signer, error) {
+	st, err := suite.ByID(uint16(cs))
+	if err != nil {
+		return Signer{}, err
+	}
+	k := st.GenerateSignatureKey(seed[:])
+	return Signer{cs, k.Public(), k.Private()}, nil
+}
+
+// signWithLabel signs with the key pair (RFC 9420 §5.1.2).
+func (s *Signer) signWithLabel(label string, content []byte) ([]byte, error) {
+	st, err := suite.ByID(uint16(s.Suite))
+	if err != nil {
+		return nil, err
+	}
+	return st.SignWithLabel(s.Private, label, content)
 }

@@ -1,8 +1,11 @@
 package mls
 
-// Proposal is one of the proposal structs below, or UnknownProposal (§12.1).
+import "anteroom/mls/wire"
+
+// Proposal is one of the proposal structs below, or UnknownProposal (§12.1). It holds the struct itself, not a pointer.
 type Proposal interface {
 	Type() ProposalType
+	marshalBody(w *wire.Writer)
 }
 
 type (
@@ -38,12 +41,13 @@ type (
 
 // PreSharedKeyID names a PSK (§8.4).
 type PreSharedKeyID struct {
-	Type    uint8 // 1 external, 2 resumption
-	ID      []byte
-	Usage   uint8
-	GroupID []byte
-	Epoch   Epoch
-	Nonce   []byte
+	Type      uint8       // PSKExternal, PSKResumption or PSKApplication
+	ID        []byte      // external and application
+	Component ComponentID // application
+	Usage     uint8       // resumption, as are GroupID and Epoch
+	GroupID   []byte
+	Epoch     Epoch
+	Nonce     []byte
 }
 
 func (Add) Type() ProposalType                    { return ProposalAdd }

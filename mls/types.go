@@ -33,7 +33,11 @@ const (
 	ProtocolVersionMLS10 ProtocolVersion = 1
 
 	// SuiteX25519AES128SHA256Ed25519 is MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519.
-	SuiteX25519AES128SHA256Ed25519 CipherSuite = 0x0001
+	SuiteX25519AES128SHA256Ed25519   CipherSuite = 0x0001
+	SuiteP256AES128SHA256P256        CipherSuite = 0x0002
+	SuiteX25519ChaCha20SHA256Ed25519 CipherSuite = 0x0003
+	SuiteP521AES256SHA512P521        CipherSuite = 0x0005
+	SuiteP384AES256SHA384P384        CipherSuite = 0x0007
 
 	WireFormatPublicMessage  WireFormat = 1
 	WireFormatPrivateMessage WireFormat = 2
