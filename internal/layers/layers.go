@@ -223,7 +223,7 @@ func (c *checker) purity(pkg string, files []*ast.File) {
 }
 
 // assigned reports an assignment whose root is a package variable.
-func (c *checker) assigned(pkg string, vars map[string]*ast.Object, lhs ast.Expr) {
+func (c *checker) assigned(pkg string, vars map[string]*ast.Ident, lhs ast.Expr) {
 	for {
 		switch x := lhs.(type) {
 		case *ast.IndexExpr:
@@ -235,7 +235,7 @@ func (c *checker) assigned(pkg string, vars map[string]*ast.Object, lhs ast.Expr
 		case *ast.ParenExpr:
 			lhs = x.X
 		case *ast.Ident:
-			if obj, ok := vars[x.Name]; ok && x.Name != "_" && (x.Obj == nil || x.Obj == obj) {
+			if declared, ok := vars[x.Name]; ok && x.Name != "_" && (x.Obj == nil || x.Obj == declared.Obj) {
 				c.report(c.at(x), "%s is pure and assigns its package variable %s", pkg, x.Name)
 			}
 			return
@@ -245,8 +245,8 @@ func (c *checker) assigned(pkg string, vars map[string]*ast.Object, lhs ast.Expr
 	}
 }
 
-func packageVars(files []*ast.File) map[string]*ast.Object {
-	vars := map[string]*ast.Object{}
+func packageVars(files []*ast.File) map[string]*ast.Ident {
+	vars := map[string]*ast.Ident{}
 	for _, f := range files {
 		for _, d := range f.Decls {
 			g, ok := d.(*ast.GenDecl)
@@ -255,7 +255,7 @@ func packageVars(files []*ast.File) map[string]*ast.Object {
 			}
 			for _, s := range g.Specs {
 				for _, name := range s.(*ast.ValueSpec).Names {
-					vars[name.Name] = name.Obj
+					vars[name.Name] = name
 				}
 			}
 		}

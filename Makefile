@@ -1,0 +1,34 @@
+# anteroom: everything a developer or CI runs. Each target installs what it needs.
+GO ?= go
+export GOFLAGS := -buildvcs=false
+export ANTEROOM_VECTORS ?= $(abspath ../shared/vectors)
+
+.PHONY: build test check race demo bench deps clean
+
+build: ## the one binary, in bin/
+	$(GO) build -o bin/anteroom ./cmd/anteroom
+
+deps: ## Debian packages that the tests use; none of their daemons is started
+	@scripts/deps.sh
+
+check: ## formatting, vet, staticcheck, layers and purity
+	@bad=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$bad" ] || { echo "gofmt: $$bad"; exit 1; }
+	$(GO) vet ./...
+	$(GO) tool staticcheck ./...
+	$(GO) test ./internal/layers
+
+test: deps check build ## everything, with real Prosody, Redis and slixmpp
+	@GO="$(GO)" scripts/test.sh
+
+race: deps ## the packages with goroutines under the race detector
+	$(GO) test -race -shuffle=on ./gateway/... ./store/... ./xmpp/component/... ./mimi/mimihttp/... ./mucmap/... ./mls/
+
+demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after the scenario, STORE=redis uses Redis
+	@scripts/deps.sh prosody $(if $(filter redis,$(STORE)),redis-server)
+	$(GO) run ./internal/demo -anteroom bin/anteroom $(if $(ONCE),-once) $(if $(STORE),-store $(STORE))
+
+bench: ## speeds and sizes, each with the orientation it is compared to
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf bin dist .demo artefacts
