@@ -26,6 +26,16 @@ func asRemove(p mls.Proposal) (*mls.Remove, bool) {
 	return nil, false
 }
 
+func asUpdate(p mls.Proposal) (*mls.Update, bool) {
+	switch p := p.(type) {
+	case mls.Update:
+		return &p, true
+	case *mls.Update:
+		return p, true
+	}
+	return nil, false
+}
+
 func asAppDataUpdate(p mls.Proposal) (*mls.AppDataUpdate, bool) {
 	switch p := p.(type) {
 	case mls.AppDataUpdate:
@@ -51,6 +61,16 @@ func (c *change) add(pg *mls.PublicGroup, by *actor, sender mls.Sender, p mls.Pr
 	}
 	if p.Type() == mls.ProposalSelfRemove {
 		return c.addRemove(pg, by, sender.Leaf)
+	}
+	if update, ok := asUpdate(p); ok {
+		client, err := mimi.CredentialClient(update.LeafNode.Credential)
+		if err != nil {
+			return deny("credential", "Update: %v", err)
+		}
+		if client.ClientUser() != by.user {
+			return deny("credential-user", "%s updates its leaf to %s", by.user, client)
+		}
+		return nil
 	}
 	if update, ok := asAppDataUpdate(p); ok {
 		if update.Component == mimi.ComponentParticipantList && !update.Remove {
