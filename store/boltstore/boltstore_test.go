@@ -6,6 +6,7 @@ import (
 
 	"anteroom/store"
 	"anteroom/store/boltstore"
+	"anteroom/store/memstore"
 	"anteroom/store/storetest"
 )
 
@@ -22,6 +23,9 @@ func open(t testing.TB, path string) *boltstore.Store {
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Place {
 		path := filepath.Join(t.TempDir(), "rooms.db")
-		return storetest.Place{Open: func(t *testing.T) store.Store { return open(t, path) }}
+		return storetest.Place{
+			Open:  func(t *testing.T) store.Store { return open(t, path) },
+			Model: func() store.Store { return memstore.New() },
+		}
 	})
 }

@@ -12,7 +12,7 @@ import (
 func TestContract(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) storetest.Place {
 		s := memstore.New()
-		return storetest.Place{Open: func(*testing.T) store.Store { return s }, Shared: true}
+		return storetest.Place{Open: func(*testing.T) store.Store { return s }, Shared: true, Model: func() store.Store { return memstore.New() }}
 	})
 }
 

@@ -7,13 +7,12 @@ import (
 	"testing"
 
 	"anteroom/store"
-	"anteroom/store/memstore"
 )
 
-// testModel does the same random things to the store and to a memory store and compares what they answer.
+// testModel does the same random things to the store and to the model and compares what they answer.
 func testModel(t *testing.T, p Place) {
 	for seed := range uint64(3) {
-		s, model := p.open(t), memstore.New()
+		s, model := p.open(t), p.Model()
 		rng := rand.New(rand.NewPCG(seed, 1))
 		room := fmt.Sprint("room ", seed)
 		f, mf := claim(t, s, room), claim(t, model, room)

@@ -16,6 +16,7 @@ import (
 type Place struct {
 	Open   func(t *testing.T) store.Store // closed by the test or by its end
 	Shared bool                           // several owners can contend for a lease
+	Model  func() store.Store             // an empty memory store to compare with
 }
 
 // Run runs the contract. fresh returns an empty place for each call.
@@ -65,7 +66,7 @@ func runAll(t *testing.T, fresh func(t *testing.T) Place) {
 		{"strange keys", testKeys},
 		{"many items in one batch", testLarge},
 		{"a cancelled context", testCancelled},
-		{"random batches agree with the memory store", testModel},
+		{"random batches agree with the model", testModel},
 		{"two writers, one claim each", testRace},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.test(t, fresh(t)) })
