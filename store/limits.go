@@ -19,7 +19,7 @@ const (
 	MaxTTL           = 24 * time.Hour
 	sealAllowance    = 64 // bytes that sealing may add to one item beyond the limits above
 	minArchiveMicros = 0
-	maxArchiveMicros = 1e16 - 1 // the year 2286: sixteen decimal digits
+	maxArchiveMicros = 1e16 - 2 // the year 2286: it, and one more, have sixteen decimal digits
 )
 
 // Check reports, as ErrInvalid, the rule that a batch breaks by itself. Backends call it before they look at the room.

@@ -1,0 +1,171 @@
+package redisstore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"strings"
+
+	"github.com/redis/go-redis/v9"
+
+	"anteroom/store"
+)
+
+// Load implements store.Store: all keys of the room in one MULTI.
+func (s *Store) Load(ctx context.Context, room string) (*store.Room, error) {
+	if err := store.CheckRoom(room); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	keys := s.roomKeys(room)
+	pipe := s.db.TxPipeline()
+	head := pipe.HGetAll(ctx, keys[keyHead])
+	snapshot := pipe.Get(ctx, keys[keySnapshot])
+	events := pipe.LRange(ctx, keys[keyEvents], 0, -1)
+	secrets := pipe.HGetAll(ctx, keys[keySecrets])
+	outbox := pipe.HGetAll(ctx, keys[keyOutbox])
+	tombstone := pipe.Get(ctx, keys[keyTombstone])
+	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+		return nil, failed("load", err)
+	}
+	for _, cmd := range []redis.Cmder{head, snapshot, events, secrets, outbox, tombstone} {
+		if err := cmd.Err(); err != nil && err != redis.Nil {
+			return nil, failed("load", err)
+		}
+	}
+	r := &store.Room{Secrets: make(map[string][]byte, len(secrets.Val()))}
+	if tombstone.Err() == nil {
+		r.Tombstone = []byte(tombstone.Val())
+		return r, nil
+	}
+	if len(head.Val()) == 0 {
+		return nil, store.ErrNotFound
+	}
+	if snapshot.Err() == nil {
+		r.Snapshot = []byte(snapshot.Val())
+	}
+	for name, part := range secrets.Val() {
+		r.Secrets[name] = []byte(part)
+	}
+	r.Events = make([][]byte, len(events.Val()))
+	for i, event := range events.Val() {
+		r.Events[i] = []byte(event)
+	}
+	if err := readHead(head.Val(), r); err != nil {
+		return nil, err
+	}
+	return r, readOutbox(outbox.Val(), r)
+}
+
+func readHead(fields map[string]string, r *store.Room) error {
+	for name, to := range map[string]*store.Seq{"seq": &r.Seq, "snapshot": &r.SnapshotSeq, "sent": &r.Sent} {
+		text, ok := fields[name]
+		if !ok {
+			continue // there is no snapshot yet
+		}
+		n, err := parseNumber(text)
+		if err != nil {
+			return err
+		}
+		*to = store.Seq(n)
+	}
+	if r.SnapshotSeq > r.Seq || store.Seq(len(r.Events)) != r.Seq-r.SnapshotSeq {
+		return store.ErrCorrupt
+	}
+	return nil
+}
+
+// readOutbox parses entries: length of the destination in decimal, colon, destination, body.
+func readOutbox(fields map[string]string, r *store.Room) error {
+	for id, raw := range fields {
+		n, err := parseNumber(id)
+		if err != nil {
+			return err
+		}
+		size, rest, ok := strings.Cut(raw, ":")
+		length, err := parseNumber(size)
+		if !ok || err != nil || length > uint64(len(rest)) {
+			return store.ErrCorrupt
+		}
+		r.Outbox = append(r.Outbox, store.OutboxEntry{ID: n, To: rest[:length], Body: []byte(rest[length:])})
+	}
+	slices.SortFunc(r.Outbox, func(x, y store.OutboxEntry) int { return cmp.Compare(x.ID, y.ID) })
+	return nil
+}
+
+// Write implements store.Store.
+func (s *Store) Write(ctx context.Context, b store.Batch) error {
+	return s.WriteAll(ctx, []store.Batch{b})[0]
+}
+
+// WriteAll implements store.Store: one round trip, to each server of a cluster.
+func (s *Store) WriteAll(ctx context.Context, batches []store.Batch) []error {
+	errs := store.CheckAll(batches)
+	var calls []call
+	for i := range batches {
+		if errs[i] == nil {
+			calls = append(calls, call{scriptWrite, s.roomKeys(batches[i].Room), writeArgs(&batches[i])})
+		}
+	}
+	if len(calls) == 0 {
+		return errs
+	}
+	for i, n, done := 0, 0, s.runAll(ctx, calls); i < len(errs); i++ {
+		if errs[i] == nil {
+			errs[i] = verdict("write", done[n])
+			n++
+		}
+	}
+	return errs
+}
+
+// writeArgs are the arguments of write.lua.
+func writeArgs(b *store.Batch) []any {
+	snapshotSeq, before := "", ""
+	if b.Snapshot != nil {
+		snapshotSeq = number(b.SnapshotSeq)
+	}
+	if !b.ArchiveBefore.IsZero() {
+		before = micros(b.ArchiveBefore)
+	}
+	args := []any{number(b.Fence), number(b.Seq), number(b.Seq + store.Seq(len(b.Events))), number(b.Sent), snapshotSeq, bytesOf(b.Snapshot), before}
+	args = append(args, len(b.Events))
+	for _, event := range b.Events {
+		args = append(args, bytesOf(event))
+	}
+	args = append(args, len(b.DropSecrets))
+	for _, name := range b.DropSecrets {
+		args = append(args, name)
+	}
+	args = append(args, len(b.SetSecrets))
+	for name, part := range b.SetSecrets {
+		args = append(args, name, bytesOf(part))
+	}
+	args = append(args, len(b.OutboxDone))
+	for _, id := range b.OutboxDone {
+		args = append(args, number(id))
+	}
+	args = append(args, len(b.Outbox))
+	for _, e := range b.Outbox {
+		args = append(args, number(e.ID), number(uint64(len(e.To)))+":"+e.To+string(e.Body))
+	}
+	args = append(args, len(b.Archive))
+	for _, e := range b.Archive {
+		args = append(args, e.ID, micros(e.Time), archiveEntry(e))
+	}
+	args = append(args, len(b.Redact))
+	for _, red := range b.Redact {
+		args = append(args, red.ID, bytesOf(red.Body))
+	}
+	return args
+}
+
+// bytesOf makes an argument of bytes that may be nil.
+func bytesOf(b []byte) []byte {
+	if b == nil {
+		return []byte{}
+	}
+	return b
+}
