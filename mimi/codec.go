@@ -152,3 +152,12 @@ func unmarshal[T any, P interface {
 	}
 	return v, nil
 }
+
+// readKind reads a URI that must name something of one kind.
+func readKind(r *wire.Reader, field string, kind Kind) URI {
+	u := readURI(r, field)
+	if r.Err() == nil && u.Kind() != kind {
+		r.Failf("%s is not of kind %q", u, string(rune(kind)))
+	}
+	return u
+}

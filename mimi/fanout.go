@@ -1,6 +1,11 @@
 package mimi
 
-import "anteroom/mls"
+import (
+	"bytes"
+
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
 
 // FanoutMessage is one event that the hub tells another provider (draft-ietf-mimi-protocol-06 §5.5). It has no protocol octet.
 // Which of the other fields travels is decided by Message: Frank with an application message, RatchetTree with a Welcome,
@@ -11,4 +16,55 @@ type FanoutMessage struct {
 	Frank       *Frank
 	RatchetTree RatchetTreeOption
 	More        []*mls.Message
+}
+
+func (m *FanoutMessage) MarshalTLS(w *wire.Writer) {
+	w.U64(m.Timestamp)
+	m.Message.MarshalTLS(w)
+	switch shapeOf(m.Message) {
+	case shapeApplication:
+		writeFrank(w, m.Frank)
+	case shapeWelcome:
+		m.RatchetTree.MarshalTLS(w)
+	case shapeProposal, shapeCommit:
+		writeMessages(w, m.More)
+	}
+}
+
+func (m *FanoutMessage) UnmarshalTLS(r *wire.Reader) {
+	m.Timestamp = r.At("FanoutMessage.timestamp").U64()
+	m.Message = readMessage(r, "FanoutMessage.message")
+	switch shapeOf(m.Message) {
+	case shapeApplication:
+		m.Frank = readFrank(r, "FanoutMessage.frank")
+	case shapeWelcome:
+		m.RatchetTree.UnmarshalTLS(r)
+	case shapeProposal:
+		m.More = readProposals(r, "FanoutMessage.moreProposals", MaxMoreMessages)
+	case shapeCommit:
+		m.More = readProposals(r, "FanoutMessage.externalProposals", MaxMoreMessages)
+	default:
+		r.At("FanoutMessage.message").Fail("neither application message, proposal, commit nor welcome")
+	}
+}
+
+// ParseFanout reads the body of a notify request: one or more FanoutMessages one after the other. The result does not share
+// memory with b.
+func ParseFanout(b []byte) ([]*FanoutMessage, error) {
+	r := wire.NewReader(bytes.Clone(b))
+	var list []*FanoutMessage
+	for {
+		m := new(FanoutMessage)
+		m.UnmarshalTLS(r)
+		if err := r.Err(); err != nil {
+			return nil, err
+		}
+		if list = append(list, m); r.Len() == 0 {
+			return list, nil
+		}
+		if len(list) == MaxFanout {
+			r.Failf("more than %d messages", MaxFanout)
+			return nil, r.Err()
+		}
+	}
 }

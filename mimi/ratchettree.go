@@ -1,6 +1,11 @@
 package mimi
 
-import "anteroom/mls"
+import (
+	"strings"
+
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
 
 // TreeRepresentation says how a ratchet tree is conveyed (draft-mahy-mls-ratchet-tree-options-03 §2).
 type TreeRepresentation uint8
@@ -53,5 +58,84 @@ func (p *PartialGroupInfo) Rebuild(context mls.GroupContext, confirmationTag []b
 		ConfirmationTag: confirmationTag,
 		Signer:          signer,
 		Signature:       p.Signature,
+	}
+}
+
+func (o *RatchetTreeOption) MarshalTLS(w *wire.Writer) {
+	w.U8(uint8(o.Representation))
+	switch o.Representation {
+	case TreeFull:
+		o.Tree.MarshalTLS(w)
+	case TreeHTTPS:
+		w.OpaqueString(o.URL)
+		w.Opaque(o.Signature)
+	case TreeOutOfBand:
+		w.Opaque(o.Signature)
+	}
+}
+
+func (o *RatchetTreeOption) UnmarshalTLS(r *wire.Reader) {
+	o.Representation = TreeRepresentation(r.At("RatchetTreeOption.representation").U8())
+	switch o.Representation {
+	case TreeFull:
+		o.Tree.UnmarshalTLS(r.At("RatchetTreeOption.ratchet_tree"))
+	case TreeHTTPS:
+		o.URL = readText(r, "RatchetTreeOption.ratchet_tree_url", MaxTreeURL)
+		if r.Err() == nil && !strings.HasPrefix(o.URL, "https://") {
+			r.Fail("not an https url")
+		}
+		o.Signature = r.At("RatchetTreeOption.tree_signature").Opaque()
+	case TreeOutOfBand:
+		o.Signature = r.At("RatchetTreeOption.tree_signature").Opaque()
+	case TreeDistributionService:
+	default:
+		r.Failf("unknown representation %d", o.Representation)
+	}
+}
+
+func (p *PartialGroupInfo) MarshalTLS(w *wire.Writer) {
+	w.U8(uint8(p.Presence))
+	w.Vector(func(w *wire.Writer) {
+		for i := range p.Extensions {
+			p.Extensions[i].MarshalTLS(w)
+		}
+	})
+	w.Opaque(p.Signature)
+}
+
+func (p *PartialGroupInfo) UnmarshalTLS(r *wire.Reader) {
+	p.Presence = TreePresence(r.At("PartialGroupInfo.ratchet_tree_presence").U8())
+	if r.Err() == nil && p.Presence > TreeAdded {
+		r.Failf("unknown presence %d", p.Presence)
+	}
+	p.Extensions = readList(r, "PartialGroupInfo.group_info_extensions", mls.MaxExtensions, func(r *wire.Reader, e *mls.Extension) {
+		e.UnmarshalTLS(r)
+		if r.Err() == nil && e.Type == mls.ExtensionRatchetTree {
+			r.At("PartialGroupInfo.group_info_extensions").Fail("contains the ratchet tree")
+		}
+	})
+	p.Signature = r.At("PartialGroupInfo.signature").Opaque()
+}
+
+func (o *GroupInfoOption) MarshalTLS(w *wire.Writer) {
+	if o.Full != nil {
+		w.U8(1)
+		o.Full.MarshalTLS(w)
+		return
+	}
+	w.U8(2)
+	o.Partial.MarshalTLS(w)
+}
+
+func (o *GroupInfoOption) UnmarshalTLS(r *wire.Reader) {
+	switch representation := r.At("GroupInfoOption.representation").U8(); representation {
+	case 1:
+		o.Full = new(mls.GroupInfo)
+		o.Full.UnmarshalTLS(r)
+	case 2:
+		o.Partial = new(PartialGroupInfo)
+		o.Partial.UnmarshalTLS(r)
+	default:
+		r.Failf("unknown representation %d", representation)
 	}
 }

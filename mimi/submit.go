@@ -1,6 +1,9 @@
 package mimi
 
-import "anteroom/mls"
+import (
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
 
 // SubmitMessageRequest brings an application message to the hub (draft-ietf-mimi-protocol-06 §5.4). Message is a
 // PrivateMessage, Sender the user who is said to have sent it.
@@ -31,4 +34,70 @@ type Frank struct {
 	ServerFrank [32]byte
 	Suite       mls.CipherSuite
 	Signature   []byte
+}
+
+func (q *SubmitMessageRequest) MarshalTLS(w *wire.Writer) {
+	w.U8(uint8(ProtocolMLS10))
+	q.Message.MarshalTLS(w)
+	writeURI(w, q.Sender)
+}
+
+func (q *SubmitMessageRequest) UnmarshalTLS(r *wire.Reader) {
+	readProtocol(r, "SubmitMessageRequest.protocol")
+	q.Message = readMessage(r, "SubmitMessageRequest.appMessage")
+	if r.Err() == nil && shapeOf(q.Message) != shapeApplication {
+		r.At("SubmitMessageRequest.appMessage").Fail("not an application message in a PrivateMessage")
+	}
+	q.Sender = readKind(r, "SubmitMessageRequest.sendingUri", KindUser)
+}
+
+func (f *Frank) MarshalTLS(w *wire.Writer) {
+	w.Raw(f.ServerFrank[:])
+	w.U16(uint16(f.Suite))
+	w.Opaque(f.Signature)
+}
+
+func (f *Frank) UnmarshalTLS(r *wire.Reader) {
+	copy(f.ServerFrank[:], r.At("Frank.server_frank").Raw(len(f.ServerFrank)))
+	f.Suite = mls.CipherSuite(r.At("Frank.franking_signature_ciphersuite").U16())
+	f.Signature = r.At("Frank.franking_integrity_signature").Opaque()
+}
+
+func writeFrank(w *wire.Writer, f *Frank) {
+	w.Optional(f != nil, func(w *wire.Writer) { f.MarshalTLS(w) })
+}
+
+func readFrank(r *wire.Reader, field string) (f *Frank) {
+	r.At(field).Optional(func(r *wire.Reader) {
+		f = new(Frank)
+		f.UnmarshalTLS(r)
+	})
+	return f
+}
+
+func (q *SubmitMessageResponse) MarshalTLS(w *wire.Writer) {
+	w.U8(uint8(ProtocolMLS10))
+	w.U8(uint8(q.Code))
+	switch q.Code {
+	case SubmitAccepted:
+		w.U64(q.AcceptedAt)
+		writeFrank(w, q.Frank)
+	case SubmitEpochTooOld:
+		w.U64(uint64(q.Epoch))
+	}
+}
+
+func (q *SubmitMessageResponse) UnmarshalTLS(r *wire.Reader) {
+	readProtocol(r, "SubmitMessageResponse.protocol")
+	q.Code = SubmitCode(r.At("SubmitMessageResponse.statusCode").U8())
+	switch q.Code {
+	case SubmitAccepted:
+		q.AcceptedAt = r.At("SubmitMessageResponse.accepted_timestamp").U64()
+		q.Frank = readFrank(r, "SubmitMessageResponse.frank")
+	case SubmitNotAllowed:
+	case SubmitEpochTooOld:
+		q.Epoch = mls.Epoch(r.At("SubmitMessageResponse.currentEpoch").U64())
+	default:
+		r.Failf("unknown code %d", q.Code)
+	}
 }
