@@ -13,11 +13,15 @@ import (
 
 // vectors has a test for each file of the official MLS vectors (github.com/mlswg/mls-implementations, test-vectors).
 var vectors = map[string]func(t *testing.T, file string){
-	"crypto-basics":     vectorCryptoBasics,
-	"deserialization":   vectorDeserialization,
-	"messages":          vectorMessages,
-	"transcript-hashes": vectorTranscriptHashes,
-	"tree-math":         vectorTreeMath,
+	"crypto-basics":      vectorCryptoBasics,
+	"deserialization":    vectorDeserialization,
+	"messages":           vectorMessages,
+	"transcript-hashes":  vectorTranscriptHashes,
+	"tree-math":          vectorTreeMath,
+	"key-schedule":       vectorKeySchedule,
+	"psk_secret":         vectorPSKSecret,
+	"secret-tree":        vectorSecretTree,
+	"message-protection": vectorMessageProtection,
 }
 
 func TestVectors(t *testing.T) {

@@ -21,15 +21,24 @@ type stdKEM struct {
 	kem  hpke.KEM
 	kdf  hpke.KDF
 	aead hpke.AEAD
+	size int // of a private key in bytes
 }
 
 var (
-	x25519SHA256AES128   = stdKEM{hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.AES128GCM()}
-	x25519SHA256ChaCha20 = stdKEM{hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305()}
-	p256SHA256AES128     = stdKEM{hpke.DHKEM(ecdh.P256()), hpke.HKDFSHA256(), hpke.AES128GCM()}
-	p384SHA384AES256     = stdKEM{hpke.DHKEM(ecdh.P384()), hpke.HKDFSHA384(), hpke.AES256GCM()}
-	p521SHA512AES256     = stdKEM{hpke.DHKEM(ecdh.P521()), hpke.HKDFSHA512(), hpke.AES256GCM()}
+	x25519SHA256AES128   = stdKEM{hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.AES128GCM(), 32}
+	x25519SHA256ChaCha20 = stdKEM{hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), 32}
+	p256SHA256AES128     = stdKEM{hpke.DHKEM(ecdh.P256()), hpke.HKDFSHA256(), hpke.AES128GCM(), 32}
+	p384SHA384AES256     = stdKEM{hpke.DHKEM(ecdh.P384()), hpke.HKDFSHA384(), hpke.AES256GCM(), 48}
+	p521SHA512AES256     = stdKEM{hpke.DHKEM(ecdh.P521()), hpke.HKDFSHA512(), hpke.AES256GCM(), 66}
 )
+
+// pad gives a big-endian private key its full size: some implementations store scalars without leading zeros.
+func pad(private []byte, size int) []byte {
+	if n := len(private); 0 < n && n < size {
+		return append(make([]byte, size-n, size), private...)
+	}
+	return private
+}
 
 func keyError(err error) error { return fmt.Errorf("%w: %w", ErrKey, err) }
 
@@ -46,7 +55,7 @@ func (k stdKEM) deriveKeyPair(ikm []byte) (private, public []byte, err error) {
 }
 
 func (k stdKEM) public(private []byte) ([]byte, error) {
-	key, err := k.kem.NewPrivateKey(private)
+	key, err := k.kem.NewPrivateKey(pad(private, k.size))
 	if err != nil {
 		return nil, keyError(err)
 	}
@@ -73,7 +82,7 @@ func (k stdKEM) sender(public, info []byte) ([]byte, *hpke.Sender, error) {
 }
 
 func (k stdKEM) recipient(private, kemOutput, info []byte) (*hpke.Recipient, error) {
-	key, err := k.kem.NewPrivateKey(private)
+	key, err := k.kem.NewPrivateKey(pad(private, k.size))
 	if err != nil {
 		return nil, keyError(err)
 	}

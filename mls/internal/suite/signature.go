@@ -8,6 +8,7 @@ import (
 	_ "crypto/sha256" // the hashes that crypto.Hash names below
 	_ "crypto/sha512"
 	"fmt"
+	"slices"
 )
 
 // signatureScheme is the signature algorithm of a suite. It is the seam for schemes that the standard library does not have.
@@ -36,7 +37,7 @@ func (s *Suite) NewSignatureKey(private []byte) (*SignatureKey, error) {
 	if err != nil {
 		return nil, keyError(err)
 	}
-	return &SignatureKey{append([]byte(nil), private...), k.public(), k}, nil
+	return &SignatureKey{slices.Clone(private), k.public(), k}, nil
 }
 
 // GenerateSignatureKey derives a signature key from a seed, which must be unpredictable and used for nothing else.
@@ -140,7 +141,7 @@ func (e ecdsaScheme) private(expand func(uint8, int) []byte) []byte {
 }
 
 func (e ecdsaScheme) load(private []byte) (signer, error) {
-	key, err := ecdsa.ParseRawPrivateKey(e.curve, private)
+	key, err := ecdsa.ParseRawPrivateKey(e.curve, pad(private, e.size))
 	if err != nil {
 		return nil, err
 	}

@@ -104,8 +104,10 @@ func TestSignatures(t *testing.T) {
 				t.Errorf("%s: error %v, want ErrKey", name, err)
 			}
 		}
-		if _, err := s.NewSignatureKey(k.Private()[1:]); !errors.Is(err, ErrKey) {
-			t.Errorf("cut private key: error %v, want ErrKey", err)
+		for name, private := range map[string][]byte{"no": nil, "long": append(k.Private()[:len(k.Private()):len(k.Private())], 0), "zero": make([]byte, 4)} {
+			if _, err := s.NewSignatureKey(private); !errors.Is(err, ErrKey) {
+				t.Errorf("%s private key: error %v, want ErrKey", name, err)
+			}
 		}
 	})
 }
@@ -167,6 +169,26 @@ func TestAEAD(t *testing.T) {
 			t.Errorf("short key: %v", err)
 		}
 	})
+}
+
+// A P-521 scalar whose first byte is zero may be stored without it, as some implementations do.
+func TestUnpaddedScalar(t *testing.T) {
+	s, err := ByID(P521AES256SHA512P521)
+	if err != nil {
+		t.Fatal(err)
+	}
+	scalar := bytes.Repeat([]byte{5}, 65)
+	full := append([]byte{0}, scalar...)
+	a, err1 := s.HPKEPublic(scalar)
+	b, err2 := s.HPKEPublic(full)
+	if err1 != nil || err2 != nil || !bytes.Equal(a, b) {
+		t.Errorf("HPKE: %v, %v", err1, err2)
+	}
+	x, err1 := s.NewSignatureKey(scalar)
+	y, err2 := s.NewSignatureKey(full)
+	if err1 != nil || err2 != nil || !bytes.Equal(x.Public(), y.Public()) {
+		t.Errorf("ECDSA: %v, %v", err1, err2)
+	}
 }
 
 func TestUnsupported(t *testing.T) {
