@@ -1,0 +1,131 @@
+package stack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+)
+
+// Native is an `anteroom client` process, driven and read as docs/client.md says.
+type Native struct {
+	*process
+	User string // mimi:// URI
+
+	stack *Stack
+	next  int // lines before this were passed by Expect
+}
+
+// Line is one JSON line of a native participant.
+type Line struct {
+	Type         string
+	User         string
+	Room         string
+	Epoch        uint64
+	Committer    string
+	Proposers    []string
+	Changes      []Change
+	Sender, Text string
+	Command      string
+	Code         string
+	By           string
+	Banned       bool
+	Participants []Participant
+	Leaves       []Leaf
+}
+
+// Change, Participant and Leaf are parts of a Line.
+type (
+	Change struct {
+		Kind, By, User, Name, Client, Key string
+		Role, From                        uint32
+		Leaf                              uint32
+		Subject                           string
+	}
+	Participant struct {
+		User, Name string
+		Role       uint32
+		Clients    int
+	}
+	Leaf struct {
+		Leaf              uint32
+		Client, User, Key string
+	}
+)
+
+// Has says whether an epoch has a change of this kind to this user.
+func (l *Line) Has(kind, user string) bool {
+	return slices.ContainsFunc(l.Changes, func(c Change) bool { return c.Kind == kind && c.User == user })
+}
+
+// StartNative starts a native participant of the peer provider and waits until it listens.
+func (s *Stack) StartNative(ctx context.Context, name string) (*Native, error) {
+	user := "mimi://" + Peer + "/u/" + name
+	state := filepath.Join(s.Dir, "client-"+name)
+	if err := os.MkdirAll(state, 0o700); err != nil {
+		return nil, err
+	}
+	file := func(f string) string { return filepath.Join(s.Dir, f) }
+	p, err := start("client "+name, exec.Command(s.Binary, "client", "--state", state, "--user", user, "--listen", s.PeerAddr,
+		"--certificate", file(Peer+".pem"), "--key", file(Peer+".key"), "--trust", file("ca.pem"), "--peer", Domain+"="+s.MIMIAddr, "--json"))
+	if err != nil {
+		return nil, err
+	}
+	n := &Native{process: p, User: user, stack: s}
+	s.peers = append(s.peers, n)
+	_, err = n.Expect(ctx, "the native participant listens", func(l *Line) bool { return l.Type == "ready" })
+	return n, err
+}
+
+// Command writes one line to the participant's standard input.
+func (n *Native) Command(line string) error {
+	_, err := io.WriteString(n.in, line+"\n")
+	return err
+}
+
+// Expect returns the first line not passed yet for which match is true, and passes it and all before it.
+func (n *Native) Expect(ctx context.Context, what string, match func(*Line) bool) (*Line, error) {
+	var found Line
+	_, next, err := n.await(ctx, what, n.next, func(text string) bool {
+		var l Line
+		if json.Unmarshal([]byte(text), &l) != nil || !match(&l) {
+			return false
+		}
+		found = l
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	n.next = next
+	return &found, nil
+}
+
+// Seen returns all lines so far that match, passed or not.
+func (n *Native) Seen(match func(*Line) bool) []Line {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var found []Line
+	for _, text := range n.lines {
+		var l Line
+		if json.Unmarshal([]byte(text), &l) == nil && match(&l) {
+			found = append(found, l)
+		}
+	}
+	return found
+}
+
+// Members asks for the members of a room and returns the answer.
+func (n *Native) Members(ctx context.Context, room string) (*Line, error) {
+	if err := n.Command("members " + room); err != nil {
+		return nil, err
+	}
+	return n.Expect(ctx, "members of "+room, func(l *Line) bool { return l.Type == "members" && l.Room == room })
+}
+
+// String names the participant.
+func (n *Native) String() string { return fmt.Sprintf("native %s", n.User) }

@@ -1,0 +1,182 @@
+// Package stack starts what an anteroom needs to be tried end to end, on 127.0.0.1 and in one directory: Prosody, certificates,
+// `anteroom serve`, optionally a redis-server, and native MIMI participants (`anteroom client`) as processes of their own. Tests and
+// the demo use it. Linux only.
+package stack
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"anteroom/internal/servertest"
+)
+
+// Options says what to start.
+type Options struct {
+	Binary string            // path of the anteroom binary
+	Dir    string            // holds all files; it must exist
+	Store  string            // "bolt" (default) or "redis"
+	Users  map[string]string // XMPP accounts: localpart to password
+	Config string            // appended to anteroom.toml
+}
+
+// Domains of the stack.
+const (
+	Domain = "a.example"       // XMPP host and MIMI provider
+	Rooms  = "rooms.a.example" // the component
+	Peer   = "b.example"       // the native participant's provider
+)
+
+// Stack is a running system.
+type Stack struct {
+	Options
+	Prosody  *servertest.Prosody
+	Redis    *servertest.Redis // nil with bolt
+	Anteroom *process
+
+	MIMIAddr  string // where anteroom listens for providers
+	PeerAddr  string // where the native participant listens
+	AdminAddr string
+
+	peers []*Native
+}
+
+// Start brings everything up and returns when anteroom says that it is ready. The caller ends it with Stop.
+func Start(ctx context.Context, o Options) (*Stack, error) {
+	s := &Stack{Options: o}
+	if err := s.start(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+func (s *Stack) start(ctx context.Context) (err error) {
+	if s.Prosody, err = servertest.StartProsody(servertest.ProsodyOptions{Host: Domain, Component: Rooms, Users: s.Users}); err != nil {
+		return err
+	}
+	if s.Store == "redis" {
+		if s.Redis, err = servertest.StartRedis(); err != nil {
+			return err
+		}
+	}
+	for _, addr := range []*string{&s.MIMIAddr, &s.PeerAddr, &s.AdminAddr} {
+		if *addr, err = freeAddr(); err != nil {
+			return err
+		}
+	}
+	for _, args := range [][]string{{"init"}, {"issue", Domain}, {"issue", Peer}} {
+		args = append([]string{"ca", args[0], "--dir", s.Dir}, args[1:]...)
+		if out, err := exec.CommandContext(ctx, s.Binary, args...).CombinedOutput(); err != nil {
+			return fmt.Errorf("anteroom %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	if err := os.WriteFile(s.ConfigFile(), []byte(s.config()), 0o600); err != nil {
+		return err
+	}
+	return s.StartAnteroom(ctx)
+}
+
+// ConfigFile is anteroom's configuration.
+func (s *Stack) ConfigFile() string { return filepath.Join(s.Dir, "anteroom.toml") }
+
+func (s *Stack) config() string {
+	url := "bolt://" + filepath.Join(s.Dir, "rooms.db")
+	if s.Redis != nil {
+		url = s.Redis.URL()
+	}
+	return fmt.Sprintf(`[component]
+domain = %q
+secret = %q
+port   = %d
+
+[provider]
+domain = %q
+users  = [%q]
+listen = %q
+certificate = "a.example.pem"
+key    = "a.example.key"
+trust  = ["ca.pem"]
+
+[provider.peers]
+%q = %q
+
+[store]
+url = %q
+key_file = "seal.key"
+
+[admin]
+socket = "admin.sock"
+listen = %q
+%s`, Rooms, s.Prosody.Secret, s.Prosody.ComponentPort, Domain, Domain, s.MIMIAddr, Peer, s.PeerAddr, url, s.AdminAddr, s.Config)
+}
+
+// StartAnteroom starts `anteroom serve`, also again after a kill, and waits until /readyz is 200.
+func (s *Stack) StartAnteroom(ctx context.Context) (err error) {
+	if s.Anteroom, err = start("anteroom", exec.Command(s.Binary, "serve", "--config", s.ConfigFile())); err != nil {
+		return err
+	}
+	return s.Ready(ctx)
+}
+
+// Ready waits until anteroom's /readyz is 200.
+func (s *Stack) Ready(ctx context.Context) error {
+	for {
+		status := ""
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+s.AdminAddr+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if resp, err := http.DefaultClient.Do(req); err == nil {
+			resp.Body.Close()
+			if resp.StatusCode == http.StatusOK {
+				return nil
+			}
+			status = resp.Status
+		}
+		s.Anteroom.mu.Lock()
+		ended := s.Anteroom.ended
+		s.Anteroom.mu.Unlock()
+		if ended {
+			return fmt.Errorf("anteroom ended before it was ready:\n%s", s.Anteroom.Output())
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("anteroom is not ready (%s):\n%s", status, s.Anteroom.Output())
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends everything in the reverse order and leaves the directory.
+func (s *Stack) Stop() error {
+	var errs []error
+	for _, n := range s.peers {
+		errs = append(errs, n.Stop())
+	}
+	if s.Anteroom != nil {
+		errs = append(errs, s.Anteroom.Stop())
+	}
+	if s.Redis != nil {
+		errs = append(errs, s.Redis.Stop())
+	}
+	if s.Prosody != nil {
+		errs = append(errs, s.Prosody.Stop())
+	}
+	return errors.Join(errs...)
+}
+
+func freeAddr() (string, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	defer l.Close()
+	return l.Addr().String(), nil
+}
