@@ -169,3 +169,22 @@ func TestNothingLeft(t *testing.T) {
 	}
 	left("deleted")
 }
+
+// do sends one command.
+func do(t *testing.T, addr, password string, args ...any) string {
+	t.Helper()
+	c := redis.NewClient(&redis.Options{Addr: addr, Password: password})
+	defer c.Close()
+	reply, err := c.Do(t.Context(), args...).Text()
+	if err != nil {
+		t.Fatalf("%v: %v", args[0], err)
+	}
+	return reply
+}
+
+// waitForCluster asks until the server says that all slots are served.
+func waitForCluster(t *testing.T, addr string) {
+	t.Helper()
+	for !strings.Contains(do(t, addr, "", "cluster", "info"), "cluster_state:ok") {
+	}
+}
