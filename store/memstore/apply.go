@@ -14,7 +14,7 @@ func (s *Store) apply(b *store.Batch) error {
 	}
 	r, ok := s.rooms[b.Room]
 	if !ok {
-		r = &room{Room: store.Room{Secrets: make(map[string][]byte)}}
+		r = &room{Room: store.Room{Secrets: make(map[string][]byte)}, ids: make(map[string]bool)}
 	}
 	if r.Seq != b.Seq {
 		return store.ErrConflict
@@ -40,7 +40,7 @@ func (r *room) check(b *store.Batch) error {
 		}
 	}
 	for _, e := range b.Archive {
-		if slices.ContainsFunc(r.archive, func(have entry) bool { return have.ID == e.ID }) {
+		if r.ids[e.ID] {
 			return store.ErrArchiveID
 		}
 	}
@@ -89,6 +89,7 @@ func (r *room) keep(b *store.Batch) {
 		e.Body = clone(e.Body)
 		e.Time = store.Canonical(e.Time)
 		r.archive = append(r.archive, entry{e, order})
+		r.ids[e.ID] = true
 	}
 	for _, red := range b.Redact {
 		for i := range r.archive {
@@ -102,6 +103,9 @@ func (r *room) keep(b *store.Batch) {
 		kept := slices.IndexFunc(r.archive, func(e entry) bool { return e.order >= before })
 		if kept < 0 {
 			kept = len(r.archive)
+		}
+		for _, e := range r.archive[:kept] {
+			delete(r.ids, e.ID)
 		}
 		r.archive = slices.Clone(r.archive[kept:])
 	}

@@ -33,6 +33,7 @@ type Store struct {
 type room struct {
 	store.Room
 	archive []entry
+	ids     map[string]bool // of the archive
 }
 
 type entry struct {

@@ -75,7 +75,7 @@ func crashEvent(i int) []byte { return fmt.Append(nil, "event ", i) }
 
 // CheckCrash checks that every room is what some number of whole batches makes of it, at least as many as said.
 // It returns the least number found.
-func CheckCrash(t *testing.T, s store.Store, acked int) int {
+func CheckCrash(t testing.TB, s store.Store, acked int) int {
 	t.Helper()
 	least := -1
 	for i := range CrashRooms {
@@ -97,7 +97,7 @@ func CheckCrash(t *testing.T, s store.Store, acked int) int {
 	return least
 }
 
-func checkCrashRoom(t *testing.T, s store.Store, room int, r *store.Room) (batches int) {
+func checkCrashRoom(t testing.TB, s store.Store, room int, r *store.Room) (batches int) {
 	t.Helper()
 	n := int(r.Seq) / crashEvents
 	last := crashBatch(room, n-1, 0)

@@ -111,7 +111,7 @@ func load(t *testing.T, s store.Store, room string) *store.Room {
 	return r
 }
 
-func want(t *testing.T, what string, got, want any) {
+func want(t testing.TB, what string, got, want any) {
 	t.Helper()
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%s:\n got %s\nwant %s", what, show(got), show(want))
