@@ -1,8 +1,24 @@
 package mls
 
+import (
+	"bytes"
+	"slices"
+
+	"anteroom/mls/internal/schedule"
+	"anteroom/mls/internal/suite"
+	"anteroom/mls/wire"
+)
+
 // Group is one group as seen by one or more local leaves that share everything RFC 9420 makes common to all members.
 // A Group is a value: no method changes it, methods that move on return another one. Safe for concurrent reading.
-type Group struct{ _ struct{} }
+type Group struct {
+	public  *PublicGroup
+	secrets *epochSecrets
+	tree    schedule.SecretTree // message keys of this epoch
+	local   []*localLeaf        // ascending
+	nodes   nodeKeys
+	past    []*pastEpoch // newest first
+}
 
 // NewGroupParams describes a group of one member at epoch 0 (§11).
 type NewGroupParams struct {
@@ -13,143 +29,171 @@ type NewGroupParams struct {
 }
 
 // NewGroup creates a group whose only member is the creator, at leaf 0.
-func NewGroup(seed Seed, p NewGroupParams) (*Group, error) { panic("skeleton") }
-
-// JoinParams is what a joiner has besides the Welcome. Tree is needed unless the GroupInfo carries a ratchet_tree extension.
-type JoinParams struct {
-	Tree   RatchetTree
-	PSKs   map[string][]byte // external PSKs by id
-	Config Config
+func NewGroup(seed Seed, p NewGroupParams) (*Group, error) {
+	kp := &p.Creator.KeyPackage
+	s, err := suite.ByID(uint16(kp.Suite))
+	if err != nil {
+		return nil, err
+	}
+	if err := kp.validate(s, &p.Config); err != nil {
+		return nil, err
+	}
+	if err := checkGroupExtensions(p.Extensions); err != nil {
+		return nil, err
+	}
+	leaf := kp.LeafNode
+	t := newTree(&leaf).hashed(s)
+	if err := t.checkSupport(p.Extensions); err != nil {
+		return nil, err
+	}
+	context := GroupContext{Version: kp.Version, Suite: kp.Suite, GroupID: bytes.Clone(p.GroupID), TreeHash: t.hash(),
+		ConfirmedTranscriptHash: []byte{}, Extensions: p.Extensions}
+	secrets := epochSecrets(schedule.FirstEpoch(s, expandSeed(s, seed.Derive("epoch secret"))))
+	public, err := newPublicGroup(s, context, t, secrets.confirmationTag(s, nil), p.Config)
+	if err != nil {
+		return nil, err
+	}
+	l := &localLeaf{index: 0, key: p.Creator.Leaf, signature: p.Creator.Signature}
+	return startEpoch(public, &secrets, []*localLeaf{l}, nodeKeys{}, nil), nil
 }
 
-// Join enters a group by Welcome (§12.4.3.1).
-func Join(w *Welcome, kp *KeyPackageSecrets, p JoinParams) (*Group, error) { panic("skeleton") }
-
-// Adopt makes a leaf local that a remote commit added to this group in this epoch: its Welcome is opened once for its path
-// secret, and the epoch it yields must be this one (MULTILEAF: same epoch authenticator).
-func (g *Group) Adopt(w *Welcome, kp *KeyPackageSecrets) (*Group, error) { panic("skeleton") }
+// startEpoch builds the value of an epoch that has just begun.
+func startEpoch(public *PublicGroup, secrets *epochSecrets, local []*localLeaf, nodes nodeKeys, past []*pastEpoch) *Group {
+	kept := *secrets
+	kept.Encryption = nil
+	return &Group{public: public, secrets: &kept, local: local, nodes: nodes, past: past,
+		tree: schedule.NewSecretTree(public.suite, secrets.Encryption, public.tree.width())}
+}
 
 // Public returns the part of g that needs no secrets.
-func (g *Group) Public() *PublicGroup { panic("skeleton") }
+func (g *Group) Public() *PublicGroup { return g.public }
 
 // Local returns the local leaves in ascending order; IsLocal asks for one.
-func (g *Group) Local() []LeafIndex       { panic("skeleton") }
-func (g *Group) IsLocal(i LeafIndex) bool { panic("skeleton") }
+func (g *Group) Local() []LeafIndex {
+	out := make([]LeafIndex, len(g.local))
+	for i, l := range g.local {
+		out[i] = l.index
+	}
+	return out
+}
+
+func (g *Group) IsLocal(i LeafIndex) bool { return g.localAt(i) != nil }
 
 // EpochAuthenticator is equal for all members of an epoch (§8.7).
-func (g *Group) EpochAuthenticator() []byte { panic("skeleton") }
+func (g *Group) EpochAuthenticator() []byte { return g.secrets.Authenticator }
 
 // ConfirmationTag of the current epoch (§8.1).
-func (g *Group) ConfirmationTag() []byte { panic("skeleton") }
+func (g *Group) ConfirmationTag() []byte { return g.public.confirmationTag }
 
 // Export derives a secret of the epoch for the application (§8.5).
-func (g *Group) Export(label string, context []byte, length int) ([]byte, error) { panic("skeleton") }
+func (g *Group) Export(label string, context []byte, length int) ([]byte, error) {
+	if length < 0 || length > g.public.suite.MaxExpand() {
+		return nil, invalidf("9420-8.5-length", "exported secret of %d bytes, limit %d", length, g.public.suite.MaxExpand())
+	}
+	return schedule.Export(g.public.suite, g.secrets.Exporter, label, context, length), nil
+}
 
 // WithNow returns g with Config.Now replaced; WithConfig replaces all of it.
-func (g *Group) WithNow(seconds uint64) *Group { panic("skeleton") }
+func (g *Group) WithNow(seconds uint64) *Group {
+	cfg := g.public.config
+	cfg.Now = seconds
+	return g.WithConfig(cfg)
+}
+
+func (g *Group) WithConfig(cfg Config) *Group {
+	h := *g
+	h.public = g.public.WithConfig(cfg)
+	return &h
+}
+
+// withPublic returns g with another public part of the same epoch.
+func (g *Group) withPublic(p *PublicGroup) *Group {
+	h := *g
+	h.public = p
+	return &h
+}
+
+// WithoutPending returns g with an empty proposal cache. Private keys of pending Updates are dropped with them.
+func (g *Group) WithoutPending() *Group {
+	p := *g.public
+	p.pending = nil
+	h := g.withPublic(&p)
+	h.local = slices.Clone(g.local)
+	for i, l := range h.local {
+		if len(l.updates) > 0 {
+			m := *l
+			m.updates = nil
+			h.local[i] = &m
+		}
+	}
+	return h
+}
 
 // GroupInfo returns a GroupInfo signed by local leaf as, with external_pub, and with the ratchet_tree extension if withTree.
-func (g *Group) GroupInfo(as LeafIndex, withTree bool) (*GroupInfo, error) { panic("skeleton") }
-
-// Propose signs a proposal by local leaf as, as a PublicMessage, and caches it in the returned group.
-func (g *Group) Propose(as LeafIndex, p Proposal, authenticatedData []byte) (*Group, *Message, error) {
-	panic("skeleton")
+func (g *Group) GroupInfo(as LeafIndex, withTree bool) (*GroupInfo, error) {
+	l := g.localAt(as)
+	if l == nil {
+		return nil, ErrNoLocalLeaf
+	}
+	return g.groupInfo(l, withTree, true)
 }
 
-// ProposeUpdate renews the leaf keys of as by an Update proposal (§12.1.2); newSigner may be nil.
-func (g *Group) ProposeUpdate(seed Seed, as LeafIndex, newSigner *Signer, authenticatedData []byte) (*Group, *Message, error) {
-	panic("skeleton")
+func (g *Group) groupInfo(l *localLeaf, withTree, withExternalPub bool) (*GroupInfo, error) {
+	gi := &GroupInfo{Context: g.public.context, ConfirmationTag: g.public.confirmationTag, Signer: l.index}
+	if withExternalPub {
+		var w wire.Writer
+		_, external := g.secrets.externalKey(g.public.suite)
+		w.Opaque(external)
+		gi.Extensions = append(gi.Extensions, Extension{ExtensionExternalPub, w.Bytes()})
+	}
+	if withTree {
+		gi.Extensions = append(gi.Extensions, Extension{ExtensionRatchetTree, wire.Marshal(g.public.Tree())})
+	}
+	return gi, gi.sign(g.public.suite, l.signature)
 }
 
-// NewMemberProposal signs the Add of kp by its own key (sender new_member_proposal, §12.1.8). pg names group and epoch.
-func NewMemberProposal(pg *PublicGroup, kp *KeyPackageSecrets, authenticatedData []byte) (*Message, error) {
-	panic("skeleton")
+// OverlapWith returns the candidate whose direct path shares most nodes with those of the removed leaves: its commit fills what their
+// removal blanks. Among equals the first candidate wins. It panics without candidates.
+func (g *Group) OverlapWith(removed []LeafIndex, candidates []LeafIndex) LeafIndex {
+	best, most := candidates[0], -1
+	for _, c := range candidates {
+		shared := map[nodeIndex]bool{}
+		for _, r := range removed {
+			for x := commonAncestor(c, r); uint32(x) < 2*g.public.tree.width()-1; x = upOf(x) {
+				shared[x] = true
+				if x == g.public.tree.rootIndex() {
+					break
+				}
+			}
+		}
+		if len(shared) > most {
+			best, most = c, len(shared)
+		}
+	}
+	return best
 }
 
-// AddProposal verifies a proposal message from outside, membership tag included, and caches it in the returned group.
-func (g *Group) AddProposal(m *Message) (*Group, *PendingProposal, error) { panic("skeleton") }
-
-// WithoutPending returns g with an empty proposal cache.
-func (g *Group) WithoutPending() *Group { panic("skeleton") }
-
-// CommitParams says what a commit contains.
-type CommitParams struct {
-	ByValue     []Proposal
-	ByReference []ProposalRef // of pending proposals, in this order after ByValue
-	// Joiners are the secrets of key packages added by this commit (by value or by reference) that are to be local leaves: they need no Welcome.
-	Joiners           []*KeyPackageSecrets
-	ForcePath         bool
-	NewSigner         *Signer // renews the committer's signature key; needs a path
-	AuthenticatedData []byte
+// psk looks up a PSK that a commit or Welcome names (§8.4).
+func (g *Group) psk(id *PreSharedKeyID) ([]byte, error) {
+	if id.Type == PSKResumption && bytes.Equal(id.GroupID, g.public.context.GroupID) {
+		if id.Epoch == g.public.context.Epoch {
+			return g.secrets.Resumption, nil
+		}
+		for _, e := range g.past {
+			if e.epoch == id.Epoch {
+				return e.resumption, nil
+			}
+		}
+	}
+	return g.public.config.psk(id)
 }
 
-// Staged is the next epoch, not yet adopted, with what others must be told. The present value stays valid until the caller
-// has stored the next and the hub has accepted it.
-type Staged struct {
-	Group   *Group // nil if no local leaf is left
-	Effects *Effects
-	Commit  *Message // PublicMessage
-	Welcome *Welcome // nil if nobody outside was added
+// psk looks up an external PSK.
+func (c *Config) psk(id *PreSharedKeyID) ([]byte, error) {
+	if id.Type == PSKExternal && c.ExternalPSK != nil {
+		if secret, found := c.ExternalPSK(id.ID); found {
+			return secret, nil
+		}
+	}
+	return nil, invalidf("9420-12.4.2-psk-unknown", "PSK of type %d with id %x is not known", id.Type, id.ID)
 }
-
-// Commit commits proposals by local leaf as (§12.4.1). Path keys are derived from seed.
-func (g *Group) Commit(seed Seed, as LeafIndex, p CommitParams) (*Staged, error) { panic("skeleton") }
-
-// StageCommit verifies and processes somebody else's commit (§12.4.2), decrypting its path once for all local leaves.
-func (g *Group) StageCommit(m *Message) (*Staged, error) { panic("skeleton") }
-
-// ExternalCommitParams says what an external commit contains besides ExternalInit (§12.4.3.2).
-type ExternalCommitParams struct {
-	Tree              RatchetTree // unless in the GroupInfo
-	ByValue           []Proposal  // Remove (resync), PreSharedKey, AppDataUpdate, AppEphemeral
-	Pending           []*Message  // SelfRemove proposals that must be included by reference
-	AuthenticatedData []byte
-	Config            Config
-}
-
-// ExternalCommit joins a group from its GroupInfo.
-func ExternalCommit(seed Seed, gi *GroupInfo, joiner *KeyPackageSecrets, p ExternalCommitParams) (*Staged, error) {
-	panic("skeleton")
-}
-
-// ExternalCommit lets a further local user join a group that g already holds; the next value holds old and new leaves.
-func (g *Group) ExternalCommit(seed Seed, joiner *KeyPackageSecrets, p ExternalCommitParams) (*Staged, error) {
-	panic("skeleton")
-}
-
-// Reserve raises the durable bound of as's sending generations by n. Store the returned value's Parts before using it.
-func (g *Group) Reserve(as LeafIndex, n uint32) (*Group, error) { panic("skeleton") }
-
-// Reserved says how many messages as can still protect before Reserve is needed again.
-func (g *Group) Reserved(as LeafIndex) uint32 { panic("skeleton") }
-
-// Protect encrypts application data by local leaf as (§6.3). The reuse guard is drawn from seed.
-func (g *Group) Protect(seed Seed, as LeafIndex, data, authenticatedData []byte) (*Group, *Message, error) {
-	panic("skeleton")
-}
-
-// ApplicationMessage is decrypted and verified application data.
-type ApplicationMessage struct {
-	Epoch             Epoch
-	Sender            LeafIndex
-	SenderNode        *LeafNode // in that epoch
-	Data              []byte
-	AuthenticatedData []byte
-}
-
-// Unprotect decrypts a PrivateMessage of this or a kept past epoch; its key is gone from the returned group. Messages sent by
-// a local leaf cannot be decrypted.
-func (g *Group) Unprotect(m *Message) (*Group, *ApplicationMessage, error) { panic("skeleton") }
-
-// Parts is the change of a group's stored form: named parts to set and names to drop. Parts are secret.
-type Parts struct {
-	Set  map[string][]byte
-	Drop []string
-}
-
-// Parts returns what has changed since an earlier value of the same group (nil: everything). Part names are short ASCII and
-// stable; a message sent within the reserved generations changes none, a commit changes parts proportional to what it touched.
-func (g *Group) Parts(since *Group) Parts { panic("skeleton") }
-
-// LoadGroup rebuilds a value from all its parts. Sending continues after the reserved generations.
-func LoadGroup(parts map[string][]byte, cfg Config) (*Group, error) { panic("skeleton") }

@@ -1,13 +1,25 @@
 package mls
 
-import "iter"
+import (
+	"bytes"
+	"iter"
+	"slices"
+
+	"anteroom/mls/internal/suite"
+	"anteroom/mls/wire"
+)
 
 // Config is the behaviour of a group value that is not part of its state. The caller supplies it whenever a group value begins.
 type Config struct {
 	// Authenticate accepts or refuses that key belongs to the identity in a credential (§5.3.1). It must be pure. Nil accepts all.
 	Authenticate func(Credential, SignaturePublicKey) error
+	// Successor accepts or refuses that a member's new credential replaces its old one, in an Update, a commit's path or a
+	// resync (§5.3.1). It is asked when the two differ. It must be pure. Nil accepts all.
+	Successor func(old, successor Credential) error
 	// Components interprets AppDataUpdate proposals. Nil refuses every AppDataUpdate.
 	Components ComponentLogic
+	// ExternalPSK looks up external PSKs that commits name (§8.4). It must be pure. Nil knows none.
+	ExternalPSK func(id []byte) ([]byte, bool)
 	// PastEpochs is how many earlier epochs stay able to decrypt late application messages.
 	PastEpochs int
 	// Now is used for the lifetimes of key packages offered in Add proposals (§7.3): seconds since 1970; zero skips the check.
@@ -22,35 +34,182 @@ type ComponentLogic interface {
 }
 
 // PublicGroup is what can be known of a group without its secrets: a value, safe for concurrent reading.
-type PublicGroup struct{ _ struct{} }
-
-// NewPublicGroup verifies a GroupInfo and its tree (§12.4.3.1, first steps) and starts tracking.
-func NewPublicGroup(gi *GroupInfo, tree RatchetTree, cfg Config) (*PublicGroup, error) {
-	panic("skeleton")
+type PublicGroup struct {
+	suite           *suite.Suite
+	context         GroupContext
+	encodedContext  []byte // what signatures of this epoch cover
+	tree            tree
+	dictionary      AppDataDictionary
+	confirmationTag []byte
+	interimHash     []byte // interim transcript hash
+	pending         []PendingProposal
+	reInit          *ReInit // committed: the group is over
+	config          Config
 }
 
-func (p *PublicGroup) Context() GroupContext { panic("skeleton") }
-func (p *PublicGroup) Epoch() Epoch          { panic("skeleton") }
-func (p *PublicGroup) GroupID() []byte       { panic("skeleton") }
-func (p *PublicGroup) Suite() CipherSuite    { panic("skeleton") }
+// newPublicGroup derives what follows from context, tree and confirmation tag. The tree must have hashes.
+func newPublicGroup(s *suite.Suite, context GroupContext, t tree, confirmationTag []byte, cfg Config) (*PublicGroup, error) {
+	dictionary, err := appDataDictionary(context.Extensions)
+	if err != nil {
+		return nil, err
+	}
+	return &PublicGroup{
+		suite:           s,
+		context:         context,
+		encodedContext:  wire.Marshal(&context),
+		tree:            t,
+		dictionary:      dictionary,
+		confirmationTag: confirmationTag,
+		interimHash:     interimTranscriptHash(s, context.ConfirmedTranscriptHash, confirmationTag),
+		config:          cfg,
+	}, nil
+}
+
+// NewPublicGroup verifies a GroupInfo and its tree (§12.4.3.1, first steps) and starts tracking.
+func NewPublicGroup(gi *GroupInfo, nodes RatchetTree, cfg Config) (*PublicGroup, error) {
+	s, err := suite.ByID(uint16(gi.Context.Suite))
+	if err != nil {
+		return nil, invalid("9420-12.4.3.1-suite", err.Error())
+	}
+	if gi.Context.Version != ProtocolVersionMLS10 {
+		return nil, invalidf("9420-12.4.3.1-version", "version %d", gi.Context.Version)
+	}
+	if nodes == nil {
+		data, found := findExtension(gi.Extensions, ExtensionRatchetTree)
+		if !found {
+			return nil, invalid("9420-12.4.3.1-no-tree", "GroupInfo has no ratchet_tree extension and no tree was given")
+		}
+		if err := wire.Unmarshal(data, &nodes); err != nil {
+			return nil, invalid("9420-12.4.3.3-encoding", err.Error())
+		}
+	}
+	t, err := importTree(nodes)
+	if err != nil {
+		return nil, err
+	}
+	signer := t.leaf(gi.Signer)
+	if signer == nil {
+		return nil, invalidf("9420-12.4.3.1-signer", "GroupInfo is signed by leaf %d, which is blank", gi.Signer)
+	}
+	if err := gi.verifySignature(s, signer.SignatureKey); err != nil {
+		return nil, err
+	}
+	if err := checkGroupExtensions(gi.Context.Extensions); err != nil {
+		return nil, err
+	}
+	if err := uniqueExtensions(gi.Extensions); err != nil {
+		return nil, err
+	}
+	t = t.hashed(s)
+	if !bytes.Equal(t.hash(), gi.Context.TreeHash) {
+		return nil, invalid("9420-12.4.3.1-tree-hash", "tree does not have the hash in the GroupInfo")
+	}
+	p, err := newPublicGroup(s, gi.Context, t, gi.ConfirmationTag, cfg)
+	if err != nil {
+		return nil, err
+	}
+	return p, p.checkTree()
+}
+
+// checkTree verifies a whole tree, as a joiner does (§12.4.3.1).
+func (p *PublicGroup) checkTree() error {
+	if err := p.tree.checkUnmerged(); err != nil {
+		return err
+	}
+	if err := p.tree.checkKeys(); err != nil {
+		return err
+	}
+	if err := p.tree.checkParentHashes(p.suite); err != nil {
+		return err
+	}
+	var err error
+	cfg := p.config
+	cfg.Now = 0 // members do not leave when the lifetime of their key package ends
+	p.tree.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
+		if err = n.verifySignature(p.suite, p.context.GroupID, i); err == nil {
+			err = n.checkSelf(p.suite, n.Source, &cfg)
+		}
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.tree.checkSupport(p.context.Extensions)
+}
+
+// checkGroupExtensions verifies that the extensions of a GroupContext can be read and appear once each (§13.4).
+func checkGroupExtensions(extensions []Extension) error {
+	if err := uniqueExtensions(extensions); err != nil {
+		return err
+	}
+	if _, err := requiredCapabilities(extensions); err != nil {
+		return err
+	}
+	if _, err := externalSenders(extensions); err != nil {
+		return err
+	}
+	_, err := appDataDictionary(extensions)
+	return err
+}
+
+// requiredCapabilities, externalSenders and appDataDictionary read one extension of a list; absent ones read as empty.
+func requiredCapabilities(extensions []Extension) (r RequiredCapabilities, err error) {
+	return r, readExtension(extensions, ExtensionRequiredCapabilities, &r, "9420-11.1-encoding")
+}
+
+func externalSenders(extensions []Extension) (s ExternalSenders, err error) {
+	return s, readExtension(extensions, ExtensionExternalSenders, &s, "9420-12.1.8.1-encoding")
+}
+
+func appDataDictionary(extensions []Extension) (d AppDataDictionary, err error) {
+	return d, readExtension(extensions, ExtensionAppDataDictionary, &d, "mlsext-app-data-encoding")
+}
+
+func readExtension(extensions []Extension, t ExtensionType, v wire.Unmarshaler, rule string) error {
+	data, found := findExtension(extensions, t)
+	if !found {
+		return nil
+	}
+	if err := wire.Unmarshal(data, v); err != nil {
+		return invalid(rule, err.Error())
+	}
+	return nil
+}
+
+// Context returns the GroupContext of the epoch; its slices must not be changed.
+func (p *PublicGroup) Context() GroupContext { return p.context }
+func (p *PublicGroup) Epoch() Epoch          { return p.context.Epoch }
+func (p *PublicGroup) GroupID() []byte       { return p.context.GroupID }
+func (p *PublicGroup) Suite() CipherSuite    { return p.context.Suite }
+
+// ConfirmationTag of the current epoch (§8.1).
+func (p *PublicGroup) ConfirmationTag() []byte { return p.confirmationTag }
+
+// ReInit returns the committed ReInit proposal that ended the group, or nil (§11.2).
+func (p *PublicGroup) ReInit() *ReInit { return p.reInit }
 
 // Leaf returns the member at i; the node must not be changed.
-func (p *PublicGroup) Leaf(i LeafIndex) (*LeafNode, bool) { panic("skeleton") }
+func (p *PublicGroup) Leaf(i LeafIndex) (*LeafNode, bool) {
+	n := p.tree.leaf(i)
+	return n, n != nil
+}
 
 // Leaves yields all members from left to right.
-func (p *PublicGroup) Leaves() iter.Seq2[LeafIndex, *LeafNode] { panic("skeleton") }
+func (p *PublicGroup) Leaves() iter.Seq2[LeafIndex, *LeafNode] {
+	return func(yield func(LeafIndex, *LeafNode) bool) { p.tree.eachLeaf(yield) }
+}
 
 // Size is the number of non-blank leaves.
-func (p *PublicGroup) Size() int { panic("skeleton") }
+func (p *PublicGroup) Size() int { return p.tree.members() }
 
 // AppData returns one component's entry of the GroupContext's app_data_dictionary.
-func (p *PublicGroup) AppData(id ComponentID) ([]byte, bool) { panic("skeleton") }
+func (p *PublicGroup) AppData(id ComponentID) ([]byte, bool) { return p.dictionary.Get(id) }
 
 // Tree exports the ratchet tree.
-func (p *PublicGroup) Tree() RatchetTree { panic("skeleton") }
+func (p *PublicGroup) Tree() RatchetTree { return p.tree.export() }
 
 // Pending returns the proposals of this epoch that can be committed by reference, in order of arrival.
-func (p *PublicGroup) Pending() []PendingProposal { panic("skeleton") }
+func (p *PublicGroup) Pending() []PendingProposal { return slices.Clip(p.pending) }
 
 // PendingProposal is a verified proposal waiting for a commit.
 type PendingProposal struct {
@@ -61,38 +220,136 @@ type PendingProposal struct {
 	Message           *Message // as it was sent
 }
 
+// WithConfig returns p with another configuration.
+func (p *PublicGroup) WithConfig(cfg Config) *PublicGroup {
+	q := *p
+	q.config = cfg
+	return &q
+}
+
 // AddProposal verifies a PublicMessage proposal (signature, membership unless external; not the membership tag, which needs
 // secrets) and caches it in the returned value.
 func (p *PublicGroup) AddProposal(m *Message) (*PublicGroup, *PendingProposal, error) {
-	panic("skeleton")
+	ac, err := publicContent(m)
+	if err != nil {
+		return nil, nil, err
+	}
+	return p.addProposal(ac, m)
 }
 
-// StageCommit verifies a PublicMessage commit as far as that is possible without secrets.
-func (p *PublicGroup) StageCommit(m *Message) (*Effects, error) { panic("skeleton") }
-
-// Effects says what a commit does; policy is decided on it before anybody adopts the next epoch.
-type Effects struct {
-	Before, After     *PublicGroup
-	Sender            Sender    // member, or new_member_commit
-	Committer         LeafIndex // leaf in After; for an external commit the new leaf
-	HasPath           bool
-	AuthenticatedData []byte
-	Proposals         []CommittedProposal // in commit order
-	Added             []LeafIndex         // by Add proposals, indexes in After
-	Removed           []RemovedLeaf       // by Remove, SelfRemove or resync
-	Updated           []LeafIndex         // by Update proposals and by the path
+// addProposal verifies and caches a proposal whose framing is already open. A repeated one changes nothing.
+func (p *PublicGroup) addProposal(ac *authenticatedContent, m *Message) (*PublicGroup, *PendingProposal, error) {
+	if err := p.checkContent(ac, ContentProposal); err != nil {
+		return nil, nil, err
+	}
+	key, err := p.proposalKey(&ac.Content)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := ac.verifySignature(p.suite, key, p.encodedContext); err != nil {
+		return nil, nil, err
+	}
+	if err := p.checkProposal(ac.Content.Proposal, ac.Content.Sender); err != nil {
+		return nil, nil, err
+	}
+	if ac.Content.Proposal.Type() == ProposalSelfRemove && ac.WireFormat != WireFormatPublicMessage {
+		return nil, nil, invalid("mlsext-self-remove-public", "SelfRemove not in a PublicMessage")
+	}
+	q, pending, err := p.cacheProposal(ac, m)
+	return q, pending, err
 }
 
-// CommittedProposal is one proposal of a commit with who is responsible for it: its own sender if by reference, else the committer.
-type CommittedProposal struct {
-	Proposal          Proposal
-	Sender            Sender
-	Ref               ProposalRef // nil if by value
-	AuthenticatedData []byte      // of the proposal's own message; nil if by value
+// cacheProposal appends a verified proposal to the cache.
+func (p *PublicGroup) cacheProposal(ac *authenticatedContent, m *Message) (*PublicGroup, *PendingProposal, error) {
+	pending := PendingProposal{
+		Ref:               ac.proposalRef(p.suite),
+		Proposal:          ac.Content.Proposal,
+		Sender:            ac.Content.Sender,
+		AuthenticatedData: ac.Content.AuthenticatedData,
+		Message:           m,
+	}
+	if have := p.findPending(pending.Ref); have != nil {
+		return p, have, nil
+	}
+	if len(p.pending) >= MaxProposals {
+		return nil, nil, invalidf("limit-proposals", "more than %d pending proposals", MaxProposals)
+	}
+	q := *p
+	q.pending = append(slices.Clip(p.pending), pending)
+	return &q, &pending, nil
 }
 
-// RemovedLeaf is a member that a commit removed.
-type RemovedLeaf struct {
-	Index LeafIndex
-	Node  *LeafNode
+func (p *PublicGroup) findPending(ref ProposalRef) *PendingProposal {
+	for i := range p.pending {
+		if bytes.Equal(p.pending[i].Ref, ref) {
+			return &p.pending[i]
+		}
+	}
+	return nil
+}
+
+// checkContent verifies that framed content is of this group and epoch and of the wanted type.
+func (p *PublicGroup) checkContent(ac *authenticatedContent, want ContentType) error {
+	c := &ac.Content
+	if !bytes.Equal(c.GroupID, p.context.GroupID) {
+		return invalid("9420-6-group-id", "message of another group")
+	}
+	if c.Epoch != p.context.Epoch {
+		return &EpochError{Message: c.Epoch, Group: p.context.Epoch}
+	}
+	if c.ContentType != want {
+		return invalidf("9420-6-content-type", "content type %d, want %d", c.ContentType, want)
+	}
+	if p.reInit != nil {
+		return invalid("9420-12.4.2-reinit", "the group ended with a ReInit")
+	}
+	return p.checkAAD(c.AuthenticatedData)
+}
+
+// checkAAD verifies that authenticated data is a SafeAAD where the group demands it (draft-ietf-mls-extensions, safe_aad).
+func (p *PublicGroup) checkAAD(data []byte) error {
+	if _, safe := p.dictionary.Get(ComponentSafeAAD); !safe {
+		return nil
+	}
+	return checkSafeAAD(data)
+}
+
+func checkSafeAAD(data []byte) error {
+	if err := wire.Unmarshal(data, new(SafeAAD)); err != nil {
+		return invalid("mlsext-safe-aad", err.Error())
+	}
+	return nil
+}
+
+// publicContent opens a PublicMessage without looking at its membership tag.
+func publicContent(m *Message) (*authenticatedContent, error) {
+	if m.Format != WireFormatPublicMessage || m.Public == nil {
+		return nil, invalidf("9420-6-wire-format", "wire format %d, want a PublicMessage", m.Format)
+	}
+	return m.Public.content()
+}
+
+// proposalKey returns the key that a proposal's signature must verify with (§6.1, §12.1.8).
+func (p *PublicGroup) proposalKey(c *FramedContent) (SignaturePublicKey, error) {
+	switch c.Sender.Type {
+	case SenderMember:
+		if n := p.tree.leaf(c.Sender.Leaf); n != nil {
+			return n.SignatureKey, nil
+		}
+		return nil, invalidf("9420-6.1-sender", "leaf %d is not a member", c.Sender.Leaf)
+	case SenderExternal:
+		senders, err := externalSenders(p.context.Extensions)
+		if err != nil {
+			return nil, err
+		}
+		if int64(c.Sender.Index) >= int64(len(senders)) {
+			return nil, invalidf("9420-12.1.8-external-sender", "no external sender %d", c.Sender.Index)
+		}
+		return senders[c.Sender.Index].SignatureKey, nil
+	case SenderNewMemberProposal:
+		if add, ok := c.Proposal.(Add); ok {
+			return add.KeyPackage.LeafNode.SignatureKey, nil
+		}
+	}
+	return nil, invalidf("9420-12.1.8-external-type", "sender type %d may not propose type %d", c.Sender.Type, c.Proposal.Type())
 }

@@ -1,0 +1,232 @@
+package mls
+
+import (
+	"bytes"
+	"slices"
+
+	"anteroom/mls/internal/suite"
+	"anteroom/mls/wire"
+)
+
+// CommitParams says what a commit contains.
+type CommitParams struct {
+	ByValue     []Proposal
+	ByReference []ProposalRef // of pending proposals, in this order after ByValue
+	// Joiners are the secrets of key packages added by this commit (by value or by reference) that are to be local leaves: they need no Welcome.
+	Joiners           []*KeyPackageSecrets
+	ForcePath         bool
+	NewSigner         *Signer // renews the committer's signature key; needs a path
+	AuthenticatedData []byte
+	WelcomeTree       bool // put the ratchet_tree extension into the Welcome
+}
+
+// committing is a commit while it is being made.
+type committing struct {
+	before    *PublicGroup
+	sender    Sender
+	signature SignaturePrivateKey // signs the framed content
+	leaf      LeafNode            // what the committer's new leaf keeps
+	leafSign  SignaturePrivateKey // signs the new leaf
+	list      []CommittedProposal
+	aad       []byte
+	path      *newPath
+	staged    *stagedCommit
+}
+
+// Commit commits proposals by local leaf as (§12.4.1). Path keys are derived from seed.
+func (g *Group) Commit(seed Seed, as LeafIndex, p CommitParams) (*Staged, error) {
+	l := g.localAt(as)
+	if l == nil {
+		return nil, ErrNoLocalLeaf
+	}
+	sender := Sender{Type: SenderMember, Leaf: as}
+	c := &committing{before: g.public, sender: sender, signature: l.signature, leafSign: l.signature,
+		leaf: *g.public.tree.leaf(as), aad: p.AuthenticatedData}
+	if p.NewSigner != nil {
+		c.leaf.SignatureKey, c.leafSign = p.NewSigner.Public, p.NewSigner.Private
+	}
+	for _, q := range p.ByValue {
+		c.list = append(c.list, CommittedProposal{Proposal: q, Sender: sender})
+	}
+	for _, ref := range p.ByReference {
+		pending := g.public.findPending(ref)
+		if pending == nil {
+			return nil, invalidf("9420-12.4.2-unknown-reference", "no pending proposal %x", ref)
+		}
+		c.list = append(c.list, CommittedProposal{pending.Proposal, pending.Sender, pending.Ref, pending.AuthenticatedData})
+	}
+	if err := c.build(seed, p.ForcePath || p.NewSigner != nil); err != nil {
+		return nil, err
+	}
+	return g.finishCommit(c, g.secrets.Init, g.psk, p)
+}
+
+// build applies the proposals and makes path and content, everything up to the confirmation tag (§12.4.1).
+func (c *committing) build(seed Seed, forcePath bool) error {
+	p, s := c.before, c.before.suite
+	if p.reInit != nil {
+		return invalid("9420-12.4.2-reinit", "the group ended with a ReInit")
+	}
+	if err := p.checkAAD(c.aad); err != nil {
+		return err
+	}
+	applied, err := p.applyProposals(c.list, c.sender)
+	if err != nil {
+		return err
+	}
+	c.staged = &stagedCommit{appliedList: applied, committer: c.sender.Leaf, external: c.sender.Type == SenderNewMemberCommit, next: applied.tree}
+	if c.staged.external {
+		c.staged.committer = p.seatExternal(applied)
+	}
+	if applied.needsPath || forcePath {
+		c.path, err = applied.tree.makePath(s, seed, c.staged.committer, c.leaf, p.context.GroupID, c.leafSign)
+		if err != nil {
+			return err
+		}
+		if old := p.predecessor(c.staged); old != nil {
+			if err := p.checkSuccessor(old, c.path.leaf); err != nil {
+				return err
+			}
+		}
+		c.staged.path, c.staged.steps, c.staged.next = c.path.path, c.path.steps, c.path.tree
+	}
+	if err := p.checkNext(applied, c.staged.next, c.staged.changed()); err != nil {
+		return err
+	}
+	c.staged.provisional = p.provisional(applied, c.staged.next)
+	if c.path != nil {
+		if err := c.path.encrypt(s, applied.added, &c.staged.provisional); err != nil {
+			return err
+		}
+	}
+	return c.sign()
+}
+
+// sign frames and signs the commit under the old epoch's context (§6.1).
+func (c *committing) sign() error {
+	p := c.before
+	commit := &Commit{Path: c.staged.path, Proposals: make([]ProposalOrRef, len(c.list))}
+	for i, q := range c.list {
+		if q.Ref != nil {
+			commit.Proposals[i].Ref = q.Ref
+		} else {
+			commit.Proposals[i].Proposal = q.Proposal
+		}
+	}
+	c.staged.content = &authenticatedContent{
+		WireFormat: WireFormatPublicMessage,
+		Content: FramedContent{GroupID: p.context.GroupID, Epoch: p.context.Epoch, Sender: c.sender, AuthenticatedData: c.aad,
+			ContentType: ContentCommit, Commit: commit},
+	}
+	return c.staged.content.sign(p.suite, c.signature, p.encodedContext)
+}
+
+// finish derives the next epoch's secrets, sets the confirmation tag, and returns the effects.
+func (c *committing) finish(initSecret []byte, psk func(*PreSharedKeyID) ([]byte, error)) (*Effects, *joinSecrets, *epochSecrets, error) {
+	s := c.before.suite
+	var commitSecret []byte // zero without path
+	if c.path != nil {
+		commitSecret = c.path.commit
+	}
+	psks, err := pskSecret(s, c.staged.psks, psk)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	context := c.staged.provisional
+	context.ConfirmedTranscriptHash = c.staged.content.confirmedTranscriptHash(s, c.before.interimHash)
+	join, secrets := advanceSecrets(s, initSecret, commitSecret, psks, &context)
+	c.staged.content.Auth.ConfirmationTag = secrets.confirmationTag(s, context.ConfirmedTranscriptHash)
+	effects, err := c.before.effects(c.staged)
+	return effects, join, secrets, err
+}
+
+// finishCommit completes a member's commit: next value, message, Welcome.
+func (g *Group) finishCommit(c *committing, initSecret []byte, psk func(*PreSharedKeyID) ([]byte, error), p CommitParams) (*Staged, error) {
+	effects, join, secrets, err := c.finish(initSecret, psk)
+	if err != nil {
+		return nil, err
+	}
+	local, err := g.carry(c.staged.appliedList)
+	if err != nil {
+		return nil, err
+	}
+	local, outside, err := seatJoiners(c.staged, local, p.Joiners)
+	if err != nil {
+		return nil, err
+	}
+	nodes := g.carryNodes(c.staged.next)
+	if c.path != nil {
+		nodes.set(c.path.steps, c.path.private)
+		local = withLocal(local, &localLeaf{index: c.staged.committer, key: c.path.leafKey, signature: c.leafSign})
+	}
+	staged := &Staged{
+		Group:   startEpoch(effects.After, secrets, local, nodes, g.retire()),
+		Effects: effects,
+		Commit:  g.protectPublic(c.staged.content),
+	}
+	if len(outside) > 0 {
+		staged.Welcome, err = staged.Group.welcome(c, join, outside, p.WelcomeTree)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return staged, nil
+}
+
+// protectPublic frames signed content of the present epoch as a PublicMessage (§6.2).
+func (g *Group) protectPublic(ac *authenticatedContent) *Message {
+	return &Message{Format: WireFormatPublicMessage,
+		Public: ac.protectPublic(g.public.suite, g.secrets.Membership, g.public.encodedContext)}
+}
+
+// seatJoiners makes local the added members whose secrets we have. It returns which Adds are left for a Welcome.
+func seatJoiners(c *stagedCommit, local []*localLeaf, joiners []*KeyPackageSecrets) ([]*localLeaf, []int, error) {
+	var outside []int
+	used := 0
+	for k, kp := range c.adds {
+		at := slices.IndexFunc(joiners, func(j *KeyPackageSecrets) bool {
+			return bytes.Equal(j.KeyPackage.Signature, kp.Signature) && bytes.Equal(j.KeyPackage.InitKey, kp.InitKey)
+		})
+		if at < 0 {
+			outside = append(outside, k)
+			continue
+		}
+		used++
+		local = withLocal(local, &localLeaf{index: c.added[k], key: joiners[at].Leaf, signature: joiners[at].Signature})
+	}
+	if used != len(joiners) {
+		return nil, nil, invalidf("local-joiner", "%d of %d joiners are not added by the commit", len(joiners)-used, len(joiners))
+	}
+	return local, outside, nil
+}
+
+// welcome encrypts the new epoch to the added members that are not local (§12.4.3.1). g is the new epoch; adds are positions in
+// the commit's list of Adds.
+func (g *Group) welcome(c *committing, join *joinSecrets, adds []int, withTree bool) (*Welcome, error) {
+	s := g.public.suite
+	gi, err := g.groupInfo(g.localAt(c.staged.committer), withTree, false)
+	if err != nil {
+		return nil, err
+	}
+	w := &Welcome{Suite: g.public.context.Suite, EncryptedGroupInfo: join.seal(s, wire.Marshal(gi))}
+	for _, k := range adds {
+		secrets := &groupSecrets{JoinerSecret: join.joiner, PSKs: c.staged.psks}
+		if c.path != nil {
+			secrets.PathSecret = c.path.secretFor(c.staged.added[k])
+		}
+		e, err := encryptGroupSecrets(s, c.staged.adds[k], secrets, w.EncryptedGroupInfo)
+		if err != nil {
+			return nil, err
+		}
+		w.Secrets = append(w.Secrets, e)
+	}
+	return w, nil
+}
+
+func encryptGroupSecrets(s *suite.Suite, kp *KeyPackage, secrets *groupSecrets, groupInfo []byte) (e EncryptedGroupSecrets, err error) {
+	if e.NewMember, err = kp.Ref(); err != nil {
+		return e, err
+	}
+	e.Secrets.KEMOutput, e.Secrets.Ciphertext, err = s.EncryptWithLabel(kp.InitKey, "Welcome", groupInfo, wire.Marshal(secrets))
+	return e, err
+}

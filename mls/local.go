@@ -1,0 +1,155 @@
+package mls
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+)
+
+// localLeaf is what this value knows of one of its own members beyond what all of them share. It is immutable.
+type localLeaf struct {
+	index     LeafIndex
+	key       HPKEPrivateKey // of the leaf node
+	signature SignaturePrivateKey
+	updates   []leafUpdate // own Update proposals of this epoch
+}
+
+// leafUpdate is the private side of a pending Update.
+type leafUpdate struct {
+	public    HPKEPublicKey
+	key       HPKEPrivateKey
+	signature SignaturePrivateKey
+}
+
+// nodeKeys are the private keys of parents. Invariant: x is in it if and only if x is not blank and some local leaf below
+// x is not unmerged at x.
+type nodeKeys map[nodeIndex]HPKEPrivateKey
+
+// localAt returns the local leaf i, or nil.
+func (g *Group) localAt(i LeafIndex) *localLeaf {
+	at, found := slices.BinarySearchFunc(g.local, i, func(l *localLeaf, i LeafIndex) int { return int(l.index) - int(i) })
+	if !found {
+		return nil
+	}
+	return g.local[at]
+}
+
+// withLocal returns a copy of a sorted list in which l replaces the leaf of its index or is put in.
+func withLocal(list []*localLeaf, l *localLeaf) []*localLeaf {
+	at, found := slices.BinarySearchFunc(list, l.index, func(m *localLeaf, i LeafIndex) int { return int(m.index) - int(i) })
+	out := slices.Clone(list)
+	if found {
+		out[at] = l
+		return out
+	}
+	return slices.Insert(out, at, l)
+}
+
+// carry takes the local leaves through a commit's proposals: removed ones go, updated ones take their new keys. What they may
+// still decrypt with is computed by carryNodes. Sending starts anew in the next epoch.
+func (g *Group) carry(a *appliedList) ([]*localLeaf, error) {
+	var out []*localLeaf
+	for _, l := range g.local {
+		if slices.Contains(a.proposalList.removed, l.index) {
+			continue
+		}
+		n := &localLeaf{index: l.index, key: l.key, signature: l.signature}
+		if slices.Contains(a.updated, l.index) {
+			u := l.update(a.tree.leaf(l.index).EncryptionKey)
+			if u == nil {
+				return nil, invalidf("local-update-unknown", "the private key of local leaf %d's Update is not known", l.index)
+			}
+			n.key, n.signature = u.key, u.signature
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+func (l *localLeaf) update(public HPKEPublicKey) *leafUpdate {
+	for i := range l.updates {
+		if bytes.Equal(l.updates[i].public, public) {
+			return &l.updates[i]
+		}
+	}
+	return nil
+}
+
+// carryNodes keeps the private keys of the parents that are the same in the next tree. That preserves the invariant of
+// nodeKeys: whatever removes or replaces a leaf blanks every parent above it.
+func (g *Group) carryNodes(next tree) nodeKeys {
+	out := make(nodeKeys, len(g.nodes))
+	for x, key := range g.nodes {
+		if uint32(x) >= 2*next.width()-1 {
+			continue
+		}
+		before, after := g.public.tree.at(x).parent, next.at(x).parent
+		if after != nil && bytes.Equal(before.EncryptionKey, after.EncryptionKey) {
+			out[x] = key
+		}
+	}
+	return out
+}
+
+// held looks up the private key of a node for which a local leaf has it.
+func held(local []*localLeaf, nodes nodeKeys) func(nodeIndex) HPKEPrivateKey {
+	leaves := make(map[nodeIndex]HPKEPrivateKey, len(local))
+	for _, l := range local {
+		leaves[l.index.node()] = l.key
+	}
+	return func(x nodeIndex) HPKEPrivateKey {
+		if x.IsLeaf() {
+			return leaves[x]
+		}
+		return nodes[x]
+	}
+}
+
+// set adds the private keys of a path from one step on.
+func (n nodeKeys) set(steps []pathStep, keys []HPKEPrivateKey) {
+	for k, step := range steps {
+		n[step.node] = keys[k]
+	}
+}
+
+// checkInvariant verifies the invariant of nodeKeys and that every private key fits its public key. Tests and LoadGroup use it.
+func (g *Group) checkInvariant() error {
+	t := g.public.tree
+	for _, l := range g.local {
+		n := t.leaf(l.index)
+		if n == nil {
+			return invalidf("local-leaf", "local leaf %d is not a member", l.index)
+		}
+		if public, err := g.public.suite.HPKEPublic(l.key); err != nil || !bytes.Equal(public, n.EncryptionKey) {
+			return invalidf("local-leaf-key", "private key of local leaf %d does not fit", l.index)
+		}
+	}
+	want := map[nodeIndex]bool{}
+	err := t.eachParent(func(x nodeIndex, n *treeNode) error {
+		for _, l := range g.local {
+			if x.Contains(l.index.node()) && !slices.Contains(n.parent.UnmergedLeaves, l.index) {
+				want[x] = true
+				break
+			}
+		}
+		if want[x] != (g.nodes[x] != nil) {
+			return invalidf("local-node-key", "node %d: held %v, want %v", x, g.nodes[x] != nil, want[x])
+		}
+		if !want[x] {
+			return nil
+		}
+		if public, err := g.public.suite.HPKEPublic(g.nodes[x]); err != nil || !bytes.Equal(public, n.parent.EncryptionKey) {
+			return invalidf("local-node-key", "private key of node %d does not fit", x)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for x := range maps.Keys(g.nodes) {
+		if !want[x] {
+			return invalidf("local-node-key", "private key of node %d, which is blank", x)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,236 @@
+package mls
+
+import (
+	"bytes"
+	"slices"
+
+	"anteroom/mls/internal/suite"
+	"anteroom/mls/wire"
+)
+
+// hpkeKey derives an HPKE key pair from a seed that serves nothing else.
+func hpkeKey(s *suite.Suite, seed Seed) (HPKEPrivateKey, HPKEPublicKey) {
+	return s.DeriveKeyPair(expandSeed(s, seed))
+}
+
+// expandSeed stretches a seed to the length of a secret of the suite.
+func expandSeed(s *suite.Suite, seed Seed) []byte {
+	return s.Expand(s.Extract([]byte("anteroom seed"), seed[:]), nil, s.HashSize())
+}
+
+// nodeKey derives the key pair of a parent from its path secret (§7.4).
+func nodeKey(s *suite.Suite, pathSecret []byte) (HPKEPrivateKey, HPKEPublicKey) {
+	return s.DeriveKeyPair(s.DeriveSecret(pathSecret, "node"))
+}
+
+// nextPathSecret is the path secret of the next node up, and after the last one the commit secret (§7.4).
+func nextPathSecret(s *suite.Suite, pathSecret []byte) []byte {
+	return s.DeriveSecret(pathSecret, "path")
+}
+
+// newPath is a path that we make: all its secrets are known.
+type newPath struct {
+	tree    tree // with the path merged, hashed
+	leaf    *LeafNode
+	leafKey HPKEPrivateKey
+	path    *UpdatePath // without ciphertexts until encrypt
+	steps   []pathStep
+	secrets [][]byte // one per step
+	private []HPKEPrivateKey
+	commit  []byte // commit_secret
+}
+
+// makePath generates the update path of leaf i (§7.4, §7.5). t is the tree with the proposals applied, hashed; leaf holds what the
+// new leaf node keeps: everything but encryption key, source, parent hash and signature.
+func (t tree) makePath(s *suite.Suite, seed Seed, i LeafIndex, leaf LeafNode, groupID []byte, signer SignaturePrivateKey) (*newPath, error) {
+	p := &newPath{steps: t.filteredPath(i)}
+	secret := expandSeed(s, seed.Derive("path secret"))
+	keys := make([]HPKEPublicKey, len(p.steps))
+	p.path = &UpdatePath{Nodes: make([]UpdatePathNode, len(p.steps))}
+	for k := range p.steps {
+		private, public := nodeKey(s, secret)
+		keys[k] = public
+		p.secrets = append(p.secrets, secret)
+		p.private = append(p.private, private)
+		p.path.Nodes[k].EncryptionKey = public
+		secret = nextPathSecret(s, secret)
+	}
+	p.commit = secret
+
+	var parents map[nodeIndex]*ParentNode
+	p.leafKey, leaf.EncryptionKey = hpkeKey(s, seed.Derive("leaf key"))
+	leaf.Source = LeafNodeSourceCommit
+	leaf.Lifetime = Lifetime{}
+	parents, leaf.ParentHash = t.pathParents(s, p.steps, keys)
+	if err := leaf.sign(s, signer, groupID, i); err != nil {
+		return nil, err
+	}
+	p.leaf, p.path.LeafNode = &leaf, leaf
+	p.tree = t.withPath(i, p.leaf, parents).hashed(s)
+	return p, nil
+}
+
+// encrypt fills in the ciphertexts: one for every node in the resolution of each copath node, local ones too, members added by this
+// commit excepted (§7.6).
+func (p *newPath) encrypt(s *suite.Suite, added []LeafIndex, provisional *GroupContext) error {
+	context := wire.Marshal(provisional)
+	for k, step := range p.steps {
+		to := p.tree.pathRecipients(step, added)
+		ciphertexts := make([]HPKECiphertext, len(to))
+		for j, x := range to {
+			var err error
+			c := &ciphertexts[j]
+			c.KEMOutput, c.Ciphertext, err = s.EncryptWithLabel(p.tree.at(x).key(), "UpdatePathNode", context, p.secrets[k])
+			if err != nil {
+				return err
+			}
+		}
+		p.path.Nodes[k].EncryptedPathSecrets = ciphertexts
+	}
+	return nil
+}
+
+// pathRecipients is the resolution of a copath node without the members that the same commit added (§7.6).
+func (t tree) pathRecipients(step pathStep, added []LeafIndex) []nodeIndex {
+	to := t.resolution(nil, step.copath)
+	if len(added) == 0 {
+		return to
+	}
+	return slices.DeleteFunc(to, func(x nodeIndex) bool {
+		if !x.IsLeaf() {
+			return false
+		}
+		_, found := slices.BinarySearch(added, leafAt(x))
+		return found
+	})
+}
+
+// secretFor returns the path secret that new member i needs: that of the lowest node above both it and the committer (§12.4.3.1).
+func (p *newPath) secretFor(i LeafIndex) []byte {
+	for k, step := range p.steps {
+		if step.node.Contains(i.node()) {
+			return p.secrets[k]
+		}
+	}
+	return nil
+}
+
+// mergePath verifies the shape of somebody else's update path against t, the tree with the proposals applied and hashed, and merges
+// its public part (§7.5, §12.4.2).
+func (t tree) mergePath(s *suite.Suite, i LeafIndex, path *UpdatePath, added []LeafIndex) (tree, []pathStep, error) {
+	steps := t.filteredPath(i)
+	if len(steps) != len(path.Nodes) {
+		return t, nil, invalidf("9420-7.6-path-length", "path has %d nodes, the filtered direct path %d", len(path.Nodes), len(steps))
+	}
+	if path.LeafNode.Source != LeafNodeSourceCommit {
+		return t, nil, invalidf("9420-7.3-source", "leaf in a path has source %d", path.LeafNode.Source)
+	}
+	if err := t.checkPathKeys(s, path); err != nil {
+		return t, nil, err
+	}
+	keys := make([]HPKEPublicKey, len(steps))
+	for k, step := range steps {
+		n := &path.Nodes[k]
+		if want := len(t.pathRecipients(step, added)); len(n.EncryptedPathSecrets) != want {
+			return t, nil, invalidf("9420-7.6-ciphertext-count", "node %d has %d path secrets, the resolution %d nodes",
+				step.node, len(n.EncryptedPathSecrets), want)
+		}
+		keys[k] = n.EncryptionKey
+	}
+	parents, leafHash := t.pathParents(s, steps, keys)
+	if !bytes.Equal(leafHash, path.LeafNode.ParentHash) {
+		return t, nil, invalid("9420-7.9.2-leaf-parent-hash", "parent hash of the committer's leaf does not match its path")
+	}
+	leaf := path.LeafNode
+	return t.withPath(i, &leaf, parents).hashed(s), steps, nil
+}
+
+// checkPathKeys verifies that the path's public keys are well formed, differ from each other, and appear nowhere in the new tree
+// (§12.4.2).
+func (t tree) checkPathKeys(s *suite.Suite, path *UpdatePath) error {
+	keys := make(map[string]struct{}, len(path.Nodes)+1)
+	use := func(k HPKEPublicKey) error {
+		if err := s.CheckHPKEPublic(k); err != nil {
+			return invalid("9420-5.1.1-public-key", err.Error())
+		}
+		if _, found := keys[string(k)]; found {
+			return invalid("9420-12.4.2-path-key-unique", "a public key appears twice in the path")
+		}
+		keys[string(k)] = struct{}{}
+		return nil
+	}
+	if err := use(path.LeafNode.EncryptionKey); err != nil {
+		return err
+	}
+	for k := range path.Nodes {
+		if err := use(path.Nodes[k].EncryptionKey); err != nil {
+			return err
+		}
+	}
+	var err error
+	t.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
+		if _, found := keys[string(n.EncryptionKey)]; found {
+			err = invalidf("9420-12.4.2-path-key-unique", "a public key of the path is that of leaf %d", i)
+		}
+		return err == nil
+	})
+	if err != nil {
+		return err
+	}
+	return t.eachParent(func(x nodeIndex, n *treeNode) error {
+		if _, found := keys[string(n.parent.EncryptionKey)]; found {
+			return invalidf("9420-12.4.2-path-key-unique", "a public key of the path is that of node %d", x)
+		}
+		return nil
+	})
+}
+
+// openedPath is what a recipient learns from an update path: the private keys from one step on, and the commit secret.
+type openedPath struct {
+	from    int // index into the steps
+	private []HPKEPrivateKey
+	commit  []byte
+}
+
+// openPath decrypts one path secret and derives the rest of the path (§7.5). For the local leaves in order of preference, the
+// first for which held knows the private key of a resolution node decides. t is the tree with the path merged.
+func (t tree) openPath(s *suite.Suite, steps []pathStep, path *UpdatePath, added, local []LeafIndex,
+	held func(nodeIndex) HPKEPrivateKey, provisional *GroupContext) (*openedPath, error) {
+	for k, step := range steps {
+		if !slices.ContainsFunc(local, func(i LeafIndex) bool { return step.copath.Contains(i.node()) }) {
+			continue
+		}
+		for j, x := range t.pathRecipients(step, added) {
+			private := held(x)
+			if private == nil {
+				continue
+			}
+			c := &path.Nodes[k].EncryptedPathSecrets[j]
+			secret, err := s.DecryptWithLabel(private, "UpdatePathNode", wire.Marshal(provisional), c.KEMOutput, c.Ciphertext)
+			if err != nil {
+				return nil, invalidf("9420-7.6-decrypt", "path secret of node %d: %v", step.node, err)
+			}
+			return t.derivePath(s, steps, k, secret)
+		}
+	}
+	return nil, invalid("9420-7.6-no-recipient", "the path has no secret for a local leaf")
+}
+
+// derivePath derives private keys upwards from the path secret of steps[from] and verifies them against the tree (§7.5).
+func (t tree) derivePath(s *suite.Suite, steps []pathStep, from int, secret []byte) (*openedPath, error) {
+	o := &openedPath{from: from}
+	if len(secret) != s.HashSize() {
+		return nil, invalidf("9420-7.4-path-secret", "path secret of %d bytes, want %d", len(secret), s.HashSize())
+	}
+	for _, step := range steps[from:] {
+		private, public := nodeKey(s, secret)
+		p := t.at(step.node).parent
+		if p == nil || !bytes.Equal(public, p.EncryptionKey) {
+			return nil, invalidf("9420-7.5-path-key", "path secret of node %d does not yield its public key", step.node)
+		}
+		o.private = append(o.private, private)
+		secret = nextPathSecret(s, secret)
+	}
+	o.commit = secret
+	return o, nil
+}
