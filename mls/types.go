@@ -36,7 +36,9 @@ const (
 	SuiteX25519AES128SHA256Ed25519   CipherSuite = 0x0001
 	SuiteP256AES128SHA256P256        CipherSuite = 0x0002
 	SuiteX25519ChaCha20SHA256Ed25519 CipherSuite = 0x0003
+	SuiteX448AES256SHA512Ed448       CipherSuite = 0x0004
 	SuiteP521AES256SHA512P521        CipherSuite = 0x0005
+	SuiteX448ChaCha20SHA512Ed448     CipherSuite = 0x0006
 	SuiteP384AES256SHA384P384        CipherSuite = 0x0007
 
 	WireFormatPublicMessage  WireFormat = 1

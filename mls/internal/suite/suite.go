@@ -2,11 +2,10 @@
 // labelled signatures (§5.1.2), labelled public key encryption (§5.1.3), hash references (§5.2) and the HPKE export that
 // external commits need (§8.3).
 //
-// Implemented are the suites 0x0001, 0x0002, 0x0003, 0x0005 and 0x0007 of RFC 9420 §17.1. The suites with curve 448 (0x0004,
-// 0x0006) are not: they need a kem and a signatureScheme beside those of the standard library, and one line in the table.
+// All seven suites of RFC 9420 §17.1 are implemented, those with curve 448 by way of github.com/cloudflare/circl.
 //
 // Keys are byte strings in the format of the wire, so that they can be values, stored and compared. Keys that we choose
-// are derived from seeds which the caller supplies. HPKE encapsulation alone draws randomness, inside crypto/hpke; ECDSA
+// are derived from seeds which the caller supplies. HPKE encapsulation alone draws randomness, inside the HPKE libraries; ECDSA
 // signatures are the deterministic ones of RFC 6979.
 //
 // A *Suite is immutable and safe for concurrent use.
@@ -48,12 +47,13 @@ type Suite struct {
 	sig  signatureScheme
 }
 
-// An entry for a suite with curve 448 goes here, with its own kem and signatureScheme.
 var table = [...]*Suite{
 	{X25519AES128SHA256Ed25519, "MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25519", sha256Hash, aesGCM128, x25519SHA256AES128, ed25519Scheme{}},
 	{P256AES128SHA256P256, "MLS_128_DHKEMP256_AES128GCM_SHA256_P256", sha256Hash, aesGCM128, p256SHA256AES128, ecdsaP256},
 	{X25519ChaCha20SHA256Ed25519, "MLS_128_DHKEMX25519_CHACHA20POLY1305_SHA256_Ed25519", sha256Hash, chaCha20Poly1305, x25519SHA256ChaCha20, ed25519Scheme{}},
+	{X448AES256SHA512Ed448, "MLS_256_DHKEMX448_AES256GCM_SHA512_Ed448", sha512Hash, aesGCM256, x448SHA512AES256, ed448Scheme{}},
 	{P521AES256SHA512P521, "MLS_256_DHKEMP521_AES256GCM_SHA512_P521", sha512Hash, aesGCM256, p521SHA512AES256, ecdsaP521},
+	{X448ChaCha20SHA512Ed448, "MLS_256_DHKEMX448_CHACHA20POLY1305_SHA512_Ed448", sha512Hash, chaCha20Poly1305, x448SHA512ChaCha20, ed448Scheme{}},
 	{P384AES256SHA384P384, "MLS_256_DHKEMP384_AES256GCM_SHA384_P384", sha384Hash, aesGCM256, p384SHA384AES256, ecdsaP384},
 }
 
