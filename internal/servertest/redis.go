@@ -23,14 +23,33 @@ type Redis struct {
 	Dir    string // holds socket, append-only file and dump
 	Socket string // unix socket
 
-	args []string
-	mu   sync.Mutex
-	cmd  *exec.Cmd
+	command func(port int) ([]string, error) // the command line
+	ready   string                           // what the server says when it is ready
+	mu      sync.Mutex
+	cmd     *exec.Cmd
 }
 
 // StartRedis starts a redis-server on a free port and returns when it accepts connections. args are further command
 // line settings, such as "--requirepass", "x". The caller ends it with Stop.
 func StartRedis(args ...string) (*Redis, error) {
+	return start("Ready to accept connections", func(r *Redis, port int) ([]string, error) {
+		return append([]string{
+			"--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--unixsocket", r.Socket, "--dir", r.Dir,
+			"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no",
+		}, args...), nil
+	})
+}
+
+// StartSentinel starts a sentinel that watches a server by the given name.
+func StartSentinel(name string, watched *Redis) (*Redis, error) {
+	return start("+monitor master", func(r *Redis, port int) ([]string, error) {
+		conf := filepath.Join(r.Dir, "sentinel.conf")
+		text := fmt.Sprintf("port %d\nbind 127.0.0.1\ndir %s\nsentinel monitor %s 127.0.0.1 %d 1\n", port, r.Dir, name, watched.Port)
+		return []string{conf, "--sentinel"}, os.WriteFile(conf, []byte(text), 0o600)
+	})
+}
+
+func start(ready string, command func(r *Redis, port int) ([]string, error)) (*Redis, error) {
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		return nil, ErrNoRedis
 	}
@@ -38,7 +57,8 @@ func StartRedis(args ...string) (*Redis, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Redis{Dir: dir, Socket: filepath.Join(dir, "s"), args: args}
+	r := &Redis{Dir: dir, Socket: filepath.Join(dir, "s"), ready: ready}
+	r.command = func(port int) ([]string, error) { return command(r, port) }
 	for range 3 { // another process may take the port between our asking and using it
 		if r.Port, err = freePort(); err != nil {
 			break
@@ -69,10 +89,10 @@ func (r *Redis) Addr() string { return fmt.Sprintf("127.0.0.1:%d", r.Port) }
 func (r *Redis) Start() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	args := append([]string{
-		"--port", strconv.Itoa(r.Port), "--bind", "127.0.0.1", "--unixsocket", r.Socket, "--dir", r.Dir,
-		"--save", "", "--appendonly", "yes", "--appendfsync", "always", "--daemonize", "no",
-	}, r.args...)
+	args, err := r.command(r.Port)
+	if err != nil {
+		return err
+	}
 	cmd := exec.Command("redis-server", args...)
 	cmd.SysProcAttr = dieWithParent()
 	out, err := cmd.StdoutPipe()
@@ -85,7 +105,7 @@ func (r *Redis) Start() error {
 	var said strings.Builder
 	lines := bufio.NewScanner(out)
 	for lines.Scan() {
-		if strings.Contains(lines.Text(), "Ready to accept connections") {
+		if strings.Contains(lines.Text(), r.ready) {
 			r.cmd = cmd
 			go func() { // so that it never blocks on a full pipe
 				for lines.Scan() {

@@ -8,7 +8,6 @@ import (
 
 	"anteroom/store"
 	"anteroom/store/redisstore"
-	"anteroom/store/storetest"
 )
 
 func isRefusal(err error) bool {
@@ -88,14 +87,4 @@ func TestSchema(t *testing.T) {
 	if _, _, err := redisstore.Open(t.Context(), shared.URL(), redisstore.Options{Prefix: prefix}); err == nil || !strings.Contains(err.Error(), `schema "99"`) {
 		t.Errorf("a schema to come: %v", err)
 	}
-}
-
-// TestCluster runs the contract on a server in cluster mode, which refuses scripts whose keys do not share a slot.
-func TestCluster(t *testing.T) {
-	r := startRedis(t, "--cluster-enabled", "yes", "--appendfsync", "no")
-	do(t, r.Addr(), "", "cluster", "addslotsrange", "0", "16383")
-	waitForCluster(t, r.Addr())
-	storetest.Run(t, func(t *testing.T) storetest.Place {
-		return place("redis+cluster://"+r.Addr(), freshPrefix())
-	})
 }
