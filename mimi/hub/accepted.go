@@ -18,27 +18,25 @@ type Accepted struct {
 	Proposals   []mls.PendingProposal   // proposals that were sent together
 	Application *mls.ApplicationMessage // an application message; Data is nil if a local leaf sent it
 
-	Sender  mimi.URI        // the user that sent it
-	Message *mls.Message    // as it was sent
-	Welcome *mls.Welcome    // of a commit that adds somebody
-	Adopt   []mls.LeafIndex // leaves of our own users that a remote commit added: Group.Adopt opens Welcome for them
+	Sender  mimi.URI     // the user that sent it
+	Message *mls.Message // as it was sent
+
+	// With a commit.
+	Welcome *mls.Welcome          // lets those in that it adds from outside
+	Adopt   []mls.LeafIndex       // leaves of our own users that a remote commit added: Group.Adopt opens Welcome for them
+	Voided  []mls.PendingProposal // accepted proposals that an external commit made void, to be proposed again
 
 	AcceptedAt uint64 // milliseconds since 1970
 	Fanout     []Fanout
 
-	// Memory is what Room.Remember needs when an event log is replayed: set for requests of other providers.
+	// Memory is what Room.Remember needs when an event log is replayed: set for requests of other providers. Next has it already.
 	Memory *Memory
 }
 
 // Fanout is what one provider must be told: a body for its notify endpoint, one or more concatenated FanoutMessages. The hub's own
-// provider and the provider that submitted the event are never among them; the latter learns all from its answer.
+// provider is never among them. The provider that submitted the event learns its outcome from the answer and is told nothing, except
+// the Welcome for clients of its own that the event added.
 type Fanout struct {
 	Provider string
 	Body     []byte
-}
-
-// Memory is an accepted request with its answer, kept to answer a repetition.
-type Memory struct {
-	Digest [32]byte // of provider and body
-	Answer []byte
 }

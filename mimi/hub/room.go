@@ -1,6 +1,9 @@
 package hub
 
 import (
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"anteroom/mimi"
@@ -10,7 +13,8 @@ import (
 
 // Options is what a Room does not carry in its encoded form.
 type Options struct {
-	// Sender is the hub's entry of the group's external_senders, Key the private part of its signature key.
+	// Sender is the hub's entry of the group's external_senders, Key the private part of its signature key. They sign answers to
+	// groupInfo requests.
 	Sender mls.ExternalSender
 	Key    mls.SignaturePrivateKey
 	// Extra is the room's own strictness, asked about everything that policy allows.
@@ -26,65 +30,108 @@ type Room struct {
 	state   *policy.State
 	options Options
 
+	followers  []string // other providers with a client in the group, sorted
+	receivers  []string // those of them with a user that may receive messages
 	routes     []route
 	remembered []Memory // oldest first
 	accepted   []acceptance
 }
 
 // New begins to keep a room. The group must hold a local leaf.
-func New(uri mimi.URI, g *mls.Group, o Options) (*Room, error) { panic("skeleton") }
+func New(uri mimi.URI, g *mls.Group, o Options) (*Room, error) {
+	if uri.Kind() != mimi.KindRoom {
+		return nil, fmt.Errorf("hub: %s is not a room", uri)
+	}
+	if g == nil || len(g.Local()) == 0 {
+		return nil, errors.New("hub: the group holds no local leaf")
+	}
+	state, err := policy.StateOf(g.Public())
+	if err != nil {
+		return nil, fmt.Errorf("hub: %s: %w", uri, err)
+	}
+	r := &Room{uri: uri, group: g, state: state, options: o}
+	r.findFollowers()
+	return r, nil
+}
 
-// Load restores a room from Encode and its group.
-func Load(b []byte, g *mls.Group, o Options) (*Room, error) { panic("skeleton") }
+// URI returns the room's name.
+func (r *Room) URI() mimi.URI { return r.uri }
 
-// Encode returns everything but the group and the options: routes of Welcomes, remembered requests, times of pending proposals.
-func (r *Room) Encode() []byte { panic("skeleton") }
+// Group returns the group value, accepted pending proposals included.
+func (r *Room) Group() *mls.Group { return r.group }
 
-// URI, Group and State return the room's parts.
-func (r *Room) URI() mimi.URI        { return r.uri }
-func (r *Room) Group() *mls.Group    { return r.group }
+// State returns the policy of the present epoch.
 func (r *Room) State() *policy.State { return r.state }
 
-// WithGroup replaces the group value within the same epoch: after Reserve, Adopt or an own ExternalCommit's staging. It panics if the
-// epoch differs.
-func (r *Room) WithGroup(g *mls.Group) *Room { panic("skeleton") }
+// Followers returns the other providers that take part, in ascending order. The caller must not change the slice.
+func (r *Room) Followers() []string { return r.followers }
 
-// Remember repeats what accepting a request did to the memory of requests.
-func (r *Room) Remember(m Memory) *Room { panic("skeleton") }
-
-// LearnKeyMaterial notes to whom the Welcomes for the key packages in a key material response go. The response came from provider.
-func (r *Room) LearnKeyMaterial(now time.Time, provider string, response *mimi.KeyMaterialResponse) (*Room, error) {
-	panic("skeleton")
+// WithGroup replaces the group value within the same epoch: after Reserve, Adopt or WithConfig. It panics if the epoch differs.
+func (r *Room) WithGroup(g *mls.Group) *Room {
+	if g.Public().Epoch() != r.group.Public().Epoch() {
+		panic("hub: WithGroup with another epoch")
+	}
+	next := *r
+	next.group = g
+	return &next
 }
 
-// AcceptUpdate decides on a remote commit or on remote proposals: the body of an update request from provider from. The second result is
-// the answer owed, whatever the decision. A repetition of an accepted request gets its first answer and neither Accepted nor error. The
-// error is a *mimi.Refusal.
-func (r *Room) AcceptUpdate(now time.Time, from string, body []byte) (*Accepted, []byte, error) {
-	panic("skeleton")
+// WithOptions replaces the options.
+func (r *Room) WithOptions(o Options) *Room {
+	next := *r
+	next.options = o
+	return &next
 }
 
-// AcceptSubmit decides on a remote application message: the body of a submitMessage request. Results as in AcceptUpdate.
-func (r *Room) AcceptSubmit(now time.Time, from string, body []byte) (*Accepted, []byte, error) {
-	panic("skeleton")
+func (r *Room) provider() string { return r.uri.Provider() }
+
+func (r *Room) policyOptions(from string) policy.Options {
+	return policy.Options{Provider: from, Extra: r.options.Extra, JoinCode: r.options.JoinCode}
 }
 
-// AcceptLocal decides on a commit by a local leaf, external commits of our own users included.
-func (r *Room) AcceptLocal(now time.Time, s *mls.Staged) (*Accepted, error) { panic("skeleton") }
-
-// AcceptLocalProposals decides on proposals by local leaves or new members of our provider: g is the group with them cached, messages
-// are what Propose and NewMemberProposal returned, in the same order.
-func (r *Room) AcceptLocalProposals(now time.Time, g *mls.Group, messages ...*mls.Message) (*Accepted, error) {
-	panic("skeleton")
+// advanced is the room in the epoch that a commit made.
+func (r *Room) advanced(now time.Time, g *mls.Group, state *policy.State, welcomed []mls.KeyPackageRef) *Room {
+	next := *r
+	next.group, next.state, next.accepted = g, state, nil
+	seconds := uint64(now.Unix())
+	next.routes = slices.DeleteFunc(slices.Clone(r.routes), func(e route) bool {
+		return e.notAfter < seconds || slices.ContainsFunc(welcomed, func(ref mls.KeyPackageRef) bool { return slices.Equal(ref, e.ref) })
+	})
+	next.findFollowers()
+	return &next
 }
 
-// AcceptLocalMessage decides on an application message of a local user: g and m are what Protect returned.
-func (r *Room) AcceptLocalMessage(now time.Time, g *mls.Group, m *mls.Message, sender mimi.URI) (*Accepted, error) {
-	panic("skeleton")
+// findFollowers derives followers and receivers from the tree: once per epoch, since every message needs them.
+func (r *Room) findFollowers() {
+	followers, receivers := map[string]bool{}, map[string]bool{}
+	for _, leaf := range r.group.Public().Leaves() {
+		client, err := mimi.CredentialClient(leaf.Credential)
+		if err != nil || client.Provider() == r.provider() {
+			continue
+		}
+		followers[client.Provider()] = true
+		if !receivers[client.Provider()] && policy.AuthorizeReceive(r.state, client.ClientUser()) == nil {
+			receivers[client.Provider()] = true
+		}
+	}
+	r.followers, r.receivers = sorted(followers), sorted(receivers)
 }
 
-// GroupInfo answers a groupInfo request from provider from. The answer is owed even if the error, a *mimi.Refusal, is not nil.
-func (r *Room) GroupInfo(now time.Time, from string, body []byte) ([]byte, error) { panic("skeleton") }
+func sorted(set map[string]bool) []string {
+	list := make([]string, 0, len(set))
+	for name := range set {
+		list = append(list, name)
+	}
+	slices.Sort(list)
+	return list
+}
 
-// NoSuchRoom returns the answer of the endpoint for a room that does not exist; ok is false if the endpoint has none and HTTP says it.
-func NoSuchRoom(e mimi.Endpoint, room mimi.URI) (answer []byte, ok bool) { panic("skeleton") }
+// leafClient returns the client of the member at i.
+func leafClient(pg *mls.PublicGroup, i mls.LeafIndex) (mimi.URI, bool) {
+	leaf, ok := pg.Leaf(i)
+	if !ok {
+		return mimi.URI{}, false
+	}
+	client, err := mimi.CredentialClient(leaf.Credential)
+	return client, err == nil
+}

@@ -33,7 +33,7 @@ type Client struct {
 }
 
 type cachedDirectory struct {
-	directory directory
+	directory mimi.Directory
 	expires   time.Time
 }
 
@@ -138,40 +138,35 @@ func (c *Client) endpoint(ctx context.Context, peer string, e mimi.Endpoint, uri
 	if err != nil {
 		return nil, err
 	}
-	template, ok := d[e]
-	if !ok {
-		c.forget(peer)
-		return nil, fmt.Errorf("mimihttp: %s offers no %s", peer, e)
-	}
-	target, err := expand(peer, e, template, uri.String())
+	target, err := endpointURL(peer, d, e, uri)
 	if err != nil {
-		return nil, fmt.Errorf("mimihttp: directory of %s: %w", peer, err)
+		c.forget(peer)
 	}
-	return target, nil
+	return target, err
 }
 
-func (c *Client) directory(ctx context.Context, peer string) (directory, error) {
+func (c *Client) directory(ctx context.Context, peer string) (mimi.Directory, error) {
 	c.mu.Lock()
 	cached, ok := c.directories[peer]
 	c.mu.Unlock()
 	if ok && time.Now().Before(cached.expires) {
 		return cached.directory, nil
 	}
-	target := url.URL{Scheme: "https", Host: peer, Path: DirectoryPath}
+	target := url.URL{Scheme: "https", Host: peer, Path: mimi.DirectoryPath}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target.String(), nil)
 	if err != nil {
 		return nil, fmt.Errorf("mimihttp: directory of %s: %w", peer, err)
 	}
-	reply, err := c.do(request, MaxDirectoryBody)
+	reply, err := c.do(request, mimi.MaxDirectory)
 	if err != nil {
 		return nil, fmt.Errorf("mimihttp: directory of %s: %w", peer, err)
 	}
 	if reply.Status != http.StatusOK {
 		return nil, fmt.Errorf("mimihttp: directory of %s: status %d", peer, reply.Status)
 	}
-	d, err := parseDirectory(peer, reply.Body)
+	d, err := mimi.ParseDirectory(reply.Body)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("mimihttp: %s: %w", peer, err)
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()

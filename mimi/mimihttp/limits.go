@@ -11,8 +11,7 @@ const (
 	MaxGroupInfoBody   = 64 << 10
 
 	MaxResponseBody  = 16 << 20 // a GroupInfo with a full tree
-	MaxDirectoryBody = 64 << 10
-	MaxPathParameter = 2 << 10 // of the decoded URI
+	MaxPathParameter = 2 << 10  // of the decoded URI
 	MaxHeaderBytes   = 16 << 10
 
 	maxRefusalText = 1 << 10

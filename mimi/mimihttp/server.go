@@ -39,11 +39,11 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 		endpoints = implemented
 	}
 	h := &Handler{mux: http.NewServeMux(), log: log}
-	listing, err := json.MarshalIndent(newDirectory(domain, endpoints), "", "  ")
+	listing, err := json.MarshalIndent(mimi.NewDirectory("https://"+domain+strings.TrimSuffix(pathPrefix, "/"), endpoints...), "", "  ")
 	if err != nil {
 		panic(err) // a map of strings
 	}
-	h.mux.HandleFunc("GET "+DirectoryPath, func(w http.ResponseWriter, r *http.Request) {
+	h.mux.HandleFunc("GET "+mimi.DirectoryPath, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(listing)
 	})

@@ -13,7 +13,7 @@ import (
 // generations beyond the newest MaxSkipped are forgotten.
 const (
 	MaxForward = 1024
-	MaxSkipped = 256
+	MaxSkipped = 1024
 )
 
 // MaxReserve is how many generations one call of Reserve may add.
@@ -88,14 +88,11 @@ func (r ratchet) receive(st *suite.Suite, generation uint32) (ratchet, MessageKe
 		return r, MessageKey{}, fmt.Errorf("%w: %d after %d", ErrTooFarAhead, generation, r.next)
 	}
 	if ahead > 0 {
-		fresh := min(int(ahead), MaxSkipped)
-		old := r.skipped[max(0, len(r.skipped)+fresh-MaxSkipped):]
-		r.skipped = append(make([]*MessageKey, 0, len(old)+fresh), old...)
+		keep := r.skipped[max(0, len(r.skipped)+int(ahead)-MaxSkipped):]
+		r.skipped = append(make([]*MessageKey, 0, len(keep)+int(ahead)), keep...)
 		for r.next < generation {
-			if generation-r.next <= MaxSkipped {
-				key := r.key(st)
-				r.skipped = append(r.skipped, &key)
-			}
+			key := r.key(st)
+			r.skipped = append(r.skipped, &key)
 			r.point = r.step(st)
 		}
 	}

@@ -1,0 +1,29 @@
+// Package follower is a room that another provider owns, as seen by a provider whose users take part in it: it applies what the hub
+// says in order, holds it against the room's policy, and turns the wishes of our users into requests to the hub
+// (draft-ietf-mimi-protocol-06 §5.3 to §5.6).
+//
+// A Room is a value: every method that moves on returns an Output with the next value, at most one request to send and the events that
+// took place. At most one request is on the way at a time; wishes wait in a queue and are built anew when the hub answers that the
+// epoch has moved on. The caller stores the change (Parts) before the request leaves, so that a crash repeats it byte for byte and the
+// hub answers as the first time.
+//
+// What the hub accepted is not believed: commits, proposals and messages that policy does not allow are not applied, and a room whose
+// hub let such a commit pass is given up (Event Broken).
+//
+// Not implemented: SemiPrivateMessage, franking, ratchet trees by URL, PSKs and ReInit.
+//
+// Room and Output are safe for concurrent reading.
+package follower
+
+// Limits on what a hub or our own users can make a room remember.
+const (
+	// MaxQueue is how many wishes may wait.
+	MaxQueue = 1024
+	// MaxSeen is how many notify bodies are recognised when they come again.
+	MaxSeen = 512
+	// MaxAttempts is how often one wish is built anew because the epoch moved on.
+	MaxAttempts = 32
+
+	pastEpochs = 4  // whose late messages can still be read
+	reserve    = 64 // sending generations per reservation
+)

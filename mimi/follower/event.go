@@ -1,0 +1,79 @@
+package follower
+
+import (
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+)
+
+// Output is what follows from one call.
+type Output struct {
+	Next    *Room
+	Request *Request // to be sent now; nil if none
+	Events  []Event  // in order
+}
+
+// Request is a body for an endpoint of the hub, about the room.
+type Request struct {
+	Endpoint mimi.Endpoint
+	Body     []byte
+}
+
+// Event is one thing that took place: Joined, Epoch, Proposed, Message, Sent, Removed, Refused, Dropped or Broken.
+type Event interface{ event() }
+
+type (
+	// Joined says that Client is a member now. An Epoch event follows if the join was by external commit in this process.
+	Joined struct {
+		Client mimi.URI
+		Leaf   mls.LeafIndex
+		Epoch  mls.Epoch
+	}
+	// Epoch says that a commit took effect, ours or somebody else's.
+	Epoch struct {
+		Effects       *mls.Effects
+		Before, After *policy.State
+		At            uint64 // accepted by the hub, milliseconds since 1970
+	}
+	// Proposed says that proposals wait for a commit.
+	Proposed struct {
+		Proposals []mls.PendingProposal
+		At        uint64
+	}
+	// Message is an application message of another provider's user, or of a user of ours in another process.
+	Message struct {
+		Message *mls.ApplicationMessage
+		Sender  mimi.URI // the user
+		At      uint64
+	}
+	// Sent says that the hub accepted a message of ours.
+	Sent struct {
+		Wish  Wish
+		Epoch mls.Epoch
+		At    uint64
+	}
+	// Removed says that none of our clients is a member any more. The room keeps the last epoch that it could read.
+	Removed struct{ At uint64 }
+	// Refused says that a wish will not come true.
+	Refused struct {
+		Wish     Wish
+		Endpoint mimi.Endpoint // empty if our own check refused it
+		Status   int           // HTTP status, if it was not 200
+		Code     uint8         // of the endpoint's answer
+		Text     string
+	}
+	// Dropped is something from the hub that was not applied and does not matter to the room's state.
+	Dropped struct{ Text string }
+	// Broken says that the hub accepted what it must not, or cannot be followed: the room is given up.
+	Broken struct{ Text string }
+)
+
+func (Joined) event()   {}
+func (Epoch) event()    {}
+func (Proposed) event() {}
+func (Message) event()  {}
+func (Sent) event()     {}
+func (Removed) event()  {}
+func (Refused) event()  {}
+func (Dropped) event()  {}
+func (Broken) event()   {}

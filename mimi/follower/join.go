@@ -1,0 +1,183 @@
+package follower
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+// buildJoin asks the hub for the GroupInfo; if we hold the group already, the external commit is made at once.
+func (t *turn) buildJoin(w *Wish) (*flight, error) {
+	if w.Client.Kind() != mimi.KindClient {
+		return nil, fmt.Errorf("%s is not a client", w.Client)
+	}
+	if _, ok := t.r.Leaf(w.Client); ok {
+		return nil, nil
+	}
+	joiner, err := t.r.options.Member(t.fresh("member"), w.Client, t.now)
+	if err != nil {
+		return nil, err
+	}
+	if t.r.member {
+		staged, err := t.stageJoin(t.r.group.Public(), t.r.state, joiner, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
+			return t.r.group.ExternalCommit(t.fresh("external commit"), joiner, p)
+		})
+		if err != nil {
+			return nil, err
+		}
+		return commitFlight(staged)
+	}
+	suite := joiner.KeyPackage.Suite
+	private, public, err := mls.NewHPKEKey(suite, t.fresh("group info key"))
+	if err != nil {
+		return nil, err
+	}
+	request := &mimi.GroupInfoRequest{
+		Suite:        suite,
+		SignatureKey: joiner.KeyPackage.LeafNode.SignatureKey,
+		Credential:   joiner.KeyPackage.LeafNode.Credential,
+		HPKEKey:      public,
+	}
+	if err := request.Sign(mls.Signer{Suite: suite, Public: request.SignatureKey, Private: joiner.Signature}); err != nil {
+		return nil, err
+	}
+	return &flight{kind: flightGroupInfo, endpoint: mimi.EndpointGroupInfo, body: wire.Marshal(request), private: private, joiner: joiner}, nil
+}
+
+// stageJoin lists the user if needed, removes a leaf that the client left behind, and includes what must be included.
+func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.KeyPackageSecrets, commit func(mls.ExternalCommitParams) (*mls.Staged, error)) (*mls.Staged, error) {
+	credential := joiner.KeyPackage.LeafNode.Credential
+	client, err := mimi.CredentialClient(credential)
+	if err != nil {
+		return nil, err
+	}
+	user := client.ClientUser()
+	var p mls.ExternalCommitParams
+	for i, node := range pg.Leaves() {
+		if bytes.Equal(node.Credential.Identity, credential.Identity) {
+			p.ByValue = append(p.ByValue, mls.Remove{Removed: i})
+		}
+	}
+	if before.RoleOf(user) == mimi.RoleNone {
+		role, ok := before.JoinRole(credential)
+		if !ok {
+			return nil, fmt.Errorf("the room lets %s in only by invitation", user)
+		}
+		update := wire.Marshal(&mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: user, Role: role}}})
+		p.ByValue = append(p.ByValue, mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: update})
+	}
+	for _, pending := range pg.Pending() {
+		if pending.Proposal.Type() == mls.ProposalSelfRemove {
+			p.Pending = append(p.Pending, pending.Message)
+		}
+	}
+	if _, ok := pg.AppData(mls.ComponentSafeAAD); ok {
+		p.AuthenticatedData = wire.Marshal(mls.SafeAAD(nil))
+	}
+	p.Config = t.config()
+	staged, err := commit(p)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := policy.AuthorizeCommit(before, staged.Effects, policy.Options{JoinCode: trustHubJoinCode}); err != nil {
+		return nil, err
+	}
+	return staged, nil
+}
+
+// groupInfo goes on with a Join: from the hub's answer to the external commit.
+func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
+	refused := func(err error) *Refused { return &Refused{Endpoint: mimi.EndpointGroupInfo, Text: err.Error()} }
+	var response mimi.GroupInfoResponse
+	if err := wire.Unmarshal(body, &response); err != nil {
+		return nil, refused(fmt.Errorf("the hub's answer: %w", err))
+	}
+	switch response.Code {
+	case mimi.GroupInfoSuccess:
+	case mimi.GroupInfoNotAuthorized:
+		return nil, &Refused{Endpoint: mimi.EndpointGroupInfo, Code: uint8(response.Code), Text: "the hub does not let this user join"}
+	case mimi.GroupInfoNoSuchRoom:
+		return nil, &Refused{Endpoint: mimi.EndpointGroupInfo, Code: uint8(response.Code), Text: "there is no such room"}
+	default:
+		return nil, refused(fmt.Errorf("the hub answers with code %d", response.Code))
+	}
+	answer, err := t.openGroupInfo(f, &response)
+	if err != nil {
+		return nil, refused(fmt.Errorf("the hub's answer: %w", err))
+	}
+	tree := answer.RatchetTree.Tree
+	pg, err := mls.NewPublicGroup(answer.GroupInfo, tree, t.config())
+	if err != nil {
+		return nil, refused(fmt.Errorf("the hub's GroupInfo: %w", err))
+	}
+	if err := isHub(pg, response.Hub); err != nil {
+		return nil, refused(err)
+	}
+	for _, pending := range answer.Pending {
+		next, _, err := pg.AddProposal(pending.Message)
+		if err != nil {
+			return nil, refused(fmt.Errorf("a pending proposal: %w", err))
+		}
+		pg = next
+	}
+	before, err := policy.StateOf(pg)
+	if err != nil {
+		return nil, refused(err)
+	}
+	if room := before.Metadata().Room; room != t.r.uri {
+		return nil, refused(fmt.Errorf("the group says that it is the room %s", room))
+	}
+	staged, err := t.stageJoin(pg, before, f.joiner, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
+		p.Tree = tree
+		return mls.ExternalCommit(t.fresh("external commit"), answer.GroupInfo, f.joiner, p)
+	})
+	if err != nil {
+		return nil, &Refused{Text: err.Error()}
+	}
+	next, err := commitFlight(staged)
+	if err != nil {
+		return nil, &Refused{Text: err.Error()}
+	}
+	return next, nil
+}
+
+func (t *turn) openGroupInfo(f *flight, response *mimi.GroupInfoResponse) (*mimi.GroupInfoAndTree, error) {
+	if response.Room != t.r.uri {
+		return nil, fmt.Errorf("it is about %s", response.Room)
+	}
+	if response.Suite != f.joiner.KeyPackage.Suite {
+		return nil, fmt.Errorf("cipher suite %d was not asked for", response.Suite)
+	}
+	answer, err := response.Open(f.private)
+	if err != nil {
+		return nil, err
+	}
+	if answer.RatchetTree.Representation != mimi.TreeFull {
+		return nil, fmt.Errorf("the ratchet tree comes in form %d, only the full tree can be used", answer.RatchetTree.Representation)
+	}
+	return answer, nil
+}
+
+// isHub holds that whoever signed the answer is an external sender of the group, as every hub is (draft-ietf-mimi-protocol-06 §7.4).
+func isHub(pg *mls.PublicGroup, hub mls.ExternalSender) error {
+	for _, e := range pg.Context().Extensions {
+		if e.Type != mls.ExtensionExternalSenders {
+			continue
+		}
+		var senders mls.ExternalSenders
+		if err := wire.Unmarshal(e.Data, &senders); err != nil {
+			return err
+		}
+		for i := range senders {
+			if bytes.Equal(senders[i].SignatureKey, hub.SignatureKey) {
+				return nil
+			}
+		}
+	}
+	return errors.New("the hub that answered is no external sender of the group")
+}

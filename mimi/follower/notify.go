@@ -1,0 +1,256 @@
+package follower
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+var (
+	// ErrAhead says that a notify body belongs to an epoch that we have not reached, because the answer to our own request is still on the
+	// way. The hub shall try again: HTTP status 503.
+	ErrAhead = errors.New("follower: message of a later epoch")
+	// ErrNotHub says that a notify did not come from the room's hub: HTTP status 403.
+	ErrNotHub = errors.New("follower: only the room's hub may notify")
+	// ErrMalformed says that a notify body could not be read: HTTP status 400.
+	ErrMalformed = errors.New("follower: malformed notify")
+	// ErrNoRoom says that no client of ours is or was a member and the body lets none in: HTTP status 404.
+	ErrNoRoom = errors.New("follower: not a member of this room")
+)
+
+// Notify applies a body that provider from posted to notify. A body that was applied before has no effect and no error. With an error
+// nothing has changed.
+func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (Output, error) {
+	if from != r.Hub() {
+		return Output{Next: r}, ErrNotHub
+	}
+	sum := digest(body)
+	if slices.Contains(r.seen, sum) {
+		return Output{Next: r}, nil
+	}
+	messages, err := mimi.ParseFanout(body)
+	if err != nil {
+		return Output{Next: r}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	t := r.turn(now, seed)
+	for _, m := range messages {
+		if t.r.broken != "" {
+			break
+		}
+		if err := t.apply(m); err != nil {
+			return Output{Next: r}, err
+		}
+	}
+	seen := t.r.seen
+	if len(seen) >= MaxSeen {
+		seen = seen[len(seen)-MaxSeen+1:]
+	}
+	t.r.seen = append(slices.Clone(seen), sum)
+	t.start()
+	return t.done(), nil
+}
+
+func (t *turn) apply(m *mimi.FanoutMessage) error {
+	switch {
+	case m.Message.Welcome != nil:
+		return t.welcome(m)
+	case t.r.group == nil:
+		if t.r.flight != nil && t.r.flight.kind == flightCommit {
+			return ErrAhead // our own join was accepted, its answer is on the way
+		}
+		return ErrNoRoom
+	case m.Message.Public != nil:
+		return t.handshake(m)
+	case m.Message.Private != nil:
+		return t.message(m)
+	}
+	t.tell(Dropped{"a message that is neither handshake, application message nor Welcome"})
+	return nil
+}
+
+// epoch decides whether a message of the group is to be looked at now.
+func (t *turn) epoch(groupID []byte, epoch mls.Epoch) (now bool, err error) {
+	if !t.r.member {
+		if t.r.flight != nil && t.r.flight.kind == flightCommit {
+			return false, ErrAhead
+		}
+		t.tell(Dropped{fmt.Sprintf("a message of epoch %d, after our removal", epoch)})
+		return false, nil
+	}
+	pg := t.r.group.Public()
+	if !bytes.Equal(groupID, pg.GroupID()) {
+		t.tell(Dropped{"a message of another group"})
+		return false, nil
+	}
+	if epoch > pg.Epoch() {
+		if t.r.flight != nil && t.r.flight.kind == flightCommit {
+			return false, ErrAhead
+		}
+		// The hub keeps order and got no answer from us for what is missing, so it will come, or never came.
+		return false, ErrAhead
+	}
+	return true, nil
+}
+
+func (t *turn) handshake(m *mimi.FanoutMessage) error {
+	content := &m.Message.Public.Content
+	ok, err := t.epoch(content.GroupID, content.Epoch)
+	if !ok {
+		return err
+	}
+	if content.Epoch < t.r.group.Public().Epoch() {
+		return nil // ours, or known: the hub may tell twice
+	}
+	switch content.ContentType {
+	case mls.ContentCommit:
+		t.commit(m)
+	case mls.ContentProposal:
+		t.proposals(append([]*mls.Message{m.Message}, m.More...), m.Timestamp)
+	default:
+		t.tell(Dropped{"application data in a PublicMessage"})
+	}
+	return nil
+}
+
+func (t *turn) commit(m *mimi.FanoutMessage) {
+	if f := t.r.flight; f != nil && f.kind == flightCommit && t.r.member && bytes.Equal(f.commit, wire.Marshal(m.Message)) {
+		t.r.flight, t.out.Request = nil, nil // our own, told before the answer came
+		t.accepted(f, m.Timestamp)
+		return
+	}
+	staged, err := t.r.group.WithNow(uint64(t.now.Unix())).StageCommit(m.Message)
+	if err != nil {
+		t.breakDown("the hub accepted a commit that is not valid: %v", err)
+		return
+	}
+	after, err := policy.AuthorizeCommit(t.r.state, staged.Effects, policy.Options{JoinCode: trustHubJoinCode})
+	if err != nil {
+		t.breakDown("the hub accepted a commit that policy forbids: %v", err)
+		return
+	}
+	before := t.r.state
+	if staged.Group == nil || len(staged.Group.Local()) == 0 {
+		t.r.member, t.r.waitFor, t.r.leaving = false, 0, nil
+		t.tell(Epoch{staged.Effects, before, after, m.Timestamp})
+		t.tell(Removed{m.Timestamp})
+		return
+	}
+	t.r.group, t.r.state = staged.Group, after
+	t.tell(Epoch{staged.Effects, before, after, m.Timestamp})
+	t.afterEpoch()
+	if len(m.More) > 0 {
+		t.proposals(m.More, m.Timestamp)
+	}
+}
+
+func (t *turn) proposals(messages []*mls.Message, at uint64) {
+	group := t.r.group.WithNow(uint64(t.now.Unix()))
+	var bundle []mls.PendingProposal
+	for _, m := range messages {
+		next, pending, err := group.AddProposal(m)
+		if err != nil {
+			t.breakDown("the hub accepted a proposal that is not valid: %v", err)
+			return
+		}
+		if slices.ContainsFunc(t.r.group.Public().Pending(), func(p mls.PendingProposal) bool { return bytes.Equal(p.Ref, pending.Ref) }) {
+			continue // our own
+		}
+		group = next
+		bundle = append(bundle, *pending)
+	}
+	if len(bundle) == 0 {
+		return
+	}
+	if err := policy.AuthorizeProposals(t.r.state, group.Public(), bundle, policy.Options{JoinCode: trustHubJoinCode}); err != nil {
+		t.breakDown("the hub accepted a proposal that policy forbids: %v", err)
+		return
+	}
+	t.r.group = group
+	t.tell(Proposed{bundle, at})
+}
+
+func (t *turn) message(m *mimi.FanoutMessage) error {
+	ok, err := t.epoch(m.Message.Private.GroupID, m.Message.Private.Epoch)
+	if !ok {
+		return err
+	}
+	group, message, err := t.r.group.Unprotect(m.Message)
+	if err != nil {
+		t.tell(Dropped{fmt.Sprintf("a message of epoch %d: %v", m.Message.Private.Epoch, err)})
+		return nil
+	}
+	t.r.group = group
+	client, err := mimi.CredentialClient(message.SenderNode.Credential)
+	if err != nil {
+		t.tell(Dropped{fmt.Sprintf("a message: %v", err)})
+		return nil
+	}
+	if message.Epoch == group.Public().Epoch() {
+		if err := policy.AuthorizeSend(t.r.state, client.ClientUser()); err != nil {
+			t.tell(Dropped{fmt.Sprintf("a message of %s: %v", client.ClientUser(), err)})
+			return nil
+		}
+	}
+	t.tell(Message{message, client.ClientUser(), m.Timestamp})
+	return nil
+}
+
+// welcome lets in those of our clients whose key packages it names.
+func (t *turn) welcome(m *mimi.FanoutMessage) error {
+	w := m.Message.Welcome
+	found := false
+	for _, secrets := range w.Secrets {
+		if t.r.options.KeyPackage == nil {
+			break
+		}
+		keys, ok := t.r.options.KeyPackage(secrets.NewMember)
+		if !ok {
+			continue
+		}
+		found = true
+		if err := t.enter(m, w, keys); err != nil {
+			t.tell(Dropped{fmt.Sprintf("a Welcome: %v", err)})
+		}
+	}
+	if !found {
+		if t.r.group == nil {
+			return ErrNoRoom
+		}
+		t.tell(Dropped{"a Welcome for key packages that are not ours"})
+	}
+	return nil
+}
+
+func (t *turn) enter(m *mimi.FanoutMessage, w *mls.Welcome, keys *mls.KeyPackageSecrets) error {
+	client, err := mimi.CredentialClient(keys.KeyPackage.LeafNode.Credential)
+	if err != nil {
+		return err
+	}
+	var group *mls.Group
+	if t.r.member {
+		group, err = t.r.group.Adopt(w, keys)
+	} else {
+		group, err = mls.Join(w, keys, mls.JoinParams{Tree: m.RatchetTree.Tree, Config: t.config()})
+	}
+	if err != nil {
+		return err
+	}
+	state, err := policy.StateOf(group.Public())
+	if err != nil {
+		return err
+	}
+	if room := state.Metadata().Room; room != t.r.uri {
+		return fmt.Errorf("the group says that it is the room %s", room)
+	}
+	t.r.group, t.r.state, t.r.member, t.r.waitFor = group, state, true, 0
+	leaf, _ := t.r.Leaf(client)
+	t.tell(Joined{client, leaf, group.Public().Epoch()})
+	return nil
+}

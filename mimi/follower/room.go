@@ -1,0 +1,189 @@
+package follower
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+)
+
+// Options is what a Room does not carry in its stored form. The functions must be pure.
+type Options struct {
+	// Member makes a fresh key package for a client of ours, signed with the client's key, to join by external commit.
+	Member func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error)
+	// KeyPackage finds the secrets of a key package that we gave away, for a Welcome. Nil: there are none.
+	KeyPackage func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool)
+}
+
+// Room is a room of another provider.
+type Room struct {
+	uri     mimi.URI
+	options Options
+
+	group   *mls.Group // nil until the first join; after a removal the last epoch that could be read
+	state   *policy.State
+	member  bool // group holds a leaf that is a member now
+	broken  string
+	flight  *flight
+	queue   []queued
+	leaving []mimi.URI // clients whose leave the hub accepted; it takes effect with the next commit
+	waitFor mls.Epoch  // the hub's epoch, which notify will bring us to, before anything else is tried
+	seen    [][32]byte // digests of notify bodies, oldest first
+}
+
+type queued struct {
+	wish     Wish
+	attempts int
+}
+
+// New begins with a room in which none of our clients is a member.
+func New(uri mimi.URI, o Options) *Room { return &Room{uri: uri, options: o} }
+
+// URI returns the room's name.
+func (r *Room) URI() mimi.URI { return r.uri }
+
+// Hub returns the provider that owns the room.
+func (r *Room) Hub() string { return r.uri.Provider() }
+
+// Member says whether one of our clients is a member.
+func (r *Room) Member() bool { return r.member }
+
+// Group returns the group value, nil before the first join. After a removal it is the last epoch that could be read.
+func (r *Room) Group() *mls.Group { return r.group }
+
+// State returns the policy of the group's epoch, nil before the first join.
+func (r *Room) State() *policy.State { return r.state }
+
+// Broken says why the room was given up; empty if it was not.
+func (r *Room) Broken() string { return r.broken }
+
+// Leaf returns the leaf of a client of ours.
+func (r *Room) Leaf(client mimi.URI) (mls.LeafIndex, bool) {
+	if !r.member {
+		return 0, false
+	}
+	for _, i := range r.group.Local() {
+		if leaf, ok := r.group.Public().Leaf(i); ok && string(leaf.Credential.Identity) == client.String() {
+			return i, true
+		}
+	}
+	return 0, false
+}
+
+// turn is one call: a copy of the room that may be changed, and what comes of it.
+type turn struct {
+	r    *Room
+	now  time.Time
+	seed mls.Seed
+	n    byte
+	out  Output
+}
+
+func (r *Room) turn(now time.Time, seed mls.Seed) *turn {
+	next := *r
+	next.queue = slices.Clone(r.queue)
+	next.leaving = slices.Clone(r.leaving)
+	return &turn{r: &next, now: now, seed: seed}
+}
+
+// fresh returns a seed for one operation.
+func (t *turn) fresh(label string) mls.Seed {
+	t.n++
+	return t.seed.Derive("follower "+label, []byte{t.n})
+}
+
+func (t *turn) tell(e Event) { t.out.Events = append(t.out.Events, e) }
+
+func (t *turn) done() Output {
+	t.out.Next = t.r
+	return t.out
+}
+
+func (t *turn) config() mls.Config {
+	return mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs, Now: uint64(t.now.Unix())}
+}
+
+// authenticate demands that a credential names a client: its provider vouches for the key by handing out the key package, or by
+// submitting the commit, over TLS.
+func authenticate(c mls.Credential, _ mls.SignaturePublicKey) error {
+	_, err := mimi.CredentialClient(c)
+	return err
+}
+
+// Do queues a wish and starts it if nothing else is on the way. A wish that cannot be queued is answered with Refused.
+func (r *Room) Do(now time.Time, seed mls.Seed, w Wish) Output {
+	t := r.turn(now, seed)
+	switch {
+	case r.broken != "":
+		t.tell(Refused{Wish: w, Text: "the room was given up: " + r.broken})
+	case len(r.queue) >= MaxQueue:
+		t.tell(Refused{Wish: w, Text: fmt.Sprintf("%d wishes wait already", MaxQueue)})
+	default:
+		t.r.queue = append(t.r.queue, queued{wish: w})
+		t.start()
+	}
+	return t.done()
+}
+
+// Resume returns the request that is on the way, for instance after Load, or starts what waits.
+func (r *Room) Resume(now time.Time, seed mls.Seed) Output {
+	t := r.turn(now, seed)
+	if r.flight != nil {
+		t.out.Request = &Request{r.flight.endpoint, r.flight.body}
+	} else {
+		t.start()
+	}
+	return t.done()
+}
+
+// start builds requests from the queue until one is on the way.
+func (t *turn) start() {
+	for t.r.flight == nil && t.r.broken == "" && len(t.r.queue) > 0 {
+		if t.r.waitFor > 0 && t.r.member && t.r.group.Public().Epoch() < t.r.waitFor {
+			return
+		}
+		head := &t.r.queue[0]
+		if head.attempts >= MaxAttempts {
+			t.refuseHead(Refused{Text: fmt.Sprintf("given up after %d attempts: the room changes too fast", head.attempts)})
+			continue
+		}
+		head.attempts++
+		f, err := t.build(&head.wish)
+		if err != nil {
+			t.refuseHead(Refused{Text: err.Error()})
+			continue
+		}
+		if f == nil { // nothing left to do
+			t.r.queue = t.r.queue[1:]
+			continue
+		}
+		t.r.flight = f
+	}
+	if t.r.flight != nil && t.out.Request == nil {
+		t.out.Request = &Request{t.r.flight.endpoint, t.r.flight.body}
+	}
+}
+
+// refuseHead drops the first wish and says why.
+func (t *turn) refuseHead(why Refused) {
+	why.Wish = t.r.queue[0].wish
+	t.r.queue = t.r.queue[1:]
+	t.tell(why)
+}
+
+func (t *turn) breakDown(format string, args ...any) {
+	t.r.broken = fmt.Sprintf(format, args...)
+	t.r.flight = nil
+	t.out.Request = nil
+	t.tell(Broken{t.r.broken})
+	for _, q := range t.r.queue {
+		t.tell(Refused{Wish: q.wish, Text: "the room was given up: " + t.r.broken})
+	}
+	t.r.queue = nil
+}
+
+func digest(body []byte) [32]byte { return sha256.Sum256(body) }

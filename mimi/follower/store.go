@@ -1,0 +1,191 @@
+package follower
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+const (
+	partRoom    = "room"
+	groupPrefix = "g."
+	stagePrefix = "s."
+
+	encodingVersion = 1
+)
+
+// Parts returns what has changed since an earlier value of the same room (nil: everything), as named byte strings. They are secret.
+// Store them before a request leaves.
+func (r *Room) Parts(since *Room) mls.Parts {
+	out := mls.Parts{Set: map[string][]byte{}}
+	var oldGroup, oldStaged *mls.Group
+	if since != nil {
+		oldGroup, oldStaged = since.group, since.stagedGroup()
+	}
+	merge(&out, groupPrefix, r.group, oldGroup)
+	merge(&out, stagePrefix, r.stagedGroup(), oldStaged)
+	room := r.encode()
+	if since == nil || !bytes.Equal(room, since.encode()) {
+		out.Set[partRoom] = room
+	}
+	return out
+}
+
+func (r *Room) stagedGroup() *mls.Group {
+	if r.flight == nil {
+		return nil
+	}
+	return r.flight.staged
+}
+
+// merge adds the change of one group. Groups that have replaced each other entirely (another group, or none) are written anew.
+func merge(out *mls.Parts, prefix string, g, old *mls.Group) {
+	if g == old {
+		return
+	}
+	if g != nil && old != nil && bytes.Equal(g.Public().GroupID(), old.Public().GroupID()) && sharesLeaf(g, old) {
+		change := g.Parts(old)
+		for name, value := range change.Set {
+			out.Set[prefix+name] = value
+		}
+		for _, name := range change.Drop {
+			out.Drop = append(out.Drop, prefix+name)
+		}
+		return
+	}
+	var now map[string][]byte
+	if g != nil {
+		now = g.Parts(nil).Set
+	}
+	if old != nil {
+		for name := range old.Parts(nil).Set {
+			if _, kept := now[name]; !kept {
+				out.Drop = append(out.Drop, prefix+name)
+			}
+		}
+	}
+	for name, value := range now {
+		out.Set[prefix+name] = value
+	}
+	slices.Sort(out.Drop)
+}
+
+func sharesLeaf(a, b *mls.Group) bool {
+	return slices.ContainsFunc(a.Local(), b.IsLocal)
+}
+
+func (r *Room) encode() []byte {
+	w := wire.NewWriter(nil)
+	w.U8(encodingVersion)
+	w.OpaqueString(r.uri.String())
+	w.Bool(r.member)
+	w.OpaqueString(r.broken)
+	w.U64(uint64(r.waitFor))
+	w.Vector(func(w *wire.Writer) {
+		for i := range r.queue {
+			r.queue[i].wish.MarshalTLS(w)
+			w.U32(uint32(r.queue[i].attempts))
+		}
+	})
+	w.Vector(func(w *wire.Writer) {
+		for _, client := range r.leaving {
+			w.OpaqueString(client.String())
+		}
+	})
+	w.Vector(func(w *wire.Writer) {
+		for i := range r.seen {
+			w.Raw(r.seen[i][:])
+		}
+	})
+	// A request for a GroupInfo is not kept: asking again does no harm, and its key need not be stored.
+	f := r.flight
+	w.Optional(f != nil && f.kind != flightGroupInfo, func(w *wire.Writer) {
+		w.U8(uint8(f.kind))
+		w.OpaqueString(string(f.endpoint))
+		w.Opaque(f.body)
+		w.Bool(f.whole)
+		w.Opaque(f.commit)
+	})
+	return w.Bytes()
+}
+
+// Load restores a room from all its parts.
+func Load(parts map[string][]byte, o Options) (*Room, error) {
+	r := &Room{options: o}
+	in := wire.NewReader(parts[partRoom])
+	if version := in.At("room.version").U8(); in.Err() == nil && version != encodingVersion {
+		return nil, fmt.Errorf("follower: encoding version %d is unknown", version)
+	}
+	r.uri = readURI(in, "room.uri")
+	r.member = in.At("room.member").Bool()
+	r.broken = in.At("room.broken").String()
+	r.waitFor = mls.Epoch(in.At("room.wait_for").U64())
+	in.At("room.queue").Vector(func(in *wire.Reader) {
+		var q queued
+		q.wish.UnmarshalTLS(in)
+		q.attempts = int(in.U32())
+		r.queue = append(r.queue, q)
+	})
+	in.At("room.leaving").Vector(func(in *wire.Reader) { r.leaving = append(r.leaving, readURI(in, "room.leaving")) })
+	in.At("room.seen").Vector(func(in *wire.Reader) {
+		var sum [32]byte
+		copy(sum[:], in.Raw(len(sum)))
+		r.seen = append(r.seen, sum)
+	})
+	in.At("room.flight").Optional(func(in *wire.Reader) {
+		r.flight = &flight{kind: flightKind(in.U8()), endpoint: mimi.Endpoint(in.String())}
+		r.flight.body = bytes.Clone(in.Opaque())
+		r.flight.whole = in.Bool()
+		r.flight.commit = bytes.Clone(in.Opaque())
+	})
+	if err := in.Done(); err != nil {
+		return nil, fmt.Errorf("follower: %w", err)
+	}
+	if r.flight != nil && len(r.queue) == 0 {
+		return nil, fmt.Errorf("follower: %s: a request without a wish", r.uri)
+	}
+	config := mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs}
+	var err error
+	if r.group, err = loadGroup(parts, groupPrefix, config); err != nil {
+		return nil, fmt.Errorf("follower: %s: %w", r.uri, err)
+	}
+	if r.group != nil {
+		if r.state, err = policy.StateOf(r.group.Public()); err != nil {
+			return nil, fmt.Errorf("follower: %s: %w", r.uri, err)
+		}
+	}
+	staged, err := loadGroup(parts, stagePrefix, config)
+	if err != nil {
+		return nil, fmt.Errorf("follower: %s: request on the way: %w", r.uri, err)
+	}
+	if r.flight != nil {
+		r.flight.staged = staged
+		if staged == nil && r.flight.kind != flightMessage {
+			return nil, fmt.Errorf("follower: %s: the request on the way has no group", r.uri)
+		}
+	}
+	if r.member && r.group == nil {
+		return nil, fmt.Errorf("follower: %s: a member without group", r.uri)
+	}
+	return r, nil
+}
+
+func loadGroup(parts map[string][]byte, prefix string, config mls.Config) (*mls.Group, error) {
+	own := map[string][]byte{}
+	for name := range maps.Keys(parts) {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			own[rest] = parts[name]
+		}
+	}
+	if len(own) == 0 {
+		return nil, nil
+	}
+	return mls.LoadGroup(own, config)
+}

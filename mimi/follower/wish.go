@@ -1,0 +1,84 @@
+package follower
+
+import (
+	"bytes"
+
+	"anteroom/mimi"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+// WishKind names what a Wish asks for.
+type WishKind uint8
+
+const (
+	Join   WishKind = iota + 1 // become a member by external commit
+	Leave                      // propose the removal of Client and of its user
+	Send                       // send Data
+	Change                     // commit Roles, Kick and Metadata
+)
+
+// Wish is what one of our clients wants. It is built into messages anew for every epoch in which it is tried.
+type Wish struct {
+	Kind   WishKind
+	Client mimi.URI
+	AAD    []byte // authenticated data; empty: whatever the group demands
+
+	Data     []byte             // Send
+	Roles    []mimi.Participant // Change: the new role of each user, RoleNone to take it off the list. Clients of users that are taken off or banned are removed
+	Kick     []mimi.URI         // Change: users whose clients are removed
+	Metadata *mimi.RoomMetadata // Change: nil to leave it
+}
+
+func (w *Wish) MarshalTLS(out *wire.Writer) {
+	out.U8(uint8(w.Kind))
+	out.OpaqueString(w.Client.String())
+	out.Opaque(w.AAD)
+	out.Opaque(w.Data)
+	out.Vector(func(out *wire.Writer) {
+		for _, p := range w.Roles {
+			out.OpaqueString(p.User.String())
+			out.U32(uint32(p.Role))
+		}
+	})
+	out.Vector(func(out *wire.Writer) {
+		for _, user := range w.Kick {
+			out.OpaqueString(user.String())
+		}
+	})
+	out.Optional(w.Metadata != nil, func(out *wire.Writer) { w.Metadata.MarshalTLS(out) })
+}
+
+func readURI(in *wire.Reader, field string) mimi.URI {
+	s := in.At(field).String()
+	if in.Err() != nil {
+		return mimi.URI{}
+	}
+	uri, err := mimi.ParseURI(s)
+	if err != nil {
+		in.Fail(err.Error())
+	}
+	return uri
+}
+
+func (w *Wish) UnmarshalTLS(in *wire.Reader) {
+	*w = Wish{}
+	w.Kind = WishKind(in.At("wish.kind").U8())
+	w.Client = readURI(in, "wish.client")
+	w.AAD = bytes.Clone(in.At("wish.aad").Opaque())
+	w.Data = bytes.Clone(in.At("wish.data").Opaque())
+	in.At("wish.roles").Vector(func(in *wire.Reader) {
+		w.Roles = append(w.Roles, mimi.Participant{User: readURI(in, "wish.roles.user"), Role: mimi.RoleIndex(in.U32())})
+	})
+	in.At("wish.kick").Vector(func(in *wire.Reader) { w.Kick = append(w.Kick, readURI(in, "wish.kick")) })
+	in.At("wish.metadata").Optional(func(in *wire.Reader) {
+		w.Metadata = new(mimi.RoomMetadata)
+		w.Metadata.UnmarshalTLS(in)
+	})
+}
+
+// Member is a client of ours in the room: the secrets of the key package with which it joins, or joined.
+type Member struct {
+	Client mimi.URI
+	Keys   *mls.KeyPackageSecrets
+}
