@@ -170,6 +170,21 @@ func TestNothingLeft(t *testing.T) {
 	left("deleted")
 }
 
+// TestFenceAhead: fences go on from the last one when the server's clock stepped back, or did not move.
+func TestFenceAhead(t *testing.T) {
+	needRedis(t)
+	s := open(t, shared.URL(), "ahead:")
+	const last = 1 << 52
+	if err := client(t, shared.Addr()).Set(t.Context(), "ahead:room:{r}:fence", last, 0).Err(); err != nil {
+		t.Fatal(err)
+	}
+	for i := range store.Fence(3) {
+		if f, err := s.Claim(t.Context(), store.RoomLease("r"), "o", store.MaxTTL); err != nil || f != last+1+i {
+			t.Errorf("fence %d, %v", f, err)
+		}
+	}
+}
+
 // do sends one command.
 func do(t *testing.T, addr, password string, args ...any) string {
 	t.Helper()

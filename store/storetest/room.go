@@ -282,8 +282,17 @@ func testDelete(t *testing.T, p Place) {
 	if err := s.Write(t.Context(), store.Batch{Room: "r", Fence: f, Seq: 3, Events: texts("x")}); !errors.Is(err, store.ErrConflict) {
 		t.Errorf("writing on after delete: %v", err)
 	}
+	if err := s.Delete(t.Context(), "r", f, nil); err != nil {
+		t.Fatalf("delete of a tombstone: %v", err)
+	}
+	if r, err := s.Load(t.Context(), "r"); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("load after the tombstone was deleted: %v, %v", r, err)
+	}
+	if err := s.Delete(t.Context(), "r", f, []byte("again")); err != nil {
+		t.Fatalf("tombstone for a room that is not there: %v", err)
+	}
 	write(t, s, full("r", f))
-	want(t, "room made again", load(t, s, "r"), fullRoom())
+	want(t, "room made again, the tombstone gone", load(t, s, "r"), fullRoom())
 	for range 2 {
 		if err := s.Delete(t.Context(), "r", f, nil); err != nil {
 			t.Fatalf("delete: %v", err)
