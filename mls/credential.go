@@ -1,6 +1,11 @@
 package mls
 
 import (
+	"bytes"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/x509"
+
 	"anteroom/mls/internal/suite"
 	"anteroom/mls/wire"
 )
@@ -45,6 +50,37 @@ func (c *Credential) UnmarshalTLS(r *wire.Reader) {
 	default:
 		c.Raw = r.At("Credential").Opaque()
 	}
+}
+
+// checkKey verifies for an X.509 credential that its first certificate is for the leaf's signature key (RFC 9420 §5.3). Whether
+// the chain can be trusted is for Config.Authenticate to say. Certificates for Ed448 keys are not understood.
+func (c *Credential) checkKey(key SignaturePublicKey) error {
+	if c.Type != CredentialX509 {
+		return nil
+	}
+	const rule = "9420-5.3-certificate-key"
+	if len(c.Certificates) == 0 {
+		return &ValidationError{rule, "no certificate"}
+	}
+	cert, err := x509.ParseCertificate(c.Certificates[0])
+	if err != nil {
+		return &ValidationError{rule, err.Error()}
+	}
+	var certified []byte
+	switch k := cert.PublicKey.(type) {
+	case ed25519.PublicKey:
+		certified = k
+	case *ecdsa.PublicKey:
+		if certified, err = k.Bytes(); err != nil {
+			return &ValidationError{rule, err.Error()}
+		}
+	default:
+		return &ValidationError{rule, "the certificate's key is of another kind"}
+	}
+	if !bytes.Equal(certified, key) {
+		return &ValidationError{rule, "the certificate is for another key"}
+	}
+	return nil
 }
 
 // Signer is a signature key pair of one suite.

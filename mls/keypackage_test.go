@@ -110,6 +110,11 @@ func TestKeyPackageValidate(t *testing.T) {
 		{rule: "9420-7.3-own-extension", change: func(kp *KeyPackage, _ *Config) { kp.LeafNode.Extensions = []Extension{{0x3a3a, nil}} }},
 		{rule: "9420-7.3-lifetime", change: func(_ *KeyPackage, cfg *Config) { cfg.Now = 999 }},
 		{rule: "9420-7.3-lifetime", change: func(_ *KeyPackage, cfg *Config) { cfg.Now = 2001 }},
+		{rule: "9420-7.2-lifetime-length", change: func(_ *KeyPackage, cfg *Config) { cfg.MaxLifetime = 999 }},
+		{rule: "9420-5.3-certificate-key", change: func(kp *KeyPackage, _ *Config) {
+			kp.LeafNode.Capabilities.Credentials = []CredentialType{CredentialX509}
+			kp.LeafNode.Credential = Credential{Type: CredentialX509}
+		}},
 		{rule: "9420-5.3.1-credential", change: func(_ *KeyPackage, cfg *Config) {
 			cfg.Authenticate = func(Credential, SignaturePublicKey) error { return errors.New("not in the directory") }
 		}},

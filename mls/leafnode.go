@@ -146,7 +146,7 @@ func (n *LeafNode) verifySignature(st *suite.Suite, groupID []byte, index LeafIn
 }
 
 // checkSelf verifies what RFC 9420 §7.3 asks of a leaf without looking at the group around it: the source that its place
-// demands, keys of the suite, the credential (by the caller's authentication), the lifetime when now is not zero, and that
+// demands, keys of the suite, the credential (by the caller's authentication), the lifetime when cfg asks for it, and that
 // its capabilities list the suite, the version, its credential type and its own non-default extensions.
 func (n *LeafNode) checkSelf(st *suite.Suite, source LeafNodeSource, cfg *Config) error {
 	if n.Source != source {
@@ -171,6 +171,12 @@ func (n *LeafNode) checkSelf(st *suite.Suite, source LeafNodeSource, cfg *Config
 	}
 	if source == LeafNodeSourceKeyPackage && cfg.Now != 0 && !n.Lifetime.Contains(cfg.Now) {
 		return &ValidationError{"9420-7.3-lifetime", "not valid at this time"}
+	}
+	if source == LeafNodeSourceKeyPackage && cfg.MaxLifetime != 0 && n.Lifetime.NotAfter-n.Lifetime.NotBefore > cfg.MaxLifetime {
+		return &ValidationError{"9420-7.2-lifetime-length", "valid for longer than the application permits"}
+	}
+	if err := n.Credential.checkKey(n.SignatureKey); err != nil {
+		return err
 	}
 	if cfg.Authenticate != nil {
 		if err := cfg.Authenticate(n.Credential, n.SignatureKey); err != nil {

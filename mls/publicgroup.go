@@ -25,6 +25,8 @@ type Config struct {
 	// Now is used for the lifetimes of key packages offered in Add proposals (§7.3): seconds since 1970; zero skips the check.
 	// Set it anew with Group.WithNow.
 	Now uint64
+	// MaxLifetime is how many seconds the leaf of a key package may be valid in total (§7.2); zero for no limit.
+	MaxLifetime uint64
 }
 
 // ComponentLogic is the application's part in AppDataUpdate (draft-ietf-mls-extensions): given the component's present data
