@@ -1,0 +1,237 @@
+package content
+
+import (
+	"strconv"
+	"strings"
+
+	"anteroom/mimi"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// Namespaces of what messages carry.
+const (
+	nsCorrect   = "urn:xmpp:message-correct:0" // XEP-0308
+	nsReply     = "urn:xmpp:reply:0"           // XEP-0461
+	nsReactions = "urn:xmpp:reactions:0"       // XEP-0444
+	nsRetract   = "urn:xmpp:message-retract:1" // XEP-0424
+	nsFallback  = "urn:xmpp:fallback:0"        // XEP-0428
+	nsOOB       = "jabber:x:oob"               // XEP-0066
+	nsAddresses = "http://jabber.org/protocol/address"
+	nsHints     = "urn:xmpp:hints"
+	nsCarbons   = "urn:xmpp:carbons:2"
+	nsModerate  = "urn:xmpp:message-moderate:1" // XEP-0425
+)
+
+// References translates what XMPP messages call each other into message ids. A nil function knows nothing.
+type References struct {
+	// ByStanzaID finds the message to which the room gave a stanza-id: what replies, reactions and retractions name.
+	ByStanzaID func(id string) (MessageID, bool)
+	// ByOwnID finds the sender's earlier message by the id attribute that it chose: what corrections name.
+	ByOwnID func(id string) (MessageID, bool)
+	// OwnReaction finds the sender's present reaction to a message, which a new one replaces.
+	OwnReaction func(target MessageID) (MessageID, bool)
+}
+
+func find[K any](f func(K) (MessageID, bool), key K) (MessageID, bool) {
+	if f == nil {
+		return MessageID{}, false
+	}
+	return f(key)
+}
+
+// FromXMPP returns the content of a groupchat message that sender sends to room; salt is random. What a reference names and
+// nobody knows becomes readable text instead.
+func FromXMPP(s *xmpp.Stanza, salt [SaltSize]byte, sender, room mimi.URI, refs References) *Message {
+	m := &Message{Salt: salt, Sender: sender.String(), Room: room.String()}
+	if thread := s.Child(xmpp.NSClient, "thread").Text(); len(thread) <= MaxTopic {
+		m.Topic = []byte(thread)
+	}
+	if r := s.Child(nsReactions, "reactions"); r != nil {
+		if !fromReactions(m, r, refs) {
+			m.Body = readable(s, "Reaction: "+strings.Join(reactions(r), " "))
+		}
+		return m
+	}
+	if r := s.Child(nsRetract, "retract"); r != nil {
+		if id, ok := find(refs.ByStanzaID, r.Attr("id")); ok {
+			m.Replaces = id
+			m.Body = Part{Disposition: Render}
+		} else {
+			m.Body = readable(s, "(retracted an earlier message)")
+		}
+		return m
+	}
+	stripped := ""
+	if r := s.Child(nsReply, "reply"); r != nil {
+		if id, ok := find(refs.ByStanzaID, r.Attr("id")); ok {
+			m.InReplyTo = id
+			stripped = nsReply
+		}
+	}
+	if r := s.Child(nsCorrect, "replace"); r != nil {
+		if id, ok := find(refs.ByOwnID, r.Attr("id")); ok {
+			m.Replaces = id
+		}
+	}
+	m.Body = textBody(s, stripped)
+	return m
+}
+
+// textBody is the bodies as plain text, and the whole payload beside it where that says more than one body.
+func textBody(s *xmpp.Stanza, stripped string) Part {
+	var parts []Part
+	for _, body := range s.Payload {
+		if body.Is(xmpp.NSClient, "body") {
+			lang := body.Lang()
+			if lang == "" {
+				lang = s.Lang
+			}
+			text := withoutFallback(s, body.Text(), stripped)
+			parts = append(parts, Part{Disposition: Render, Language: lang, Cardinality: Single, ContentType: TypePlain, Content: []byte(text)})
+			if len(parts) == MaxBodies {
+				break
+			}
+		}
+	}
+	if len(parts) == 0 {
+		parts = append(parts, Part{}) // nothing to show: a receiver that does not know the other part picks this one
+	}
+	if !onlyBody(s) {
+		xml := Carried(s).AppendXML(nil, "")
+		if len(xml) <= MaxCarried {
+			parts = append(parts, Part{Disposition: parts[0].Disposition, Cardinality: Single, ContentType: TypeXMPP, Content: xml})
+		}
+	}
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	return Part{Disposition: parts[0].Disposition, Cardinality: Multi, Semantics: ChooseOne, Parts: parts}
+}
+
+const (
+	// MaxBodies is how many bodies of one message, in different languages, become parts.
+	MaxBodies = 64
+	// MaxCarried bounds the XML that rides along, in bytes; a longer payload is left out.
+	MaxCarried = 256 << 10
+	// MaxReactions is how many reactions to one message travel.
+	MaxReactions = 64
+)
+
+// onlyBody says whether one body, and a thread, which has its own field, are all that the message says.
+func onlyBody(s *xmpp.Stanza) bool {
+	bodies := 0
+	for _, e := range s.Payload {
+		switch {
+		case e.Is(xmpp.NSClient, "body"):
+			bodies++
+		case e.Is(xmpp.NSClient, "thread") && e.Attr("parent") == "":
+		case private(e):
+		default:
+			return false
+		}
+	}
+	return bodies == 1
+}
+
+// private says whether a payload belongs to one hop or one address and does not travel.
+func private(e *xmpp.Element) bool {
+	switch e.Name.Space {
+	case muc.NSStanzaID, muc.NSDelay, muc.NSOccupantID, muc.NS, muc.NSUser, nsAddresses, nsHints, nsCarbons, muc.NSMAM, muc.NSForward, nsModerate:
+		return true
+	}
+	return e.Is(xmpp.NSClient, "error")
+}
+
+// Carried returns the message element that rides along: the payloads without addresses, resource and ids.
+func Carried(s *xmpp.Stanza) *xmpp.Element {
+	out := xmpp.NewElement(xmpp.NSClient, "message")
+	if s.Lang != "" {
+		out.WithLang(s.Lang)
+	}
+	for _, e := range s.Payload {
+		if private(e) || e.Is(xmpp.NSClient, "subject") {
+			continue // a subject is room metadata
+		}
+		if e.Is(nsReply, "reply") && e.Attr("to") != "" {
+			e = e.Clone()
+			e.RemoveAttr("to")
+		}
+		out.With(e)
+	}
+	return out
+}
+
+// readable is plain text for what could not be expressed: the message's own body, else the text given.
+func readable(s *xmpp.Stanza, text string) Part {
+	if body, ok := s.Body(); ok && body != "" {
+		text = body
+	}
+	return Part{Disposition: Render, Language: s.Lang, Cardinality: Single, ContentType: TypePlain, Content: []byte(text)}
+}
+
+func reactions(r *xmpp.Element) []string {
+	var list []string
+	for _, e := range r.ChildrenNamed(nsReactions, "reaction") {
+		if text := strings.TrimSpace(e.Text()); text != "" && len(list) < MaxReactions {
+			list = append(list, text)
+		}
+	}
+	return list
+}
+
+// fromReactions says whether the reactions could be expressed: their target is known, and if there are none left, so is the
+// reaction that goes.
+func fromReactions(m *Message, r *xmpp.Element, refs References) bool {
+	target, ok := find(refs.ByStanzaID, r.Attr("id"))
+	if !ok {
+		return false
+	}
+	previous, had := find(refs.OwnReaction, target)
+	var parts []Part
+	for _, text := range reactions(r) {
+		parts = append(parts, Part{Disposition: Reaction, Cardinality: Single, ContentType: TypePlain, Content: []byte(text)})
+	}
+	if len(parts) == 0 && !had {
+		return false
+	}
+	m.InReplyTo, m.Replaces = target, previous
+	switch len(parts) {
+	case 0:
+		m.Body = Part{Disposition: Reaction}
+	case 1:
+		m.Body = parts[0]
+	default:
+		m.Body = Part{Disposition: Reaction, Cardinality: Multi, Semantics: ProcessAll, Parts: parts}
+	}
+	return true
+}
+
+// withoutFallback cuts out of a body what a fallback indication marks as meant for clients that do not know a feature
+// (XEP-0428 §2.2): ranges in characters, or all of it.
+func withoutFallback(s *xmpp.Stanza, text, feature string) string {
+	if feature == "" {
+		return text
+	}
+	for _, e := range s.Payload {
+		if !e.Is(nsFallback, "fallback") || e.Attr("for") != feature {
+			continue
+		}
+		ranges := e.ChildrenNamed(nsFallback, "body")
+		if len(ranges) != 1 {
+			continue
+		}
+		characters := []rune(text)
+		from, to := 0, len(characters)
+		if ranges[0].Attr("start") != "" || ranges[0].Attr("end") != "" {
+			var errFrom, errTo error
+			from, errFrom = strconv.Atoi(ranges[0].Attr("start"))
+			to, errTo = strconv.Atoi(ranges[0].Attr("end"))
+			if errFrom != nil || errTo != nil || from < 0 || from > to || to > len(characters) {
+				continue
+			}
+		}
+		return string(characters[:from]) + string(characters[to:])
+	}
+	return text
+}
