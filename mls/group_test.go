@@ -112,6 +112,25 @@ func join(t testing.TB, staged *Staged, kp *KeyPackageSecrets) *Group {
 	return g
 }
 
+// checkInvariant verifies the invariant of nodeKeys and that every private key fits its public key.
+func (g *Group) checkInvariant() error {
+	t, s := g.public.tree, g.public.suite
+	if err := g.checkHeld(); err != nil {
+		return err
+	}
+	for _, l := range g.local {
+		if public, err := s.HPKEPublic(l.key); err != nil || !bytes.Equal(public, t.leaf(l.index).EncryptionKey) {
+			return fmt.Errorf("private key of local leaf %d does not fit", l.index)
+		}
+	}
+	for x, key := range g.nodes {
+		if public, err := s.HPKEPublic(key); err != nil || !bytes.Equal(public, t.at(x).parent.EncryptionKey) {
+			return fmt.Errorf("private key of node %d does not fit", x)
+		}
+	}
+	return nil
+}
+
 // wantAgreement verifies that all values are in one epoch and keep the invariant of their private keys.
 func wantAgreement(t testing.TB, groups ...*Group) {
 	t.Helper()

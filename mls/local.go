@@ -2,7 +2,6 @@ package mls
 
 import (
 	"bytes"
-	"maps"
 	"slices"
 )
 
@@ -112,44 +111,32 @@ func (n nodeKeys) set(steps []pathStep, keys []HPKEPrivateKey) {
 	}
 }
 
-// checkInvariant verifies the invariant of nodeKeys and that every private key fits its public key. Tests and LoadGroup use it.
-func (g *Group) checkInvariant() error {
+// checkHeld verifies that every local leaf is a member with a key and that the invariant of nodeKeys holds.
+func (g *Group) checkHeld() error {
 	t := g.public.tree
+	var local []LeafIndex
 	for _, l := range g.local {
-		n := t.leaf(l.index)
-		if n == nil {
+		if t.leaf(l.index) == nil || len(l.key) == 0 {
 			return invalidf("local-leaf", "local leaf %d is not a member", l.index)
 		}
-		if public, err := g.public.suite.HPKEPublic(l.key); err != nil || !bytes.Equal(public, n.EncryptionKey) {
-			return invalidf("local-leaf-key", "private key of local leaf %d does not fit", l.index)
-		}
+		local = append(local, l.index)
 	}
-	want := map[nodeIndex]bool{}
+	held := 0
 	err := t.eachParent(func(x nodeIndex, n *treeNode) error {
-		for _, l := range g.local {
-			if x.Contains(l.index.node()) && !slices.Contains(n.parent.UnmergedLeaves, l.index) {
-				want[x] = true
-				break
-			}
+		want := slices.ContainsFunc(below(local, x), func(i LeafIndex) bool {
+			_, unmerged := slices.BinarySearch(n.parent.UnmergedLeaves, i)
+			return !unmerged
+		})
+		if have := g.nodes[x] != nil; have != want {
+			return invalidf("local-node-key", "node %d: key held %v, want %v", x, have, want)
 		}
-		if want[x] != (g.nodes[x] != nil) {
-			return invalidf("local-node-key", "node %d: held %v, want %v", x, g.nodes[x] != nil, want[x])
-		}
-		if !want[x] {
-			return nil
-		}
-		if public, err := g.public.suite.HPKEPublic(g.nodes[x]); err != nil || !bytes.Equal(public, n.parent.EncryptionKey) {
-			return invalidf("local-node-key", "private key of node %d does not fit", x)
+		if want {
+			held++
 		}
 		return nil
 	})
-	if err != nil {
-		return err
+	if err == nil && held != len(g.nodes) {
+		return invalidf("local-node-key", "%d keys for blank nodes", len(g.nodes)-held)
 	}
-	for x := range maps.Keys(g.nodes) {
-		if !want[x] {
-			return invalidf("local-node-key", "private key of node %d, which is blank", x)
-		}
-	}
-	return nil
+	return err
 }
