@@ -1,0 +1,102 @@
+package component
+
+import (
+	"errors"
+	"strings"
+
+	"anteroom/xmpp"
+)
+
+// pingID marks the ping that this package sends to itself through the server: that it comes back shows that the server lives.
+const pingID = "anteroom-component-ping"
+
+// ping is addressed to the component's own domain, so that it needs no other host to answer it.
+func (c *Conn) ping() []byte {
+	s := xmpp.Stanza{
+		Kind: xmpp.IQ, From: c.cfg.Domain, To: c.cfg.Domain, ID: pingID, Type: xmpp.TypeGet,
+		Payload: []*xmpp.Element{xmpp.NewElement("urn:xmpp:ping", "ping")},
+	}
+	return s.AppendXML(nil)
+}
+
+// deliver hands one element to the handler, or answers it.
+func (c *Conn) deliver(el *xmpp.Element) {
+	s, err := xmpp.ParseStanza(el)
+	var pe *xmpp.StanzaParseError
+	if errors.As(err, &pe) {
+		c.unreadable(el, xmpp.NewError(pe.Answer, pe.Error()))
+		return
+	}
+	if s.From == c.cfg.Domain && s.To == c.cfg.Domain && s.ID == pingID {
+		return
+	}
+	if s.From.IsZero() || s.To.Domain() != c.cfg.Domain.Domain() {
+		c.unreadable(el, xmpp.NewError(xmpp.BadRequest, "an address is missing, or the stanza is not for this component"))
+		return
+	}
+	if c.h.HandleStanza(s) {
+		c.count.received.Add(1)
+		return
+	}
+	c.count.overloaded.Add(1)
+	if s.AcceptsError() {
+		reply := s.ErrorReply(xmpp.NewError(xmpp.ResourceConstraint, "too busy, try again later"))
+		if b, err := c.gate.Append(nil, &reply); err == nil {
+			c.queue.tryAdd(b)
+		}
+	}
+}
+
+// tooMuch answers a stanza of which only the start tag can be read.
+func (c *Conn) tooMuch(b []byte, scope xmpp.Scope, why string) {
+	el, _, err := xmpp.ParseStartTag(b, scope)
+	if err != nil {
+		el = xmpp.NewElement("", "")
+	}
+	c.unreadable(el, xmpp.NewError(xmpp.PolicyViolation, why))
+}
+
+// unreadable answers an element that is no acceptable stanza, if it can be answered. Addresses are taken as the server wrote
+// them: it knows them even if our rules do not allow them.
+func (c *Conn) unreadable(el *xmpp.Element, e *xmpp.StanzaError) {
+	c.count.unreadable.Add(1)
+	c.cfg.Log.Warn("unreadable stanza", "from", el.Attr("from"), "name", el.Name.Local, "error", e.Text)
+	from, typ := el.Attr("from"), el.Attr("type")
+	switch el.Name.Local {
+	case "message":
+	case "presence":
+		if typ == xmpp.TypeUnavailable {
+			return
+		}
+	case "iq":
+		if typ == xmpp.TypeResult || el.Attr("id") == "" {
+			return
+		}
+	default:
+		return
+	}
+	if el.Name.Space != xmpp.NSClient || typ == xmpp.TypeError || from == "" {
+		return
+	}
+	self := el.Attr("to")
+	if rawDomain(self) != c.cfg.Domain.Domain() {
+		self = c.cfg.Domain.String()
+	}
+	reply := xmpp.NewElement(xmpp.NSClient, el.Name.Local).WithAttr("to", from).WithAttr("from", self).
+		WithAttr("id", el.Attr("id")).WithAttr("type", xmpp.TypeError).With(e.Element())
+	if reply.Validate() != nil {
+		return
+	}
+	if b := reply.AppendXML(nil, xmpp.NSClient); len(b) <= xmpp.MaxStanzaBytes {
+		c.queue.tryAdd(b)
+	}
+}
+
+// rawDomain is the domainpart of an address that may be malformed.
+func rawDomain(addr string) string {
+	bare, _, _ := strings.Cut(addr, "/")
+	if _, domain, ok := strings.Cut(bare, "@"); ok {
+		return domain
+	}
+	return bare
+}
