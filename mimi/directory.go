@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"strings"
 )
 
@@ -63,8 +62,7 @@ func ParseDirectory(b []byte) (Directory, error) {
 		if strings.Count(template, placeholder) != 1 {
 			return nil, fmt.Errorf("mimi: directory: %s does not contain %s once", e, placeholder)
 		}
-		u, err := url.Parse(strings.Replace(template, placeholder, "x", 1))
-		if err != nil || u.Scheme != "https" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		if !isHTTPS(template, placeholder) {
 			return nil, fmt.Errorf("mimi: directory: %s is not an https url", e)
 		}
 		d[e] = template
@@ -81,5 +79,25 @@ func (d Directory) URL(e Endpoint, value string) (string, error) {
 	if value == "" {
 		return "", errors.New("mimi: empty value for an endpoint")
 	}
-	return strings.Replace(template, placeholders[e], url.PathEscape(value), 1), nil
+	return strings.Replace(template, placeholders[e], escape(value), 1), nil
+}
+
+// isHTTPS says whether a template is an https URL without user, query or fragment that has its variable in the path.
+func isHTTPS(template, placeholder string) bool {
+	rest, ok := strings.CutPrefix(template, "https://")
+	if !ok || len(template) > MaxURI {
+		return false
+	}
+	host, path, ok := strings.Cut(rest, "/")
+	if !ok || host == "" || strings.ContainsAny(host, "@{}?#\\") {
+		return false
+	}
+	for _, part := range []string{host, strings.Replace(path, placeholder, "", 1)} {
+		for i := range len(part) {
+			if c := part[i]; c <= ' ' || c >= 0x7f || strings.IndexByte("{}?#\"<>\\", c) >= 0 {
+				return false
+			}
+		}
+	}
+	return strings.Contains(path, placeholder)
 }
