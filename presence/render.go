@@ -1,0 +1,128 @@
+package presence
+
+import (
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// Change says what a presence of the room tells besides the occupant's state.
+type Change struct {
+	ID        string       // of the stanza that asked, reflected to the occupant itself
+	Codes     []muc.Status // for everybody
+	SelfCodes []muc.Status // for the occupant itself, besides 110
+	Actor     string       // nick of who did it
+	Reason    string
+	NewNick   string          // with 303
+	Destroy   *muc.Destroy    // with the end of the room
+	Payload   []*xmpp.Element // of an unavailable presence
+}
+
+// views are the at most three variants of one presence (XEP-0045 §7.2.3): for those who see real JIDs, for those who do not, and
+// for the occupant itself.
+type views struct{ see, blind, self *xmpp.Template }
+
+func (r *Room) views(o *Occupant, typ string, c Change) views {
+	payload := c.Payload
+	if typ == xmpp.TypeAvailable {
+		payload = o.payload()
+	}
+	variant := func(real, self bool) *xmpp.Template {
+		s := xmpp.Stanza{Kind: xmpp.Presence, From: r.Address(o.Nick), Type: typ}
+		u := r.user(o, typ, real, c)
+		if self {
+			s.ID = c.ID
+			u.Statuses = append(append([]muc.Status{muc.StatusSelf}, c.SelfCodes...), c.Codes...)
+		}
+		s.Payload = append(append([]*xmpp.Element{}, payload...), u.Element())
+		return xmpp.NewTemplate(s)
+	}
+	v := views{see: variant(true, false), self: variant(true, true)}
+	if r.anonymous {
+		v.blind = variant(false, false)
+	}
+	return v
+}
+
+// user is the muc#user payload for others (XEP-0045 §7.2.2).
+func (r *Room) user(o *Occupant, typ string, real bool, c Change) muc.User {
+	item := muc.Item{Affiliation: o.Affiliation, Role: o.Role, Nick: c.NewNick, Reason: c.Reason}
+	if typ == xmpp.TypeUnavailable && c.NewNick == "" {
+		item.Role = muc.RoleNone
+	}
+	if real {
+		item.JID = o.shownJID()
+	}
+	if c.Actor != "" {
+		item.Actor = &muc.Actor{Nick: c.Actor}
+	}
+	return muc.User{Items: []muc.Item{item}, Statuses: c.Codes, Destroy: c.Destroy}
+}
+
+// shownJID is the full JID where one device is enough to name, else the bare one.
+func (o *Occupant) shownJID() xmpp.JID {
+	if len(o.Sessions) == 1 {
+		return o.Sessions[0].JID
+	}
+	return o.Real
+}
+
+// Announce is an occupant's presence to everybody, to its own devices last (XEP-0045 §7.2.2).
+func (r *Room) Announce(o *Occupant, c Change) []xmpp.Broadcast {
+	return r.announce(o, xmpp.TypeAvailable, c, true)
+}
+
+// ToOthers is an occupant's presence to everybody but its own devices.
+func (r *Room) ToOthers(o *Occupant, c Change) []xmpp.Broadcast {
+	return r.announce(o, xmpp.TypeAvailable, c, false)
+}
+
+// Farewell is an occupant's unavailable presence to everybody, to its own devices last. It is rendered before Leave or Rename.
+func (r *Room) Farewell(o *Occupant, c Change) []xmpp.Broadcast {
+	return r.announce(o, xmpp.TypeUnavailable, c, true)
+}
+
+func (r *Room) announce(o *Occupant, typ string, c Change, self bool) []xmpp.Broadcast {
+	v := r.views(o, typ, c)
+	bs := r.see.except(nil, v.see, o.Sessions)
+	if r.anonymous {
+		bs = r.blind.except(bs, v.blind, o.Sessions)
+	}
+	if own := o.Devices(); self && len(own) > 0 {
+		bs = append(bs, xmpp.Broadcast{Template: v.self, To: own})
+	}
+	return bs
+}
+
+// ToSelf is an occupant's presence, of any type, to some of its own devices.
+func (r *Room) ToSelf(o *Occupant, typ string, c Change, devices ...xmpp.JID) xmpp.Broadcast {
+	return xmpp.Broadcast{Template: r.views(o, typ, c).self, To: devices}
+}
+
+// Roster is the presence of all occupants but one to one of its devices, in order of arrival (XEP-0045 §7.2.2).
+func (r *Room) Roster(o *Occupant, device xmpp.JID) []xmpp.Broadcast {
+	real, to := r.MaySee(o), []xmpp.JID{device}
+	bs := make([]xmpp.Broadcast, 0, len(r.byUser))
+	for _, other := range r.Sorted() {
+		if other == o {
+			continue
+		}
+		s := xmpp.Stanza{Kind: xmpp.Presence, From: r.Address(other.Nick)}
+		s.Payload = append(append(s.Payload, other.payload()...), r.user(other, xmpp.TypeAvailable, real, Change{}).Element())
+		bs = append(bs, xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: to})
+	}
+	return bs
+}
+
+// Devices are the full JIDs of an occupant.
+func (o *Occupant) Devices() []xmpp.JID { return o.DevicesExcept(xmpp.JID{}) }
+
+// DevicesExcept are the full JIDs of an occupant but one.
+func (o *Occupant) DevicesExcept(one xmpp.JID) []xmpp.JID {
+	own := make([]xmpp.JID, 0, len(o.Sessions))
+	for i := range o.Sessions {
+		if o.Sessions[i].JID != one {
+			own = append(own, o.Sessions[i].JID)
+		}
+	}
+	return own
+}
