@@ -1,30 +1,200 @@
 package mucmap
 
 import (
+	"bytes"
+	"slices"
+	"strconv"
 	"time"
 
+	"anteroom/mimi"
+	"anteroom/mimi/hub"
 	"anteroom/mls"
+	"anteroom/xmpp"
 )
 
 // Room is one room: its public state, its group and what is under way. It is not safe for concurrent use.
-type Room struct{}
+type Room struct {
+	svc    *Service
+	name   string
+	addr   xmpp.JID
+	uri    mimi.URI // zero for a name that no room can have
+	keeper mimi.URI
+
+	pub *state
+	hub *hub.Room // nil while the room does not exist
+
+	stored     *mls.Group // as the secrets that are stored, or will be with the last Output
+	hubChanged bool
+	leaves     map[mimi.URI]mls.LeafIndex // of our users in leavesOf
+	leavesOf   mls.Epoch
+
+	seq, snapAt, sent uint64
+
+	queue        []*wish
+	job          *job
+	jobs         uint64
+	joining      map[xmpp.JID]*join
+	pendingNicks map[string]*join
+	leaving      map[mimi.URI]bool
+	waiting      []*xmpp.Stanza
+
+	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
+	restored bool // no Step since Restore
+	summary  Summary
+}
+
+// reset makes the room one that does not exist.
+func (r *Room) reset() {
+	r.pub = newState(r.svc, r.addr)
+	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
+	r.queue, r.job, r.waiting = nil, nil, nil
+	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
+	r.unclean, r.restored, r.seq, r.snapAt, r.sent = false, false, 0, 0, 0
+	r.summary = Summary{Name: r.name}
+}
 
 // Step is the only way a Room changes. It never blocks and never fails: what the sender did wrong becomes a refusal in Output.
 // seed must be fresh for every Step: keys and ids are derived from it.
-func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output { panic("skeleton") }
+func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
+	now = now.UTC().Truncate(time.Millisecond)
+	t := &turn{r: r, now: now, seed: seed}
+	t.snapshot()
+	if r.restored {
+		t.recover()
+	}
+	switch in := in.(type) {
+	case StanzaIn:
+		t.stanza(in.Stanza)
+	case Request:
+		t.request(in)
+	case CommitDone:
+		t.commitDone(in)
+	case Timer:
+	}
+	t.end()
+	return t.out
+}
+
+// snapshot lets the state replace the log when that has grown long and nobody needs its stanzas any more.
+func (t *turn) snapshot() {
+	r := t.r
+	if r.seq-r.snapAt >= SnapshotEvery && r.sent >= r.seq && r.pub.Exists {
+		t.out.Snapshot, t.out.SnapshotSeq = r.pub.encode(), r.seq
+		r.snapAt = r.seq
+	}
+}
+
+// recover finishes what was under way when the room was last given up.
+func (t *turn) recover() {
+	r := t.r
+	r.restored = false
+	if r.hub == nil {
+		return
+	}
+	if r.unclean {
+		t.ask(&wish{
+			what: "recovery",
+			plan: func(d *delta) *xmpp.StanzaError { d.path = true; return nil },
+			done: func(*turn) {},
+			refuse: func(t *turn, e *xmpp.StanzaError) {
+				t.note(NoteError, "the restored epoch cannot be left", Attr{"reason", e.Text})
+			},
+		})
+	}
+	if r.pub.Closing {
+		t.close(mimi.URI{})
+		return
+	}
+	t.expelNonMembers(mimi.URI{})
+}
+
+// end closes a Step: wishes become a commit, messages that waited are said, what changed is stored.
+func (t *turn) end() {
+	r := t.r
+	t.release()
+	wake := t.linger()
+	t.startJob()
+	t.release()
+	t.expire()
+	t.store()
+	if r.unclean && r.job == nil && len(r.queue) == 0 {
+		r.unclean = false
+	}
+	if s := r.Summary(); s != r.summary {
+		r.summary = s
+		t.out.Summary = &s
+	}
+	if !t.out.Destroyed {
+		t.out.Seq = r.seq
+	}
+	t.out.Wake = wake
+}
+
+// store puts out the parts of the group that changed.
+func (t *turn) store() {
+	r := t.r
+	if r.hub == nil {
+		return
+	}
+	set := func(name string, b []byte) {
+		if t.out.SetSecrets == nil {
+			t.out.SetSecrets = map[string][]byte{}
+		}
+		t.out.SetSecrets[name] = b
+	}
+	if g := r.hub.Group(); g != r.stored {
+		parts := g.Parts(r.stored)
+		for name, b := range parts.Set {
+			set(secretGroup+name, b)
+		}
+		for _, name := range parts.Drop {
+			t.out.DropSecrets = append(t.out.DropSecrets, secretGroup+name)
+		}
+		slices.Sort(t.out.DropSecrets)
+		r.stored = g
+	}
+	if r.hubChanged {
+		set(secretHub, r.hub.Encode())
+		r.hubChanged = false
+	}
+}
+
+// leaf is the leaf of one of our users.
+func (r *Room) leaf(u mimi.URI) (mls.LeafIndex, bool) {
+	if e := r.hub.Group().Public().Epoch(); r.leaves == nil || r.leavesOf != e {
+		r.leaves, r.leavesOf = localLeaves(r.hub.Group()), e
+	}
+	i, ok := r.leaves[u]
+	return i, ok
+}
 
 // Exists says that the room has been created and not destroyed: a room that does not exist need not be kept.
-func (r *Room) Exists() bool { panic("skeleton") }
+func (r *Room) Exists() bool { return r.pub.Exists || r.job != nil || len(r.queue) > 0 }
 
 // Idle says that no job is under way, nobody is present and nothing waits: the room may be dropped and restored later. A room
 // that was dropped while idle, after its last write, is restored with Snapshot.Clean.
-func (r *Room) Idle() bool { panic("skeleton") }
+func (r *Room) Idle() bool {
+	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && r.pub.here.Len() == 0 && !r.unclean
+}
 
 // Seq is the number of events so far.
-func (r *Room) Seq() uint64 { panic("skeleton") }
+func (r *Room) Seq() uint64 { return r.seq }
 
 // MarkSent tells the room that the stanzas of the events up to seq were handed to the server.
-func (r *Room) MarkSent(seq uint64) { panic("skeleton") }
+func (r *Room) MarkSent(seq uint64) { r.sent = max(r.sent, seq) }
 
 // Summary is the room's line in lists of rooms.
-func (r *Room) Summary() Summary { panic("skeleton") }
+func (r *Room) Summary() Summary {
+	c := &r.pub.Config
+	if !r.pub.Exists {
+		return Summary{Name: r.name}
+	}
+	return Summary{Name: r.name, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent,
+		Occupants: r.pub.here.Occupants()}
+}
+
+func utoa(n uint64) string { return strconv.FormatUint(n, 10) }
+
+func compareURI(a, b mimi.URI) int { return bytes.Compare([]byte(a.String()), []byte(b.String())) }
+
+func sortURIs(us []mimi.URI) { slices.SortFunc(us, compareURI) }

@@ -1,9 +1,13 @@
 package mucmap
 
 import (
-	"iter"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
+	"anteroom/mimi"
+	"anteroom/mimi/hub"
 	"anteroom/mls"
 	"anteroom/xmpp"
 )
@@ -27,15 +31,120 @@ type Config struct {
 type Service struct{ cfg Config }
 
 // NewService checks cfg and fills in defaults.
-func NewService(cfg Config) (*Service, error) { panic("skeleton") }
+func NewService(cfg Config) (*Service, error) {
+	if cfg.Domain.IsZero() || cfg.Domain.Local() != "" || cfg.Domain.IsFull() {
+		return nil, fmt.Errorf("mucmap: component domain %q is no domain", cfg.Domain)
+	}
+	if err := mimi.CheckProvider(cfg.Provider); err != nil {
+		return nil, fmt.Errorf("mucmap: provider: %w", err)
+	}
+	if len(cfg.Hub.Public) == 0 || len(cfg.Hub.Private) == 0 {
+		return nil, errors.New("mucmap: the hub has no signature key")
+	}
+	cfg.Users = slices.Clone(cfg.Users)
+	if cfg.GuestLinger == 0 {
+		cfg.GuestLinger = DefaultGuestLinger
+	}
+	for _, limit := range []struct {
+		at  *int
+		def int
+	}{{&cfg.Limits.Occupants, DefaultOccupants}, {&cfg.Limits.History, DefaultHistory}, {&cfg.Limits.Affiliation, DefaultAffiliation},
+		{&cfg.Limits.Waiting, DefaultWaiting}} {
+		if *limit.at == 0 {
+			*limit.at = limit.def
+		}
+	}
+	return &Service{cfg: cfg}, nil
+}
 
-// New is a room that does not exist yet; the first join creates it. The name is the localpart of its address.
-func (s *Service) New(name string) *Room { panic("skeleton") }
+// New is a room that does not exist yet; the first join creates it. The name is the localpart of its address. Every name gives a
+// Room: one that no room can have refuses whatever is asked of it.
+func (s *Service) New(name string) *Room {
+	r := &Room{svc: s, name: name}
+	addr, err := xmpp.NewJID(name, s.cfg.Domain.Domain(), "")
+	if err == nil {
+		r.addr = addr
+	}
+	if u, ok := s.roomURI(name); ok && err == nil {
+		r.uri, r.keeper = u, s.keeperURI(u.Name())
+	}
+	r.reset()
+	return r
+}
+
+// secretHub and secretGroup name the stored secrets: the hub's memory, and the parts of the group behind a prefix.
+const (
+	secretHub   = "hub"
+	secretGroup = "mls/"
+)
 
 // Restore rebuilds a stored room. An error means that the stored bytes are damaged.
-func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) { panic("skeleton") }
+func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
+	r := s.New(name)
+	fail := func(err error) (*Room, Recovery, error) {
+		return nil, Recovery{}, fmt.Errorf("mucmap: room %q: %w", name, err)
+	}
+	if snap.Seq != snap.SnapshotSeq+uint64(len(snap.Events)) {
+		return fail(fmt.Errorf("%d events after event %d do not make %d", len(snap.Events), snap.SnapshotSeq, snap.Seq))
+	}
+	if snap.Snapshot != nil {
+		st, err := decodeState(s, r.addr, snap.Snapshot)
+		if err != nil {
+			return fail(err)
+		}
+		r.pub = st
+	}
+	var recovery Recovery
+	r.seq, r.snapAt, r.sent = snap.SnapshotSeq, snap.SnapshotSeq, snap.Sent
+	archived := slices.Clone(snap.Archive)
+	if err := r.pub.loadHistory(archived); err != nil {
+		return fail(err)
+	}
+	r.pub.frozen = true
+	for _, b := range snap.Events {
+		e, err := decodeEvent(b)
+		if err != nil {
+			return fail(err)
+		}
+		r.seq++
+		p := stage{live: r.seq > snap.Sent, out: recovery.Stanzas}
+		e.apply(r.pub, &p)
+		recovery.Stanzas = p.out
+	}
+	r.pub.frozen = false
+	if r.pub.Exists {
+		if err := r.loadGroup(snap.Secrets); err != nil {
+			return fail(err)
+		}
+	}
+	r.unclean = !snap.Clean && r.hub != nil
+	r.restored = true
+	r.summary = r.Summary()
+	recovery.Summary = r.summary
+	if r.unclean {
+		recovery.Wake = time.Unix(0, 0)
+	}
+	return r, recovery, nil
+}
 
-// HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name.
-func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp.Stanza {
-	panic("skeleton")
+// loadGroup rebuilds group and hub, which must be where the log is.
+func (r *Room) loadGroup(secrets map[string][]byte) error {
+	parts := map[string][]byte{}
+	for name, b := range secrets {
+		if len(name) > len(secretGroup) && name[:len(secretGroup)] == secretGroup {
+			parts[name[len(secretGroup):]] = b
+		}
+	}
+	g, err := mls.LoadGroup(parts, r.svc.groupConfig(time.Time{}))
+	if err != nil {
+		return fmt.Errorf("group: %w", err)
+	}
+	if e := uint64(g.Public().Epoch()); e != r.pub.Epoch {
+		return fmt.Errorf("the group is in epoch %d, the log in %d", e, r.pub.Epoch)
+	}
+	if r.hub, err = hub.Load(secrets[secretHub], g, r.svc.hubOptions()); err != nil {
+		return err
+	}
+	r.stored = g
+	return nil
 }

@@ -1,0 +1,316 @@
+package mucmap
+
+import (
+	"errors"
+	"strings"
+
+	"anteroom/mimi"
+	"anteroom/mimi/hub"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+	"anteroom/xmpp"
+)
+
+// commitDone takes the result of a job: the hub decides on it as on anybody else's commit.
+func (t *turn) commitDone(in CommitDone) {
+	r := t.r
+	j := r.job
+	if j == nil || j.id != in.Job {
+		return
+	}
+	r.job = nil
+	res, _ := in.Result.(*jobResult)
+	if in.Err == nil && res == nil {
+		in.Err = errors.New("mucmap: job returned nothing")
+	}
+	if in.Err != nil {
+		t.retryAlone(j, in.Err)
+		return
+	}
+	if j.create != nil {
+		t.finishCreation(j, res)
+		return
+	}
+	if !r.sameBase(j) {
+		r.queue = append(j.wishes, r.queue...) // planned again against what the hub accepted meanwhile
+		return
+	}
+	h := r.hub
+	if len(res.messages) > 0 {
+		a, err := h.AcceptLocalProposals(t.now, res.proposed, res.messages...)
+		if err != nil {
+			t.retryAlone(j, err)
+			return
+		}
+		t.fanout(a)
+		h = a.Next
+	}
+	a, err := h.AcceptLocal(t.now, res.staged)
+	if err != nil {
+		t.retryAlone(j, err)
+		return
+	}
+	t.take(a, j.deltas)
+	for _, w := range j.wishes {
+		w.done(t)
+	}
+}
+
+// sameBase says that the hub accepted no commit and no proposal since the job began.
+func (r *Room) sameBase(j *job) bool {
+	if r.hub == nil {
+		return false
+	}
+	now, then := r.hub.Group().Public(), j.base.Group().Public()
+	return now.Epoch() == then.Epoch() && len(now.Pending()) == len(then.Pending())
+}
+
+// retryAlone finds out which of several wishes was refused, by trying them one by one.
+func (t *turn) retryAlone(j *job, err error) {
+	if len(j.wishes) == 1 {
+		t.failed(j.wishes[0], err)
+		return
+	}
+	if len(j.wishes) == 0 {
+		// Only proposals that the hub itself accepted: without them the room goes on, with them it would never commit again.
+		t.note(NoteError, "pending proposals cannot be committed and are dropped", Attr{"error", err.Error()})
+		t.r.hub = t.r.hub.WithGroup(t.r.hub.Group().WithoutPending())
+		return
+	}
+	for _, w := range j.wishes {
+		w.alone = true
+	}
+	t.r.queue = append(j.wishes, t.r.queue...)
+}
+
+// failed ends a wish that the hub refused, or that could not be carried out.
+func (t *turn) failed(w *wish, err error) {
+	var refused *mimi.Refusal
+	if errors.As(err, &refused) {
+		t.note(NoteInfo, "hub refused "+w.what, Attr{"rule", refused.Rule}, Attr{"reason", refused.Error()})
+		w.refuse(t, refusal(xmpp.NotAllowed, refused.Error()))
+		return
+	}
+	t.note(NoteError, w.what+" failed", Attr{"error", err.Error()})
+	w.refuse(t, refusal(xmpp.InternalServerError, "the change could not be carried out").WithType(xmpp.Wait))
+}
+
+// fanout queues what other providers must be told.
+func (t *turn) fanout(a *hub.Accepted) {
+	for _, f := range a.Fanout {
+		t.out.Outbox = append(t.out.Outbox, Delivery{Provider: f.Provider, Endpoint: string(mimi.EndpointNotify), Room: t.r.uri.String(), Body: f.Body})
+	}
+}
+
+// take makes what the hub accepted the room's state. deltas are the wishes behind an own commit.
+func (t *turn) take(a *hub.Accepted, deltas []*delta) {
+	r := t.r
+	r.hub, r.hubChanged = a.Next, true
+	t.fanout(a)
+	if a.Effects == nil {
+		return
+	}
+	reasons := map[mimi.URI]why{}
+	cfg := r.pub.Config
+	for _, d := range deltas {
+		for u, w := range d.why {
+			reasons[u] = w
+		}
+		if d.config != nil {
+			cfg = *d.config
+		}
+	}
+	e := t.describe(a, reasons)
+	t.emit(e)
+	t.noteEpoch(e)
+	t.followMetadata(a, cfg, e)
+	r.unclean = false
+}
+
+// describe turns a commit into an event.
+func (t *turn) describe(a *hub.Accepted, reasons map[mimi.URI]why) *committed {
+	eff := a.Effects
+	e := &committed{At: t.now, Epoch: uint64(eff.After.Epoch())}
+	e.Committer = leafUser(eff.After, eff.Committer)
+	users, by := touchedUsers(a)
+	e.Proposers = proposers(eff)
+	for _, u := range users {
+		c := change{User: u, From: a.Before.RoleOf(u), To: a.After.RoleOf(u), Leaves: a.After.Clients(u)}
+		if c.From == c.To && a.Before.Clients(u) == c.Leaves {
+			continue
+		}
+		if w, known := reasons[u]; known {
+			c.Cause, c.Actor, c.Reason = w.cause, w.actor, w.reason
+		} else {
+			t.explain(&c, by[u])
+		}
+		if !t.r.svc.local(u) && c.Leaves > 0 && t.r.pub.occupant(u) == nil {
+			c.Nick = t.remoteNick(eff, u)
+		}
+		e.Changes = append(e.Changes, c)
+	}
+	return e
+}
+
+// blame is who proposed a change of a user, with the data that the proposal was signed with.
+type blame struct {
+	actor mimi.URI
+	aad   []byte
+}
+
+// explain finds cause, actor and reason of a change that another provider's user made.
+func (t *turn) explain(c *change, b blame) {
+	if b.actor == c.User {
+		c.Cause = causeLeave
+		return
+	}
+	if !b.actor.IsZero() {
+		if m := t.r.pub.members[b.actor]; m != nil && m.Nick != "" {
+			c.Actor = m.Nick
+		}
+	}
+	if _, w, err := mimi.ParseAAD(b.aad); err == nil && xmpp.LegalText(w.Reason) {
+		c.Reason = w.Reason
+	}
+	if c.To != roleBanned && c.Leaves == 0 {
+		c.Cause = causeKick
+	}
+}
+
+// touchedUsers are the users that a commit changes, in order of the proposals, and who proposed it.
+func touchedUsers(a *hub.Accepted) ([]mimi.URI, map[mimi.URI]blame) {
+	eff := a.Effects
+	by := map[mimi.URI]blame{}
+	var users []mimi.URI
+	touch := func(u mimi.URI, b blame) {
+		if u.IsZero() {
+			return
+		}
+		if _, twice := by[u]; !twice {
+			by[u] = b
+			users = append(users, u)
+		}
+	}
+	for i := range eff.Proposals {
+		p := &eff.Proposals[i]
+		b := blame{actor: senderUser(eff, p.Sender), aad: p.AuthenticatedData}
+		if p.Ref == nil {
+			b.aad = eff.AuthenticatedData
+		}
+		switch x := p.Proposal.(type) {
+		case mls.AppDataUpdate:
+			touchListed(a.Before, &x, func(u mimi.URI) { touch(u, b) })
+		case mls.Remove:
+			for _, gone := range eff.Removed {
+				if gone.Index == x.Removed {
+					touch(nodeUser(gone.Node), b)
+				}
+			}
+		case mls.SelfRemove:
+			touch(b.actor, b)
+		case mls.Add:
+			touch(credentialUser(x.KeyPackage.LeafNode.Credential), b)
+		}
+	}
+	if eff.Sender.Type == mls.SenderNewMemberCommit {
+		u := leafUser(eff.After, eff.Committer)
+		touch(u, blame{actor: u})
+	}
+	return users, by
+}
+
+func touchListed(before *policy.State, x *mls.AppDataUpdate, touch func(mimi.URI)) {
+	if x.Component != mimi.ComponentParticipantList {
+		return
+	}
+	u, err := mimi.ParseParticipantListUpdate(x.Update)
+	if err != nil {
+		return // the hub would not have accepted it
+	}
+	list := before.Participants()
+	for _, c := range u.Changed {
+		touch(list[c.Index].User)
+	}
+	for _, i := range u.Removed {
+		touch(list[i].User)
+	}
+	for _, p := range u.Added {
+		touch(p.User)
+	}
+}
+
+func credentialUser(c mls.Credential) mimi.URI {
+	client, err := mimi.CredentialClient(c)
+	if err != nil {
+		return mimi.URI{}
+	}
+	return client.ClientUser()
+}
+
+func nodeUser(n *mls.LeafNode) mimi.URI {
+	if n == nil {
+		return mimi.URI{}
+	}
+	return credentialUser(n.Credential)
+}
+
+func leafUser(pg *mls.PublicGroup, i mls.LeafIndex) mimi.URI {
+	n, ok := pg.Leaf(i)
+	if !ok {
+		return mimi.URI{}
+	}
+	return nodeUser(n)
+}
+
+// senderUser is who signed a proposal. A new member is named by the leaf that it adds.
+func senderUser(eff *mls.Effects, s mls.Sender) mimi.URI {
+	switch s.Type {
+	case mls.SenderMember:
+		return leafUser(eff.Before, s.Leaf)
+	case mls.SenderNewMemberCommit:
+		return leafUser(eff.After, eff.Committer)
+	}
+	return mimi.URI{}
+}
+
+// proposers are the users whose proposals a commit holds, each once, in order.
+func proposers(eff *mls.Effects) []mimi.URI {
+	var all []mimi.URI
+	seen := map[mimi.URI]bool{}
+	for i := range eff.Proposals {
+		p := &eff.Proposals[i]
+		u := senderUser(eff, p.Sender)
+		if add, is := p.Proposal.(mls.Add); is && p.Sender.Type == mls.SenderNewMemberProposal {
+			u = credentialUser(add.KeyPackage.LeafNode.Credential)
+		}
+		if !u.IsZero() && !seen[u] {
+			seen[u] = true
+			all = append(all, u)
+		}
+	}
+	return all
+}
+
+func (t *turn) noteEpoch(e *committed) {
+	var by []string
+	for _, p := range e.Proposers {
+		by = append(by, p.String())
+	}
+	attrs := []Attr{{"epoch", utoa(e.Epoch)}, {"committer", e.Committer.String()}, {"proposers", strings.Join(by, " ")}}
+	for _, c := range e.Changes {
+		attrs = append(attrs, Attr{"change", c.User.String() + " " + utoa(uint64(c.From)) + "→" + utoa(uint64(c.To)) + " clients " + utoa(uint64(c.Leaves))})
+	}
+	t.note(NoteInfo, "epoch", attrs...)
+}
+
+// followMetadata lets subject and configuration of the XMPP side follow the group's.
+func (t *turn) followMetadata(a *hub.Accepted, cfg roomConfig, e *committed) {
+	was := t.r.pub.Config
+	cfg = cfg.follow(a.After)
+	if cfg != was {
+		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})
+	}
+	if before, after := a.Before.Metadata().Subject, a.After.Metadata().Subject; before != after {
+		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.subjectNick(a), Text: after})
+	}
+}

@@ -1,0 +1,143 @@
+package mucmap
+
+import (
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/presence"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// created says that the room's group began, with the keeper as its only member.
+type created struct {
+	At     time.Time
+	Group  string
+	Keeper mimi.URI
+	Config roomConfig
+}
+
+func (e *created) apply(s *state, _ *stage) {
+	s.Exists, s.Created, s.Group, s.Epoch, s.Config = true, e.At, e.Group, 0, e.Config
+	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
+	s.here.SetAnonymous(!e.Config.Anyone)
+}
+
+// cause says in which XEP-0045 act a user's standing changed, where the change itself does not say it.
+type cause string
+
+const (
+	causeKick        cause = "kick"        // §8.2
+	causeBan         cause = "ban"         // §9.1
+	causeAffiliation cause = "affiliation" // §9.4: membership was revoked in a members-only room
+	causeMembersOnly cause = "members-only"
+	causeLeave       cause = "leave" // of the membership, by the user itself
+	causeLinger      cause = "linger"
+	causeDestroy     cause = "destroy"
+)
+
+// change is what a commit did to one user.
+type change struct {
+	User     mimi.URI
+	From, To mimi.RoleIndex
+	Leaves   int    // afterwards
+	Nick     string `json:",omitempty"` // of a remote user who appears
+	Actor    string `json:",omitempty"` // nick, or address, of who did it
+	Reason   string `json:",omitempty"`
+	Cause    cause  `json:",omitempty"`
+}
+
+// committed says that the hub accepted a commit: the room is in the next epoch.
+type committed struct {
+	At        time.Time
+	Epoch     uint64
+	Committer mimi.URI
+	Proposers []mimi.URI `json:",omitempty"` // whose proposals, the committer's own included
+	Changes   []change   `json:",omitempty"`
+}
+
+func (e *committed) apply(s *state, p *stage) {
+	s.Epoch = e.Epoch
+	for i := range e.Changes {
+		e.Changes[i].apply(s, p, e.At)
+	}
+}
+
+func (c *change) apply(s *state, p *stage, at time.Time) {
+	m := s.members[c.User]
+	switch {
+	case c.To == roleNone:
+		delete(s.members, c.User)
+		m = nil
+	case m == nil:
+		m = &member{}
+		s.members[c.User] = m
+	}
+	if m != nil {
+		if c.From != c.To {
+			m.Reason = c.Reason
+		}
+		if m.Leaves == 0 && c.Leaves > 0 && s.svc.local(c.User) {
+			m.Gone = at
+		}
+		m.Role, m.Leaves = c.To, c.Leaves
+	}
+	o := s.occupant(c.User)
+	if o == nil {
+		if !s.svc.local(c.User) && c.Leaves > 0 {
+			s.appear(c, p)
+		}
+		return
+	}
+	if c.Leaves == 0 || c.To == roleNone || c.To == roleBanned {
+		s.evict(o, c, p)
+		return
+	}
+	if c.From == c.To {
+		return
+	}
+	saw := s.here.MaySee(o)
+	now := standingOf(c.To)
+	s.here.SetRole(o, now.affiliation, now.role)
+	p.send(func() []xmpp.Broadcast {
+		bs := s.here.Announce(o, presence.Change{Actor: c.Actor, Reason: c.Reason})
+		if !saw && s.here.MaySee(o) { // a new moderator learns the real JIDs
+			for _, x := range o.Sessions {
+				bs = append(bs, s.here.Roster(o, x.JID)...)
+			}
+		}
+		return bs
+	})
+}
+
+// appear lets a participant of another provider become an occupant: it is present while it is active.
+func (s *state) appear(c *change, p *stage) {
+	nick := c.Nick
+	if nick == "" || s.here.ByNick(nick) != nil {
+		nick = s.here.FreeNick(nick)
+	}
+	o := s.here.Enter(s.newOccupant(c.User, nick))
+	s.members[c.User].Nick = nick
+	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{}) })
+}
+
+// evict takes an occupant out whose clients the commit removed.
+func (s *state) evict(o *presence.Occupant, c *change, p *stage) {
+	st := standingOf(c.To)
+	s.here.SetRole(o, st.affiliation, o.Role)
+	ch := presence.Change{Actor: c.Actor, Reason: c.Reason}
+	switch {
+	case c.To == roleBanned:
+		ch.Codes = []muc.Status{muc.StatusBanned}
+	case c.Cause == causeAffiliation:
+		ch.Codes = []muc.Status{muc.StatusRemovedAffiliation}
+	case c.Cause == causeMembersOnly:
+		ch.Codes, ch.Actor = []muc.Status{muc.StatusRemovedMembersOnly}, ""
+	case c.Cause == causeKick:
+		ch.Codes = []muc.Status{muc.StatusKicked}
+	default:
+		ch.Actor = ""
+	}
+	p.send(func() []xmpp.Broadcast { return s.here.Farewell(o, ch) })
+	s.here.Leave(o)
+}

@@ -1,0 +1,128 @@
+package mucmap
+
+import (
+	"anteroom/mimi"
+	"anteroom/presence"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// destroyed says that the room ends: everybody is out. The group is closed by the commits that follow, unless nobody elsewhere
+// is in it; then the room is gone with this event.
+type destroyed struct {
+	Venue    xmpp.JID `json:",omitzero"`
+	Password string   `json:",omitempty"`
+	Reason   string   `json:",omitempty"`
+}
+
+func (e *destroyed) apply(s *state, p *stage) {
+	s.Closing = true
+	d := &muc.Destroy{Venue: e.Venue, Password: e.Password, Reason: e.Reason}
+	for _, o := range s.here.Sorted() {
+		if len(o.Sessions) > 0 {
+			c := presence.Change{Destroy: d}
+			s.here.SetRole(o, muc.AffiliationNone, muc.RoleNone) // XEP-0045 §10.9, example 200
+			p.send(func() []xmpp.Broadcast {
+				return []xmpp.Broadcast{s.here.ToSelf(o, xmpp.TypeUnavailable, c, o.Devices()...)}
+			})
+		}
+		s.here.Leave(o)
+	}
+}
+
+// destroy ends the room (XEP-0045 §10.9). The hub must agree that the owner may: with participants elsewhere this is seen in a
+// commit that lifts the demand for an owner; then everybody is removed, by the owner's proposals as far as they reach.
+func (t *turn) destroy(st *xmpp.Stanza, u mimi.URI, d muc.Destroy) {
+	if !t.r.pub.elsewhere() {
+		t.emit(&destroyed{Venue: d.Venue, Password: d.Password, Reason: d.Reason})
+		t.note(NoteInfo, "room destroyed", Attr{"by", u.String()}, Attr{"reason", d.Reason})
+		t.result(st)
+		t.vanish()
+		return
+	}
+	t.askAs(u, &wish{
+		what: "destruction of the room",
+		plan: func(x *delta) *xmpp.StanzaError {
+			if x.r.pub.affiliation(u) != muc.AffiliationOwner {
+				return refusal(xmpp.Forbidden, "only an owner may destroy the room")
+			}
+			x.signer, x.reason = u, d.Reason
+			x.replace(mimi.ComponentRolesList, x.r.pub.Config.roles(true))
+			return nil
+		},
+		done: func(t *turn) {
+			t.emit(&destroyed{Venue: d.Venue, Password: d.Password, Reason: d.Reason})
+			t.note(NoteInfo, "room destroyed", Attr{"by", u.String()}, Attr{"reason", d.Reason})
+			t.result(st)
+			t.close(u)
+		},
+		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
+	})
+}
+
+// elsewhere says that users of other providers have clients in the group.
+func (s *state) elsewhere() bool {
+	for u, m := range s.members {
+		if m.Leaves > 0 && !s.svc.local(u) {
+			return true
+		}
+	}
+	return false
+}
+
+// close removes everybody else by the owner's proposals, then the owner by the keeper's. What is left is the keeper, and with it
+// the group ends.
+func (t *turn) close(owner mimi.URI) {
+	t.ask(&wish{
+		what: "removal of everybody",
+		plan: func(d *delta) *xmpp.StanzaError {
+			if d.state.Clients(owner) > 0 && standingOf(d.state.RoleOf(owner)).affiliation == muc.AffiliationOwner {
+				d.signer = owner
+			}
+			for _, p := range d.state.Participants() {
+				if p.User != d.r.keeper && p.User != d.signer {
+					d.unlist(p.User, why{cause: causeDestroy})
+					d.removeLeaves(p.User)
+				}
+			}
+			d.empty = len(d.touched) == 0
+			return nil
+		},
+		done: func(t *turn) {
+			if len(t.r.hub.State().Participants()) > 1 {
+				t.close(mimi.URI{})
+				return
+			}
+			t.vanish()
+		},
+		refuse: func(t *turn, e *xmpp.StanzaError) {
+			t.note(NoteError, "the group of a destroyed room cannot be emptied", Attr{"reason", e.Text})
+			t.vanish()
+		},
+	})
+}
+
+// vanish forgets the room. Its next Step begins a new one.
+func (t *turn) vanish() {
+	r := t.r
+	for _, w := range r.queue {
+		w.refuse(t, refusal(xmpp.Gone, "the room was destroyed"))
+	}
+	for _, st := range r.waiting {
+		t.refuse(st, refusal(xmpp.Gone, "the room was destroyed"))
+	}
+	t.out.Destroyed, t.out.Seq = true, r.seq
+	r.reset()
+}
+
+// expire ends a temporary room that nobody is in any more (XEP-0045 §10.9).
+func (t *turn) expire() {
+	r := t.r
+	if !r.pub.Exists || r.pub.Closing || r.pub.Config.Persistent || r.pub.here.Occupants() > 0 || len(r.joining) > 0 || r.job != nil ||
+		len(r.queue) > 0 || r.pub.elsewhere() {
+		return
+	}
+	t.note(NoteInfo, "temporary room is empty")
+	t.emit(&destroyed{Reason: "the last occupant has left"})
+	t.vanish()
+}

@@ -1,0 +1,143 @@
+package mucmap
+
+import (
+	"iter"
+	"strconv"
+
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+func feature(name string) *xmpp.Element {
+	return xmpp.NewElement(muc.NSDiscoInfo, "feature").WithAttr("var", name)
+}
+
+func identity(name string) *xmpp.Element {
+	return xmpp.NewElement(muc.NSDiscoInfo, "identity").WithAttr("category", "conference").WithAttr("type", "text").WithAttr("name", name)
+}
+
+// discoInfo describes the room (XEP-0045 §6.4).
+func (t *turn) discoInfo(st *xmpp.Stanza) {
+	s := t.r.pub
+	if !s.Exists {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
+		return
+	}
+	if st.Payload[0].Attr("node") != "" {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "the room has no such node"))
+		return
+	}
+	c := &s.Config
+	name := c.Name
+	if name == "" {
+		name = t.r.name
+	}
+	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(name))
+	either := func(on bool, yes, no string) string {
+		if on {
+			return yes
+		}
+		return no
+	}
+	for _, f := range []string{
+		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID,
+		muc.FeatureStableID, muc.FeatureSelfPingOptimization,
+		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
+		either(c.Persistent, muc.FeaturePersistent, muc.FeatureTemporary),
+		either(c.MembersOnly, muc.FeatureMembersOnly, muc.FeatureOpen),
+		either(c.Moderated, muc.FeatureModerated, muc.FeatureUnmoderated),
+		either(c.Anyone, muc.FeatureNonAnonymous, muc.FeatureSemiAnonymous),
+		muc.FeatureUnsecured,
+	} {
+		q.With(feature(f))
+	}
+	f := muc.NewForm(muc.FormResult, muc.FormRoomInfo,
+		muc.TextField(muc.InfoDescription, "Description", c.Description),
+		muc.TextField(muc.InfoSubject, "Subject", s.Subject.Text),
+		muc.BoolField(muc.InfoSubjectMod, "Everybody with voice may change the subject", c.ChangeSubject),
+		muc.TextField(muc.InfoOccupants, "Occupants", strconv.Itoa(s.here.Occupants())),
+		muc.TextField(muc.InfoLang, "Language", c.Lang),
+		muc.TextField(muc.FieldMaxHistoryFetch, "Messages shown to who enters", strconv.Itoa(c.History)),
+		// What every room of this service says about its encryption (ARCHITECTURE §3, honest encryption).
+		muc.TextField("urn:anteroom:mimi#room", "MIMI room", t.r.uri.String()),
+		muc.TextField("urn:anteroom:mimi#encryption", "Encryption", "MLS between providers and MIMI clients; for XMPP clients it ends at this gateway"),
+	)
+	t.result(st, q.With(f.Element()))
+}
+
+// discoItems lists the occupants of a public room to its occupants (XEP-0045 §6.5 leaves it to the room).
+func (t *turn) discoItems(st *xmpp.Stanza) {
+	s := t.r.pub
+	if !s.Exists {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
+		return
+	}
+	q := xmpp.NewElement(muc.NSDiscoItems, "query")
+	if s.here.BySession(st.From) != nil {
+		for _, o := range s.here.Sorted() {
+			if len(q.Children) == maxDiscoItems {
+				break
+			}
+			q.With(xmpp.NewElement(muc.NSDiscoItems, "item").WithAttr("jid", s.here.Address(o.Nick).String()))
+		}
+	}
+	t.result(st, q)
+}
+
+// maxDiscoItems bounds an answer to disco#items; a client that wants more would page (XEP-0059), which is not implemented.
+const maxDiscoItems = 500
+
+// HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name.
+func (s *Service) HandleService(st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp.Stanza {
+	if !st.IsRequest() {
+		if st.Kind != xmpp.IQ && st.AcceptsError() && st.Kind == xmpp.Message {
+			return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "this service takes messages in its rooms only"))}
+		}
+		return nil
+	}
+	var e *xmpp.Element
+	if len(st.Payload) > 0 {
+		e = st.Payload[0]
+	}
+	get := st.Type == xmpp.TypeGet
+	switch {
+	case get && e.Is(muc.NSDiscoInfo, "query") && e.Attr("node") == "":
+		q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity("Rooms"))
+		for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion} {
+			q.With(feature(f))
+		}
+		return []xmpp.Stanza{st.Reply(q)}
+	case get && e.Is(muc.NSDiscoItems, "query") && e.Attr("node") == "":
+		return []xmpp.Stanza{st.Reply(s.roomItems(rooms))}
+	case get && e.Is(muc.NSPing, "ping"):
+		return []xmpp.Stanza{st.Reply()}
+	case get && e.Is(muc.NSVersion, "query"):
+		return []xmpp.Stanza{st.Reply(s.versionElement())}
+	case e.Is(muc.NSDiscoInfo, "query"), e.Is(muc.NSDiscoItems, "query"):
+		return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ItemNotFound, "the service has no such node"))}
+	}
+	return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "the service does not know this request"))}
+}
+
+// roomItems lists the public rooms (XEP-0045 §6.3).
+func (s *Service) roomItems(rooms iter.Seq[Summary]) *xmpp.Element {
+	q := xmpp.NewElement(muc.NSDiscoItems, "query")
+	for r := range rooms {
+		if !r.Public {
+			continue
+		}
+		if len(q.Children) == maxDiscoItems {
+			break
+		}
+		j, err := xmpp.NewJID(r.Name, s.cfg.Domain.Domain(), "")
+		if err != nil {
+			continue
+		}
+		name := r.Title
+		if name == "" {
+			name = r.Name
+		}
+		q.With(xmpp.NewElement(muc.NSDiscoItems, "item").WithAttr("jid", j.String()).WithAttr("name", name+" ("+strconv.Itoa(r.Occupants)+")"))
+	}
+	return q
+}

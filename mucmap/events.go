@@ -1,0 +1,97 @@
+package mucmap
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"anteroom/xmpp"
+)
+
+// An event is a fact. apply changes the public room and stages the stanzas that follow; it runs the same live and when the log
+// is replayed, and depends on nothing but the state and the event.
+type event interface {
+	apply(s *state, p *stage)
+}
+
+// stage collects the stanzas of events. When nobody needs them they are not even built.
+type stage struct {
+	live bool
+	out  []xmpp.Broadcast
+}
+
+func (p *stage) send(build func() []xmpp.Broadcast) {
+	if p.live {
+		p.out = append(p.out, build()...)
+	}
+}
+
+// newEvent names the events as they are stored. A name never changes its meaning.
+var newEvent = map[string]func() event{
+	"created":    func() event { return new(created) },
+	"committed":  func() event { return new(committed) },
+	"joined":     func() event { return new(joined) },
+	"left":       func() event { return new(left) },
+	"available":  func() event { return new(available) },
+	"renamed":    func() event { return new(renamed) },
+	"spoke":      func() event { return new(spoke) },
+	"titled":     func() event { return new(titled) },
+	"configured": func() event { return new(configured) },
+	"destroyed":  func() event { return new(destroyed) },
+}
+
+func eventName(e event) string {
+	switch e.(type) {
+	case *created:
+		return "created"
+	case *committed:
+		return "committed"
+	case *joined:
+		return "joined"
+	case *left:
+		return "left"
+	case *available:
+		return "available"
+	case *renamed:
+		return "renamed"
+	case *spoke:
+		return "spoke"
+	case *titled:
+		return "titled"
+	case *configured:
+		return "configured"
+	case *destroyed:
+		return "destroyed"
+	}
+	panic(fmt.Sprintf("mucmap: event %T has no name", e))
+}
+
+func encodeEvent(e event) []byte {
+	return encodeJSON(struct {
+		V int
+		T string
+		E event
+	}{stateFormat, eventName(e), e})
+}
+
+func decodeEvent(b []byte) (event, error) {
+	var raw struct {
+		V int
+		T string
+		E json.RawMessage
+	}
+	if err := json.Unmarshal(b, &raw); err != nil {
+		return nil, fmt.Errorf("mucmap: event: %w", err)
+	}
+	if raw.V != stateFormat {
+		return nil, fmt.Errorf("mucmap: event has format %d, this program knows %d", raw.V, stateFormat)
+	}
+	make, ok := newEvent[raw.T]
+	if !ok {
+		return nil, fmt.Errorf("mucmap: event %q is unknown", raw.T)
+	}
+	e := make()
+	if err := json.Unmarshal(raw.E, e); err != nil {
+		return nil, fmt.Errorf("mucmap: event %q: %w", raw.T, err)
+	}
+	return e, nil
+}

@@ -1,0 +1,386 @@
+package mucmap
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/internal/script"
+	"anteroom/mls"
+	"anteroom/xmpp"
+)
+
+func testService(t testing.TB) *Service {
+	t.Helper()
+	hubKey, err := mls.NewSigner(suite, mls.Seed{1, 2, 3})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := NewService(Config{Domain: xmpp.MustParseJID("rooms.a.example"), Provider: "a.example", Users: []string{"a.example"},
+		Hub: hubKey, Software: "anteroom", Version: "test"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return svc
+}
+
+// disk is what a store keeps of one room.
+type disk struct {
+	seq, snapSeq, sent uint64
+	snapshot           []byte
+	events             [][]byte
+	secrets            map[string][]byte
+	archive            []ArchiveEntry
+	outbox             []Delivery
+	exists             bool
+}
+
+func newDisk() *disk { return &disk{secrets: map[string][]byte{}} }
+
+// write applies an Output as a store would: all of it or nothing.
+func (d *disk) write(o *Output) error {
+	if o.Destroyed {
+		outbox := append(d.outbox, o.Outbox...)
+		*d = *newDisk()
+		d.outbox = outbox
+		return nil
+	}
+	if d.seq+uint64(len(o.Events)) != o.Seq {
+		return fmt.Errorf("store has %d events, %d more do not make %d", d.seq, len(o.Events), o.Seq)
+	}
+	if o.Snapshot != nil {
+		if o.SnapshotSeq != d.seq || d.sent < o.SnapshotSeq {
+			return fmt.Errorf("snapshot up to %d at %d, sent %d", o.SnapshotSeq, d.seq, d.sent)
+		}
+		d.snapshot, d.snapSeq, d.events = o.Snapshot, o.SnapshotSeq, nil
+	}
+	d.events = append(slices.Clip(d.events), o.Events...)
+	d.seq = o.Seq
+	for _, name := range o.DropSecrets {
+		delete(d.secrets, name)
+	}
+	maps.Copy(d.secrets, o.SetSecrets)
+	d.archive = append(slices.Clip(d.archive), o.Archive...)
+	d.outbox = append(slices.Clip(d.outbox), o.Outbox...)
+	d.exists = d.exists || len(o.Events) > 0
+	return nil
+}
+
+func (d *disk) load(clean bool) Snapshot {
+	archive := d.archive
+	if len(archive) > DefaultHistory {
+		archive = archive[len(archive)-DefaultHistory:]
+	}
+	return Snapshot{Seq: d.seq, Snapshot: d.snapshot, SnapshotSeq: d.snapSeq, Events: d.events, Secrets: maps.Clone(d.secrets),
+		Archive: archive, Sent: d.sent, Clean: clean}
+}
+
+// errCrash ends a process at a write.
+var errCrash = errors.New("crash")
+
+// bench runs one room as a gateway would, one input per batch.
+type bench struct {
+	t    testing.TB
+	svc  *Service
+	name string
+	room *Room
+	disk *disk
+	now  time.Time
+	n    uint64 // seeds so far
+
+	hold bool // keep jobs until told
+	held []CommitJob
+
+	writes  int
+	crashAt int // number of the write that crashes, from 1; 0: none
+	after   bool
+	crashed bool
+
+	check bool // replay after every step
+	out   strings.Builder
+	reply map[string]Reply
+}
+
+func newBench(t testing.TB) *bench {
+	svc := testService(t)
+	return &bench{t: t, svc: svc, name: "garden", room: svc.New("garden"), disk: newDisk(), reply: map[string]Reply{},
+		now: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)}
+}
+
+func (b *bench) seed() (s mls.Seed) {
+	b.n++
+	binary.BigEndian.PutUint64(s[:], b.n)
+	s[31] = 7
+	return s
+}
+
+// step gives the room one input, and the commits that follow from it.
+func (b *bench) step(in Input) error {
+	b.now = b.now.Add(time.Millisecond)
+	before := b.room.Seq()
+	o := b.room.Step(b.now, b.seed(), in)
+	if o.Durable() {
+		b.writes++
+		crash := b.writes == b.crashAt
+		if !crash || b.after {
+			if err := b.disk.write(&o); err != nil {
+				return err
+			}
+		}
+		if crash {
+			return errCrash
+		}
+	}
+	b.show(&o)
+	if b.check && b.disk.exists && !o.Destroyed {
+		if err := b.replay(before, &o); err != nil {
+			return err
+		}
+	}
+	if !o.Destroyed {
+		b.disk.sent = b.disk.seq
+		b.room.MarkSent(b.disk.sent)
+	}
+	for _, j := range o.Jobs {
+		if b.hold {
+			b.held = append(b.held, j)
+			continue
+		}
+		if err := b.run(j); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *bench) run(j CommitJob) error {
+	res, err := j.Run()
+	if err != nil {
+		fmt.Fprintf(&b.out, "job failed: %v\n", err)
+	}
+	return b.step(CommitDone{Job: j.ID, Result: res, Err: err})
+}
+
+// replay restores the room from the disk, as of the last step, and compares: state, history and the stanzas to send again.
+func (b *bench) replay(before uint64, o *Output) error {
+	snap := b.disk.load(true)
+	snap.Sent = before
+	r, rec, err := b.svc.Restore(b.name, snap)
+	if err != nil {
+		return fmt.Errorf("restore: %w", err)
+	}
+	if got, want := string(r.pub.encode()), string(b.room.pub.encode()); got != want {
+		return fmt.Errorf("replay differs from live:\n%s", script.Diff(strings.ReplaceAll(want, ",", ",\n"), strings.ReplaceAll(got, ",", ",\n")))
+	}
+	if got, want := len(r.pub.history), min(len(b.room.pub.history), DefaultHistory); got < want {
+		return fmt.Errorf("replay has %d messages of history, live %d", got, want)
+	}
+	at := 0
+	for _, again := range rec.Stanzas {
+		found := false
+		for ; at < len(o.Stanzas) && !found; at++ {
+			found = line(again) == line(o.Stanzas[at])
+		}
+		if !found {
+			return fmt.Errorf("replay sends what live did not, or in another order:\n%s", line(again))
+		}
+	}
+	return nil
+}
+
+// restart gives the room up and restores it.
+func (b *bench) restart(clean bool) error {
+	b.held = nil
+	r, rec, err := b.svc.Restore(b.name, b.disk.load(clean))
+	if err != nil {
+		return err
+	}
+	b.room = r
+	for _, s := range rec.Stanzas {
+		fmt.Fprintf(&b.out, "again %s\n", line(s))
+	}
+	b.disk.sent = b.disk.seq
+	b.room.MarkSent(b.disk.sent)
+	if !rec.Wake.IsZero() {
+		return b.step(Timer{})
+	}
+	return nil
+}
+
+// line is a broadcast in a transcript.
+func line(br xmpp.Broadcast) string {
+	to := make([]string, len(br.To))
+	for i, j := range br.To {
+		to[i] = j.String()
+	}
+	return "to " + strings.Join(to, ", ") + "\n  " + br.Template.Stanza().String()
+}
+
+func (b *bench) show(o *Output) {
+	for _, ev := range o.Events {
+		e, err := decodeEvent(ev)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		if c, is := e.(*committed); is {
+			b.showCommit(c)
+		}
+	}
+	for _, s := range o.Stanzas {
+		if err := s.Template.Err(); err != nil {
+			b.t.Errorf("unsendable stanza: %v", err)
+		}
+		fmt.Fprintln(&b.out, line(s))
+	}
+	for _, d := range o.Outbox {
+		fmt.Fprintf(&b.out, "deliver %s to %s\n", d.Endpoint, d.Provider)
+	}
+	for _, r := range o.Replies {
+		b.reply[r.ID] = r
+		fmt.Fprintf(&b.out, "reply %s: %d\n", r.ID, r.Status)
+	}
+	for _, n := range o.Notes {
+		if n.Level >= NoteWarn {
+			fmt.Fprintf(&b.out, "note: %s %v\n", n.Msg, n.Attrs)
+		}
+	}
+	if o.Destroyed {
+		fmt.Fprintln(&b.out, "room is gone")
+	}
+}
+
+func (b *bench) showCommit(c *committed) {
+	short := func(s string) string {
+		s = strings.TrimPrefix(s, "mimi://a.example/u/")
+		if strings.HasSuffix(s, "%2Fkeeper") {
+			return "keeper"
+		}
+		return s
+	}
+	var by []string
+	for _, p := range c.Proposers {
+		by = append(by, short(p.String()))
+	}
+	fmt.Fprintf(&b.out, "epoch %d committed by %s, proposed by %s\n", c.Epoch, short(c.Committer.String()), strings.Join(by, " and "))
+	for _, ch := range c.Changes {
+		fmt.Fprintf(&b.out, "  %s: role %d to %d, %d clients\n", short(ch.User.String()), ch.From, ch.To, ch.Leaves)
+	}
+}
+
+// stanzas reads the input of a step.
+func stanzas(input string) ([]*xmpp.Stanza, error) {
+	e, err := xmpp.ParseElement([]byte("<x xmlns='jabber:client'>" + input + "</x>"))
+	if err != nil {
+		return nil, err
+	}
+	var out []*xmpp.Stanza
+	for c := range e.Elements() {
+		st, err := xmpp.ParseStanza(c)
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, &st)
+	}
+	return out, nil
+}
+
+// Do carries out a step of a transcript.
+func (b *bench) Do(s *script.Step) (string, error) {
+	b.out.Reset()
+	err := b.do(s)
+	return b.out.String(), err
+}
+
+func (b *bench) do(s *script.Step) error {
+	switch s.Name {
+	case "send": // stanzas to the room, one step each
+		all, err := stanzas(s.Input)
+		if err != nil {
+			return err
+		}
+		for _, st := range all {
+			if err := b.feed(StanzaIn{st}); err != nil {
+				return err
+			}
+		}
+	case "hold":
+		b.hold = true
+	case "run": // the jobs that were held
+		b.hold = false
+		held := b.held
+		b.held = nil
+		for _, j := range held {
+			if err := b.run(j); err != nil {
+				return err
+			}
+		}
+	case "advance":
+		d, err := time.ParseDuration(s.Bare(0))
+		if err != nil {
+			return err
+		}
+		b.now = b.now.Add(d)
+		return b.feed(Timer{})
+	case "restart":
+		return b.restart(s.Bare(0) == "clean")
+	case "room":
+		b.out.WriteString(b.digest())
+	case "service":
+		all, err := stanzas(s.Input)
+		if err != nil {
+			return err
+		}
+		for _, st := range all {
+			for _, a := range b.svc.HandleService(st, slices.Values([]Summary{b.room.Summary()})) {
+				fmt.Fprintln(&b.out, a.String())
+			}
+		}
+	default:
+		return fmt.Errorf("unknown directive %q", s.Name)
+	}
+	return nil
+}
+
+// feed gives an input; at a crash it restarts, and whoever got no answer tries again.
+func (b *bench) feed(in Input) error {
+	err := b.step(in)
+	if !errors.Is(err, errCrash) {
+		return err
+	}
+	b.crashed = true
+	again := !b.after || b.room.job != nil || len(b.room.queue) > 0
+	if err := b.restart(false); err != nil {
+		return fmt.Errorf("after the crash: %w", err)
+	}
+	if again {
+		return b.step(in)
+	}
+	return nil
+}
+
+// digest is the public room without what a recovery may change: epochs, ids and times.
+func (b *bench) digest() string {
+	var out strings.Builder
+	s := b.room.pub
+	fmt.Fprintf(&out, "exists %v, config %+v, subject %q by %q, %d messages\n", s.Exists, s.Config, s.Subject.Text, s.Subject.Nick, s.Said)
+	for _, u := range s.users() {
+		m := s.members[u]
+		fmt.Fprintf(&out, "member %s role %d, %d clients, nick %q, reason %q\n", u, m.Role, m.Leaves, m.Nick, m.Reason)
+	}
+	var here []string
+	for _, o := range s.here.Sorted() {
+		line := fmt.Sprintf("occupant %s %s %s", o.Nick, o.Affiliation, o.Role)
+		for _, x := range o.Sessions {
+			line += " " + x.JID.String() + " " + payloadText(x.Payload)
+		}
+		here = append(here, line+"\n")
+	}
+	slices.Sort(here)
+	out.WriteString(strings.Join(here, ""))
+	return out.String()
+}

@@ -1,0 +1,255 @@
+package mucmap
+
+import (
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/presence"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// join is somebody who enters and waits for a leaf.
+type join struct {
+	st      *xmpp.Stanza
+	user    mimi.URI
+	nick    string
+	codes   []muc.Status
+	history *muc.History
+	payload []*xmpp.Element
+	wish    *wish
+}
+
+// joined says that a device entered the room.
+type joined struct {
+	At      time.Time
+	JID     xmpp.JID
+	User    mimi.URI
+	Nick    string
+	ID      string       `json:",omitempty"` // of the presence that asked
+	Payload string       `json:",omitempty"`
+	Codes   []muc.Status `json:",omitempty"`
+	History *muc.History `json:",omitempty"`
+	Said    uint64       // messages so far: later ones are no history for it
+}
+
+func (e *joined) apply(s *state, p *stage) {
+	payload, _ := parsePayload(e.Payload) // was written by payloadText
+	m := s.members[e.User]
+	m.Nick, m.Gone = e.Nick, time.Time{}
+	session := presence.Session{JID: e.JID, Payload: payload}
+	o := s.occupant(e.User)
+	if o == nil {
+		newcomer := s.newOccupant(e.User, e.Nick)
+		newcomer.Sessions = []presence.Session{session}
+		o = s.here.Enter(newcomer)
+	} else {
+		s.here.AddSession(o, session)
+	}
+	codes := e.Codes
+	if s.Config.Anyone {
+		codes = append([]muc.Status{muc.StatusNonAnonymousRoom}, codes...)
+	}
+	p.send(func() []xmpp.Broadcast {
+		bs := s.here.Roster(o, e.JID)
+		bs = append(bs, s.here.ToOthers(o, presence.Change{})...)
+		if others := o.DevicesExcept(e.JID); len(others) > 0 {
+			bs = append(bs, s.here.ToSelf(o, xmpp.TypeAvailable, presence.Change{}, others...))
+		}
+		bs = append(bs, s.here.ToSelf(o, xmpp.TypeAvailable, presence.Change{ID: e.ID, SelfCodes: codes}, e.JID))
+		bs = append(bs, s.recall(e)...)
+		return append(bs, s.subjectFor(e.JID))
+	})
+}
+
+// presence is an available presence to room@service/nick: entering, a new status, or another nick (XEP-0045 §7.2, §7.6, §7.7).
+func (t *turn) presence(st *xmpp.Stanza) {
+	x := st.Child(muc.NS, "x")
+	nick, err := xmpp.Nickname(st.To.Resource())
+	if err != nil || nick == "" {
+		t.refuse(st, refusal(xmpp.NotAcceptable, "this is no possible nick"))
+		return
+	}
+	if o := t.r.pub.here.BySession(st.From); o != nil {
+		switch {
+		case o.Nick != nick && t.r.pub.here.ByNick(nick) != o || o.Nick != nick && x == nil:
+			t.rename(st, o, nick)
+		case x != nil:
+			t.enter(st, x, nick) // it lost track and wants everything again (XEP-0045 §7.2, XEP-0410)
+		default:
+			t.emit(&available{JID: st.From, Payload: payloadText(ownPayload(st))})
+		}
+		return
+	}
+	if j := t.r.joining[st.From]; j != nil {
+		j.payload = ownPayload(st)
+		return
+	}
+	if x == nil {
+		// A client that thinks it is in the room, or one of the protocol before XEP-0045: the error tells both the truth.
+		t.refuse(st, refusal(xmpp.ItemNotFound, "you are not in this room"))
+		return
+	}
+	t.enter(st, x, nick)
+}
+
+func (t *turn) presenceWithoutNick(st *xmpp.Stanza) {
+	t.refuse(st, refusal(xmpp.JIDMalformed, "a presence to a room names a nick (XEP-0045 §7.2)"))
+}
+
+// ownPayload is what of a presence others may see.
+func ownPayload(st *xmpp.Stanza) []*xmpp.Element {
+	return slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
+		switch e.Name.Space {
+		case muc.NS, muc.NSUser, muc.NSDelay, muc.NSOccupantID:
+			return true
+		}
+		return false
+	})
+}
+
+// mayEnter says why a user may not enter now (XEP-0045 §7.2.5 to §7.2.9).
+func (r *Room) mayEnter(u mimi.URI) *xmpp.StanzaError {
+	a := r.pub.affiliation(u)
+	limit := r.svc.cfg.Limits.Occupants
+	switch {
+	case r.pub.Closing:
+		return refusal(xmpp.Gone, "the room is being destroyed")
+	case a == muc.AffiliationOutcast:
+		return refusal(xmpp.Forbidden, "you are banned from this room")
+	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly:
+		return refusal(xmpp.RegistrationRequired, "only members may enter this room")
+	case r.pub.here.Len() >= limit:
+		return refusal(xmpp.ServiceUnavailable, "the room is full").WithType(xmpp.Wait)
+	case r.pub.Config.MaxUsers > 0 && r.pub.here.Occupants() >= r.pub.Config.MaxUsers && a < muc.AffiliationAdmin && r.pub.occupant(u) == nil:
+		return refusal(xmpp.ServiceUnavailable, "the room is full").WithType(xmpp.Wait)
+	case !r.pub.Exists && len(r.joining) >= r.svc.cfg.Limits.Waiting, len(r.pub.members) >= r.svc.cfg.Limits.Affiliation && r.pub.members[u] == nil:
+		return refusal(xmpp.ResourceConstraint, "the room has too many participants")
+	}
+	return nil
+}
+
+// nickTaken says that somebody else has a nick, or is about to get it.
+func (r *Room) nickTaken(nick string, u mimi.URI) bool {
+	if o := r.pub.here.ByNick(nick); o != nil && o.User != u.String() {
+		return true
+	}
+	if j := r.pendingNicks[nickKey(nick)]; j != nil && j.user != u {
+		return true
+	}
+	return false
+}
+
+func nickKey(nick string) string {
+	key, err := xmpp.NicknameKey(nick)
+	if err != nil {
+		return nick
+	}
+	return key
+}
+
+// enter lets a device in: at once if its user has a leaf and the right role already, otherwise after a commit.
+func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
+	r := t.r
+	payload, err := muc.ParseJoin(x)
+	if err != nil {
+		t.refuse(st, asStanzaError(err))
+		return
+	}
+	if !st.From.IsFull() {
+		t.refuse(st, refusal(xmpp.JIDMalformed, "who enters a room has a resource"))
+		return
+	}
+	u, err := r.svc.UserURI(st.From)
+	if err != nil || !r.svc.local(u) || u == r.keeper {
+		t.refuse(st, refusal(xmpp.JIDMalformed, "only users can enter a room"))
+		return
+	}
+	if e := r.mayEnter(u); e != nil && r.pub.here.BySession(st.From) == nil {
+		t.refuse(st, e)
+		return
+	}
+	j := &join{st: st, user: u, nick: nick, history: payload.History, payload: ownPayload(st)}
+	if r.pub.occupant(u) != nil {
+		t.letIn(j)
+		return
+	}
+	if r.nickTaken(nick, u) {
+		t.refuse(st, refusal(xmpp.Conflict, "this nick is in use"))
+		return
+	}
+	if m := r.pub.members[u]; m != nil && m.Leaves > 0 && m.Role == r.pub.Config.defaultRole(r.pub.affiliation(u)) {
+		t.letIn(j)
+		return
+	}
+	j.wish = &wish{what: "join of " + u.String(), join: j,
+		plan:   func(d *delta) *xmpp.StanzaError { return d.enter(j) },
+		done:   func(t *turn) { t.entered(j) },
+		refuse: func(t *turn, e *xmpp.StanzaError) { t.unwait(j); t.refuse(st, e) },
+	}
+	r.joining[st.From] = j
+	r.pendingNicks[nickKey(nick)] = j
+	t.ask(j.wish)
+}
+
+// enter plans a join. The keeper lists who is new and adds its client; who is listed already adds its own; roles that last for a
+// session fall back (docs/decisions/room-roles.md).
+func (d *delta) enter(j *join) *xmpp.StanzaError {
+	if e := d.r.mayEnter(j.user); e != nil {
+		return e
+	}
+	role := d.state.RoleOf(j.user)
+	want := d.r.pub.Config.defaultRole(standingOf(role).affiliation)
+	if role != want {
+		d.setRole(j.user, want, why{})
+	}
+	if d.state.Clients(j.user) == 0 {
+		if len(d.touched) == 0 {
+			d.touch(j.user, why{})
+		}
+		d.joiners = append(d.joiners, joiner{user: j.user, nick: j.nick, self: role != roleNone})
+	}
+	d.empty = len(d.touched) == 0
+	return nil
+}
+
+// unwait forgets a join that ended one way or the other.
+func (t *turn) unwait(j *join) {
+	if t.r.joining[j.st.From] == j {
+		delete(t.r.joining, j.st.From)
+	}
+	if k := nickKey(j.nick); t.r.pendingNicks[k] == j {
+		delete(t.r.pendingNicks, k)
+	}
+}
+
+// entered goes on after the commit. Meanwhile the device may have gone, or its user entered from another one.
+func (t *turn) entered(j *join) {
+	t.unwait(j)
+	if j.wish.closed {
+		return
+	}
+	if m := t.r.pub.members[j.user]; m == nil || m.Leaves == 0 {
+		t.refuse(j.st, refusal(xmpp.InternalServerError, "no place in the group").WithType(xmpp.Wait))
+		return
+	}
+	if t.r.pub.occupant(j.user) == nil && t.r.nickTaken(j.nick, j.user) {
+		t.refuse(j.st, refusal(xmpp.Conflict, "this nick is in use"))
+		return
+	}
+	t.letIn(j)
+}
+
+// letIn decides that a device is in. All devices of a user share the first one's nick.
+func (t *turn) letIn(j *join) {
+	nick := j.nick
+	if o := t.r.pub.occupant(j.user); o != nil {
+		nick = o.Nick
+	}
+	if nick != j.st.To.Resource() {
+		j.codes = append(j.codes, muc.StatusNickAssigned)
+	}
+	t.emit(&joined{At: t.now, JID: j.st.From, User: j.user, Nick: nick, ID: j.st.ID, Payload: payloadText(j.payload),
+		Codes: j.codes, History: j.history, Said: t.r.pub.Said})
+}

@@ -1,0 +1,154 @@
+package mucmap
+
+import (
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/hub"
+	"anteroom/mls"
+	"anteroom/presence"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// spoke says that a message was accepted by the hub: it is broadcast and archived.
+type spoke struct {
+	N   uint64
+	ID  string // stanza-id
+	At  time.Time
+	XML string // the stanza without addressee
+
+	st *xmpp.Stanza
+}
+
+func (e *spoke) apply(s *state, p *stage) {
+	if e.st == nil {
+		st, err := xmpp.ParseStanzaXML([]byte(e.XML))
+		if err != nil {
+			return // was written by AppendXML
+		}
+		e.st = &st
+	}
+	s.Said = e.N
+	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st})
+	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(*e.st)} })
+}
+
+// groupchat is a message to everybody, or a new subject (XEP-0045 §7.4, §8.1).
+func (t *turn) groupchat(st *xmpp.Stanza) {
+	o := t.r.pub.here.BySession(st.From)
+	if o == nil {
+		t.refuse(st, refusal(xmpp.NotAcceptable, "only occupants may send messages to this room"))
+		return
+	}
+	if isSubject(st) {
+		t.changeSubject(st, o)
+		return
+	}
+	if o.Role < muc.RoleParticipant {
+		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room (XEP-0045 §7.4)"))
+		return
+	}
+	if t.r.mustWait() {
+		if len(t.r.waiting) >= t.r.svc.cfg.Limits.Waiting {
+			t.refuse(st, refusal(xmpp.ResourceConstraint, "too many messages are waiting"))
+			return
+		}
+		t.r.waiting = append(t.r.waiting, st)
+		return
+	}
+	t.say(st, o)
+}
+
+// mustWait says that no application message may be sent now: a member that has seen proposals commits first (RFC 9420 §12.4), and
+// after an unclean start the restored epoch is left before anything is encrypted.
+func (r *Room) mustWait() bool {
+	return r.unclean || r.hub == nil || len(r.hub.Group().Public().Pending()) > 0
+}
+
+// release says what had to wait for a commit. Who has left or lost voice meanwhile is refused now.
+func (t *turn) release() {
+	for len(t.r.waiting) > 0 && !t.r.mustWait() {
+		st := t.r.waiting[0]
+		t.r.waiting = t.r.waiting[1:]
+		t.groupchat(st)
+	}
+	if len(t.r.waiting) == 0 {
+		t.r.waiting = nil
+	}
+}
+
+// say encrypts a message once, by the sender's own leaf, and after the hub's acceptance broadcasts it.
+func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
+	r, u := t.r, userOf(o)
+	body, err := r.svc.encode(st, u, r.uri, t.derive("content"))
+	if err != nil {
+		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
+		return
+	}
+	a, err := t.protect(u, body)
+	if err != nil {
+		t.failed(&wish{what: "message", refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) }}, err)
+		return
+	}
+	r.hub = a.Next
+	t.fanout(a)
+	t.broadcast(xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang, Payload: said1(st, r.pub.addr)})
+}
+
+// said1 is what of a message others get: all but what only the room may say.
+func said1(st *xmpp.Stanza, room xmpp.JID) []*xmpp.Element {
+	return slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
+		switch {
+		case e.Name.Space == muc.NSUser, e.Name.Space == muc.NSOccupantID, e.Name.Space == muc.NSDelay:
+			return true
+		case e.Is(muc.NSStanzaID, "stanza-id"):
+			return e.Attr("by") == room.String()
+		}
+		return false
+	})
+}
+
+// protect encrypts by a user's leaf and asks the hub.
+func (t *turn) protect(u mimi.URI, body []byte) (*hub.Accepted, error) {
+	r := t.r
+	leaf, ok := r.leaf(u)
+	if !ok {
+		return nil, mls.ErrNoLocalLeaf
+	}
+	g := r.hub.Group()
+	if g.Reserved(leaf) == 0 {
+		var err error
+		if g, err = g.Reserve(leaf, GenerationBlock); err != nil {
+			return nil, err
+		}
+	}
+	g, m, err := g.Protect(t.derive("message"), leaf, body, emptyAAD)
+	if err != nil {
+		return nil, err
+	}
+	return r.hub.AcceptLocalMessage(t.now, g, m, u)
+}
+
+// broadcast numbers, archives and sends a message that the hub accepted.
+func (t *turn) broadcast(st xmpp.Stanza) {
+	n := t.r.pub.Said + 1
+	id := archiveID(n, t.id())
+	st.Payload = append(st.Payload, xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", t.r.pub.addr.String()).WithAttr("id", id))
+	xml := st.AppendXML(nil)
+	t.out.Archive = append(t.out.Archive, ArchiveEntry{ID: id, Time: t.now, Sender: st.From.String(), Data: xml})
+	t.emit(&spoke{N: n, ID: id, At: t.now, XML: string(xml), st: &st})
+}
+
+func (t *turn) groupchatToNick(st *xmpp.Stanza) {
+	t.refuse(st, refusal(xmpp.BadRequest, "a private message is not of type groupchat (XEP-0045 §7.5)"))
+}
+
+func (t *turn) messageToRoom(st *xmpp.Stanza) {
+	t.refuse(st, refusal(xmpp.FeatureNotImplemented, "this room takes messages of type groupchat; invitations and requests by message are not implemented"))
+}
+
+func (t *turn) privateMessage(st *xmpp.Stanza) {
+	t.refuse(st, refusal(xmpp.FeatureNotImplemented, "private messages are not implemented"))
+}

@@ -1,0 +1,134 @@
+package mucmap
+
+import (
+	"anteroom/mimi"
+	"anteroom/mimi/hub"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// statusOK and statusNotFound are the HTTP statuses of answers: the body's own code says more.
+const (
+	statusOK         = 200
+	statusNotFound   = 404
+	statusBadRequest = 400
+)
+
+var endpoints = map[RequestKind]mimi.Endpoint{
+	RequestUpdate: mimi.EndpointUpdate, RequestSubmitMessage: mimi.EndpointSubmitMessage, RequestGroupInfo: mimi.EndpointGroupInfo,
+}
+
+// request answers another provider (draft-ietf-mimi-protocol-06 §5.3, §5.4, §5.6).
+func (t *turn) request(in Request) {
+	r := t.r
+	if r.hub == nil || r.pub.Closing {
+		answer, ok := hub.NoSuchRoom(endpoints[in.Kind], r.uri)
+		status := statusOK
+		if !ok {
+			status = statusNotFound
+		}
+		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: status, Body: answer})
+		return
+	}
+	var a *hub.Accepted
+	var answer []byte
+	var err error
+	switch in.Kind {
+	case RequestUpdate:
+		a, answer, err = r.hub.AcceptUpdate(t.now, in.Provider, in.Body)
+	case RequestSubmitMessage:
+		a, answer, err = r.hub.AcceptSubmit(t.now, in.Provider, in.Body)
+	case RequestGroupInfo:
+		answer, err = r.hub.GroupInfo(t.now, in.Provider, in.Body)
+	default:
+		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusNotFound})
+		return
+	}
+	status := statusOK
+	if err != nil {
+		t.note(NoteInfo, "refused "+in.Kind.String(), Attr{"provider", in.Provider}, Attr{"reason", err.Error()})
+		if len(answer) == 0 {
+			status = statusBadRequest
+		}
+	}
+	if a != nil {
+		t.take(a, nil)
+		if a.Application != nil {
+			t.heard(a)
+		}
+	}
+	t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: status, Body: answer})
+}
+
+// heard broadcasts a message of a participant of another provider.
+func (t *turn) heard(a *hub.Accepted) {
+	o := t.r.pub.occupant(a.Sender)
+	if o == nil {
+		t.note(NoteWarn, "message of a participant who is not present", Attr{"user", a.Sender.String()})
+		return
+	}
+	st, err := t.r.svc.decode(a.Application.Data, a.Sender, t.r.uri)
+	if err != nil {
+		t.note(NoteInfo, "message cannot be shown to XMPP users", Attr{"user", a.Sender.String()}, Attr{"reason", err.Error()})
+		return
+	}
+	if st == nil {
+		return
+	}
+	st.From, st.Type, st.Kind = t.r.pub.here.Address(o.Nick), xmpp.TypeGroupchat, xmpp.Message
+	st.Payload = said1(st, t.r.pub.addr)
+	if st.ID == "" {
+		st.ID = t.id()
+	}
+	t.broadcast(*st)
+}
+
+// remoteNick is the nick under which a participant of another provider appears: what its leaf asks for, or its name.
+func (t *turn) remoteNick(eff *mls.Effects, u mimi.URI) string {
+	want := u.Name()
+	for _, i := range append(append([]mls.LeafIndex{}, eff.Added...), eff.Committer) {
+		node, ok := eff.After.Leaf(i)
+		if !ok || nodeUser(node) != u {
+			continue
+		}
+		if nick, ok := mimi.LeafNick(node); ok {
+			want = nick
+		}
+		break
+	}
+	nick, err := xmpp.Nickname(want)
+	if err != nil || nick == "" {
+		nick = t.r.svc.UserJID(u).Local()
+	}
+	return t.r.pub.here.FreeNick(nick)
+}
+
+// strict is what XEP-0045 demands beyond the MIMI documents, of everybody (docs/decisions/room-roles.md).
+func strict(before *policy.State, act policy.Act) *mimi.Refusal {
+	if act.ActorRole == roleKeeper || act.Actor == act.Target {
+		return nil
+	}
+	actor, target := standingOf(act.ActorRole), standingOf(act.From)
+	switch act.Kind {
+	case policy.ActKick, policy.ActRemoveUser, policy.ActBan:
+	case policy.ActChangeRole:
+		if standingOf(act.To).role > muc.RoleVisitor || standingOf(act.To).affiliation != target.affiliation {
+			return nil
+		}
+	default:
+		return nil
+	}
+	if act.From == roleKeeper {
+		return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "xep-0045-keeper", Text: "the keeper stays in its room"}
+	}
+	if actor.affiliation == muc.AffiliationOwner && target.affiliation == muc.AffiliationOwner {
+		return nil // an owner may unmake another (XEP-0045 §10.4)
+	}
+	if !outranks(actor, target) {
+		return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "xep-0045-rank",
+			Text: "nobody acts against a participant of the same or a higher affiliation (XEP-0045 §8.2, §8.4)"}
+	}
+	return nil
+}

@@ -1,0 +1,46 @@
+package mucmap
+
+import (
+	"anteroom/mimi"
+	"anteroom/presence"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// renamed says that an occupant has another nick. It is the XMPP side's alone: the leaf keeps the nick that it was made with.
+type renamed struct {
+	User mimi.URI
+	Nick string
+	ID   string `json:",omitempty"`
+}
+
+func (e *renamed) apply(s *state, p *stage) {
+	o := s.occupant(e.User)
+	if o == nil {
+		return
+	}
+	p.send(func() []xmpp.Broadcast {
+		return s.here.Farewell(o, presence.Change{NewNick: e.Nick, Codes: []muc.Status{muc.StatusNickChanged}})
+	})
+	s.here.Rename(o, e.Nick)
+	if m := s.members[e.User]; m != nil {
+		m.Nick = e.Nick
+	}
+	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{ID: e.ID}) })
+}
+
+// rename gives an occupant, with all its devices, another nick (XEP-0045 §7.6).
+func (t *turn) rename(st *xmpp.Stanza, o *presence.Occupant, nick string) {
+	u := userOf(o)
+	if o.Nick == nick {
+		return
+	}
+	if t.r.nickTaken(nick, u) {
+		t.refuse(st, refusal(xmpp.Conflict, "this nick is in use"))
+		return
+	}
+	t.emit(&renamed{User: u, Nick: nick, ID: st.ID})
+	if payload := payloadText(ownPayload(st)); payload != payloadText(o.Session(st.From).Payload) {
+		t.emit(&available{JID: st.From, Payload: payload})
+	}
+}

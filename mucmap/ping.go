@@ -1,0 +1,53 @@
+package mucmap
+
+import (
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// ping answers a ping to the room (XEP-0199).
+func (t *turn) ping(st *xmpp.Stanza) {
+	if !t.r.pub.Exists {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
+		return
+	}
+	t.result(st)
+}
+
+// selfPing answers a ping to an occupant (XEP-0410 §3): a result only for one's own nick, so that a client learns whether it is
+// still in the room.
+func (t *turn) selfPing(st *xmpp.Stanza) {
+	o := t.r.pub.here.BySession(st.From)
+	switch {
+	case o == nil:
+		t.refuse(st, refusal(xmpp.NotAcceptable, "you are not in this room"))
+	case o.Nick == st.To.Resource():
+		t.result(st)
+	default:
+		t.iqToOccupant(st)
+	}
+}
+
+// version answers XEP-0092.
+func (t *turn) version(st *xmpp.Stanza) { t.result(st, t.r.svc.versionElement()) }
+
+func (s *Service) versionElement() *xmpp.Element {
+	return xmpp.NewElement(muc.NSVersion, "query").With(
+		xmpp.TextElement(muc.NSVersion, "name", s.cfg.Software), xmpp.TextElement(muc.NSVersion, "version", s.cfg.Version))
+}
+
+func (t *turn) unknownIQ(st *xmpp.Stanza) {
+	t.refuse(st, refusal(xmpp.ServiceUnavailable, "the room does not know this request"))
+}
+
+// iqToOccupant refuses requests to other occupants: they are not passed on.
+func (t *turn) iqToOccupant(st *xmpp.Stanza) {
+	switch {
+	case t.r.pub.here.BySession(st.From) == nil:
+		t.refuse(st, refusal(xmpp.NotAcceptable, "you are not in this room"))
+	case t.r.pub.here.ByNick(st.To.Resource()) == nil:
+		t.refuse(st, refusal(xmpp.ItemNotFound, "nobody with this nick is present"))
+	default:
+		t.refuse(st, refusal(xmpp.ServiceUnavailable, "requests to occupants are not passed on"))
+	}
+}

@@ -1,0 +1,110 @@
+package mucmap
+
+import (
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/hub"
+	"anteroom/mls"
+	"anteroom/presence"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// titled says that the subject changed: room_metadata.subject of the group.
+type titled struct {
+	At   time.Time
+	ID   string
+	Nick string
+	Text string
+}
+
+func (e *titled) apply(s *state, p *stage) {
+	s.Subject = subject{Text: e.Text, Nick: e.Nick, ID: e.ID, At: e.At}
+	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(s.subjectStanza())} })
+}
+
+func (s *state) subjectStanza() xmpp.Stanza {
+	st := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: s.Subject.ID, Type: xmpp.TypeGroupchat,
+		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "subject", s.Subject.Text)}}
+	if s.Subject.Nick != "" {
+		st.From = s.here.Address(s.Subject.Nick)
+	}
+	return st
+}
+
+// subjectFor is the subject as the end of a join, sent even when there is none (XEP-0045 §7.2.15).
+func (s *state) subjectFor(to xmpp.JID) xmpp.Broadcast {
+	st := s.subjectStanza()
+	if !s.Subject.At.IsZero() {
+		st.Payload = append(st.Payload, delay(s.addr, s.Subject.At))
+	}
+	return xmpp.Broadcast{Template: xmpp.NewTemplate(st), To: []xmpp.JID{to}}
+}
+
+// maxSubject bounds a subject in bytes.
+const maxSubject = 4096
+
+// isSubject says that a message changes the subject: it has one, and neither body nor thread (XEP-0045 §8.1).
+func isSubject(st *xmpp.Stanza) bool {
+	return st.Child(xmpp.NSClient, "subject") != nil && st.Child(xmpp.NSClient, "body") == nil && st.Child(xmpp.NSClient, "thread") == nil
+}
+
+// changeSubject asks for another subject, by the occupant's own leaf.
+func (t *turn) changeSubject(st *xmpp.Stanza, o *presence.Occupant) {
+	text := st.Child(xmpp.NSClient, "subject").Text()
+	u := userOf(o)
+	if len(text) > maxSubject {
+		t.refuse(st, refusal(xmpp.NotAcceptable, "the subject is too long"))
+		return
+	}
+	if e := t.r.maySetSubject(u); e != nil {
+		t.refuse(st, e)
+		return
+	}
+	t.askAs(u, &wish{
+		what: "subject",
+		plan: func(d *delta) *xmpp.StanzaError {
+			if e := d.r.maySetSubject(u); e != nil {
+				return e
+			}
+			m := *d.state.Metadata()
+			d.empty = m.Subject == text
+			m.Subject = text
+			d.signer = u
+			d.replace(mimi.ComponentRoomMetadata, &m)
+			return nil
+		},
+		done: func(t *turn) {
+			// The same text again changes nothing in the group, but who set it hears it like everybody.
+			if s := t.r.pub.Subject; s.Text == text && s.At != t.now {
+				t.emit(&titled{At: t.now, ID: t.id(), Nick: o.Nick, Text: text})
+			}
+		},
+		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
+	})
+}
+
+// maySetSubject: moderators, and others with voice where the room says so.
+func (r *Room) maySetSubject(u mimi.URI) *xmpp.StanzaError {
+	s := standingOf(r.pub.role(u))
+	if s.role == muc.RoleModerator || s.role == muc.RoleParticipant && r.pub.Config.ChangeSubject {
+		return nil
+	}
+	return refusal(xmpp.Forbidden, "you may not change the subject of this room (XEP-0045 §8.1)")
+}
+
+// subjectNick is the nick of whoever proposed the new metadata of a commit.
+func (t *turn) subjectNick(a *hub.Accepted) string {
+	for i := range a.Effects.Proposals {
+		p := &a.Effects.Proposals[i]
+		x, is := p.Proposal.(mls.AppDataUpdate)
+		if !is || x.Component != mimi.ComponentRoomMetadata {
+			continue
+		}
+		if m := t.r.pub.members[senderUser(a.Effects, p.Sender)]; m != nil {
+			return m.Nick
+		}
+	}
+	return ""
+}

@@ -1,0 +1,70 @@
+package mucmap
+
+import (
+	"encoding/hex"
+	"strconv"
+	"time"
+
+	"anteroom/mls"
+	"anteroom/xmpp"
+)
+
+// turn is one Step under way.
+type turn struct {
+	r     *Room
+	now   time.Time
+	seed  mls.Seed
+	seeds int
+	out   Output
+}
+
+// derive returns a seed that nothing else in this turn gets.
+func (t *turn) derive(label string) mls.Seed {
+	t.seeds++
+	return t.seed.Derive(label, []byte(strconv.Itoa(t.seeds)))
+}
+
+// id is a new identifier for a stanza.
+func (t *turn) id() string {
+	s := t.derive("stanza id")
+	return hex.EncodeToString(s[:10])
+}
+
+// emit decides an event: it is logged, applied, and its stanzas follow those that are out already.
+func (t *turn) emit(e event) {
+	t.out.Events = append(t.out.Events, encodeEvent(e))
+	t.r.seq++
+	p := stage{live: true, out: t.out.Stanzas}
+	e.apply(t.r.pub, &p)
+	t.out.Stanzas = p.out
+}
+
+// send puts out a stanza that no event stands for: an answer.
+func (t *turn) send(s xmpp.Stanza) {
+	if s.To.IsZero() {
+		return
+	}
+	t.out.Stanzas = append(t.out.Stanzas, xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: []xmpp.JID{s.To}})
+}
+
+// refuse answers a stanza with an error, if it may be answered, and notes why.
+func (t *turn) refuse(st *xmpp.Stanza, e *xmpp.StanzaError) {
+	t.note(NoteDebug, "refused", Attr{"from", st.From.String()}, Attr{"stanza", st.Kind.String()}, Attr{"condition", string(e.Condition)}, Attr{"reason", e.Text})
+	if !st.AcceptsError() {
+		return
+	}
+	r := st.ErrorReply(e)
+	if st.Kind == xmpp.Presence {
+		r.From = st.To
+	}
+	t.send(r)
+}
+
+// result answers an iq.
+func (t *turn) result(st *xmpp.Stanza, payload ...*xmpp.Element) { t.send(st.Reply(payload...)) }
+
+func (t *turn) note(level NoteLevel, msg string, attrs ...Attr) {
+	t.out.Notes = append(t.out.Notes, Note{Level: level, Msg: msg, Attrs: append(attrs, Attr{"room", t.r.name})})
+}
+
+func refusal(c xmpp.Condition, text string) *xmpp.StanzaError { return xmpp.NewError(c, text) }
