@@ -59,11 +59,17 @@ func (e *Element) appendAttrs(dst []byte) []byte {
 	return dst
 }
 
+// special are the octets that text or an attribute value may have to escape.
+var special = [256]bool{'<': true, '>': true, '&': true, '\'': true, '\t': true, '\n': true, '\r': true}
+
 // appendText escapes character data. A carriage return would not survive the reader's line-end handling, so it is
 // written as a reference (XML 1.0 §2.11).
 func appendText(dst []byte, s string) []byte {
 	last := 0
 	for i := 0; i < len(s); i++ {
+		if !special[s[i]] {
+			continue
+		}
 		var esc string
 		switch s[i] {
 		case '<':
@@ -89,6 +95,9 @@ func appendText(dst []byte, s string) []byte {
 func appendAttrValue(dst []byte, s string) []byte {
 	last := 0
 	for i := 0; i < len(s); i++ {
+		if !special[s[i]] {
+			continue
+		}
 		var esc string
 		switch s[i] {
 		case '<':

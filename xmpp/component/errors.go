@@ -42,7 +42,7 @@ var causes = map[Cause]struct{ name, advice string }{
 		"component_conflict_resolve = \"kick_old\" in the Component block of prosody.cfg.lua and run the second gateway as a standby"},
 	ShuttingDown:  {"server is shutting down", "nothing to do: the connection returns with the server"},
 	StreamError:   {"server ended the stream", "the server's log says more"},
-	ServerClosed:  {"server closed the connection", "the server's log says more"},
+	ServerClosed:  {"server closed the connection", "the server stopped, or its log says why it threw the component out"},
 	NotWellFormed: {"server sent no well-formed XML", "check that nothing between here and the server changes the bytes"},
 	TimedOut:      {"server does not answer", "check that the server is alive and that no firewall drops the packets"},
 }
