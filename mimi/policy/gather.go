@@ -46,8 +46,13 @@ func asAppDataUpdate(p mls.Proposal) (*mls.AppDataUpdate, bool) {
 	return nil, false
 }
 
+// leaves is what sorting needs of a group: who is removed.
+type leaves interface {
+	Leaf(i mls.LeafIndex) (*mls.LeafNode, bool)
+}
+
 // add sorts one proposal into the change.
-func (c *change) add(pg *mls.PublicGroup, by *actor, sender mls.Sender, p mls.Proposal) *mimi.Refusal {
+func (c *change) add(pg leaves, by *actor, sender mls.Sender, p mls.Proposal) *mimi.Refusal {
 	if add, ok := asAdd(p); ok {
 		client, err := mimi.CredentialClient(add.KeyPackage.LeafNode.Credential)
 		if err != nil {
@@ -83,7 +88,7 @@ func (c *change) add(pg *mls.PublicGroup, by *actor, sender mls.Sender, p mls.Pr
 	return nil
 }
 
-func (c *change) addRemove(pg *mls.PublicGroup, by *actor, leaf mls.LeafIndex) *mimi.Refusal {
+func (c *change) addRemove(pg leaves, by *actor, leaf mls.LeafIndex) *mimi.Refusal {
 	node, ok := pg.Leaf(leaf)
 	if !ok {
 		return deny("remove-blank", "leaf %d is blank", leaf)

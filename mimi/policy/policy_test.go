@@ -1,0 +1,555 @@
+package policy
+
+import (
+	"fmt"
+	"iter"
+	"slices"
+	"strings"
+	"testing"
+
+	"anteroom/mimi"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+// The roles that anteroom gives its rooms (docs: roles of a room), by number.
+const (
+	none mimi.RoleIndex = iota
+	banned
+	member
+	admin
+	owner
+	guest
+	visitor
+	guestModerator
+	memberVisitor
+	memberModerator
+	keeper
+)
+
+var (
+	base      = []mimi.Capability{mimi.CanAddOwnClient, mimi.CanReceiveMessage}
+	moderates = []mimi.Capability{mimi.CanRemoveParticipant, mimi.CanKick, mimi.CanChangeUserRole, mimi.CanSendMessage}
+)
+
+func caps(lists ...[]mimi.Capability) []mimi.Capability { return slices.Concat(lists...) }
+
+func changes(pairs ...[]mimi.RoleIndex) []mimi.RoleTargets {
+	var list []mimi.RoleTargets
+	for _, p := range pairs {
+		list = append(list, mimi.RoleTargets{From: p[0], Targets: p[1:]})
+	}
+	return list
+}
+
+func anyChange(except ...mimi.RoleIndex) []mimi.RoleTargets {
+	var list []mimi.RoleTargets
+	for from := none; from < keeper; from++ {
+		t := mimi.RoleTargets{From: from}
+		for to := none; to < keeper; to++ {
+			if from != to {
+				t.Targets = append(t.Targets, to)
+			}
+		}
+		list = append(list, t)
+	}
+	return list
+}
+
+func testRoles() []mimi.Role {
+	ri := func(i ...mimi.RoleIndex) []mimi.RoleIndex { return i }
+	adminCaps := caps(base, moderates, []mimi.Capability{mimi.CanAddParticipant, mimi.CanBan, mimi.CanUnBan, mimi.CanChangeRoomSubject})
+	disruptive := []mimi.Capability{mimi.CanDestroyRoom, mimi.CanChangeRoomMembershipStyle, mimi.CanChangeRoleDefinitions, mimi.CanChangePreauthorizedUserList}
+	self := []mimi.Capability{mimi.CanRemoveSelf}
+	send := []mimi.Capability{mimi.CanSendMessage}
+	return []mimi.Role{
+		{Index: none, Name: "no_role", Capabilities: []mimi.Capability{mimi.CanOpenJoin}, Changes: changes(ri(none, guest))},
+		{Index: banned, Name: "banned", MaxActive: mimi.AtMost(0)},
+		{Index: member, Name: "member", Capabilities: caps(base, send, self), Changes: changes(ri(member, none))},
+		{Index: admin, Name: "admin", Capabilities: adminCaps, Changes: changes(ri(none, banned, member), ri(banned, none, member),
+			ri(member, none, banned, guest, visitor, memberVisitor, memberModerator), ri(guest, none, banned, member, visitor, guestModerator),
+			ri(visitor, none, banned, member, guest, guestModerator))},
+		{Index: owner, Name: "owner", MinParticipants: 1, Changes: anyChange(),
+			Capabilities: caps(adminCaps, disruptive, []mimi.Capability{mimi.CanChangeRoomName, mimi.CanChangeRoomDescription})},
+		{Index: guest, Name: "guest", Capabilities: caps(base, send, self), Changes: changes(ri(guest, none))},
+		{Index: visitor, Name: "visitor", Capabilities: caps(base, self), Changes: changes(ri(visitor, none))},
+		{Index: guestModerator, Name: "guest_moderator", Capabilities: caps(base, moderates, self, []mimi.Capability{mimi.CanChangeRoomSubject}),
+			Changes: changes(ri(guest, none, visitor), ri(visitor, none, guest), ri(guestModerator, none))},
+		{Index: memberVisitor, Name: "member_visitor", Capabilities: caps(base, self), Changes: changes(ri(memberVisitor, none))},
+		{Index: memberModerator, Name: "member_moderator", Capabilities: caps(base, moderates, self), Changes: changes(ri(memberModerator, none))},
+		{Index: keeper, Name: "keeper", MinParticipants: 1, MaxParticipants: mimi.AtMost(1), MinActive: 1, MaxActive: mimi.AtMost(1),
+			Capabilities: caps(adminCaps, disruptive), Changes: append(anyChange(), mimi.RoleTargets{From: owner, Targets: ri(none, member, admin, guest)})},
+	}
+}
+
+// fixture is a room as components and leaves: a Group.
+type fixture struct {
+	list     mimi.ParticipantList
+	roles    mimi.RolesList
+	base     mimi.BaseRoomPolicy
+	metadata mimi.RoomMetadata
+	preauth  mimi.PreauthList
+	nodes    []*mls.LeafNode
+}
+
+func (f *fixture) AppData(id mls.ComponentID) ([]byte, bool) {
+	switch id {
+	case mimi.ComponentParticipantList:
+		return wire.Marshal(&f.list), true
+	case mimi.ComponentRolesList:
+		return wire.Marshal(&f.roles), true
+	case mimi.ComponentBaseRoomPolicy:
+		return wire.Marshal(&f.base), true
+	case mimi.ComponentRoomMetadata:
+		return wire.Marshal(&f.metadata), true
+	case mimi.ComponentPreauthList:
+		return wire.Marshal(&f.preauth), true
+	}
+	return nil, false
+}
+
+func (f *fixture) Leaves() iter.Seq2[mls.LeafIndex, *mls.LeafNode] {
+	return func(yield func(mls.LeafIndex, *mls.LeafNode) bool) {
+		for i, node := range f.nodes {
+			if !yield(mls.LeafIndex(i), node) {
+				return
+			}
+		}
+	}
+}
+
+func (f *fixture) Leaf(i mls.LeafIndex) (*mls.LeafNode, bool) {
+	if int(i) >= len(f.nodes) {
+		return nil, false
+	}
+	return f.nodes[i], true
+}
+
+func userURI(name string) mimi.URI { return mimi.MustURI("mimi://a.example/u/" + name) }
+
+func clientURI(name, device string) mimi.URI {
+	return mimi.MustURI("mimi://a.example/d/" + name + "/" + device)
+}
+
+// newFixture lists everybody named, each with one client, the banned without. The users' names are their roles'.
+func newFixture() *fixture {
+	f := &fixture{
+		roles:    mimi.RolesList{Roles: testRoles()},
+		base:     mimi.BaseRoomPolicy{MultiDevice: true},
+		metadata: mimi.RoomMetadata{Room: mimi.MustURI("mimi://a.example/r/garden"), Name: "Garden"},
+	}
+	for _, p := range []struct {
+		name string
+		role mimi.RoleIndex
+	}{{"keeper", keeper}, {"owner", owner}, {"admin", admin}, {"member", member}, {"guest", guest}, {"visitor", visitor},
+		{"gmod", guestModerator}, {"mmod", memberModerator}, {"mvis", memberVisitor}, {"outcast", banned}} {
+		f.list.Participants = append(f.list.Participants, mimi.Participant{User: userURI(p.name), Role: p.role})
+		if p.role != banned {
+			f.leaf(p.name, "one")
+		}
+	}
+	return f
+}
+
+func (f *fixture) leaf(name, device string) {
+	f.nodes = append(f.nodes, &mls.LeafNode{Credential: mimi.BasicCredential(clientURI(name, device))})
+}
+
+// said is a proposal with its proposer: a member, or a joiner by external commit.
+type said struct {
+	by      string
+	joining bool
+	p       mls.Proposal
+}
+
+func (f *fixture) position(name string) uint32 {
+	return uint32(slices.IndexFunc(f.list.Participants, func(p mimi.Participant) bool { return p.User == userURI(name) }))
+}
+
+func update(id mls.ComponentID, v wire.Marshaler) mls.Proposal {
+	return mls.AppDataUpdate{Component: id, Update: wire.Marshal(v)}
+}
+
+func lists(u mimi.ParticipantListUpdate) mls.Proposal {
+	return update(mimi.ComponentParticipantList, &u)
+}
+
+func (f *fixture) role(by, target string, to mimi.RoleIndex) said {
+	return said{by: by, p: lists(mimi.ParticipantListUpdate{Changed: []mimi.RoleChange{{Index: f.position(target), Role: to}}})}
+}
+
+func (f *fixture) unlist(by, target string) said {
+	return said{by: by, p: lists(mimi.ParticipantListUpdate{Removed: []uint32{f.position(target)}})}
+}
+
+func enlist(by, target string, role mimi.RoleIndex) said {
+	return said{by: by, p: lists(mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: userURI(target), Role: role}}})}
+}
+
+func addClient(by, target, device string) said {
+	return said{by: by, p: mls.Add{KeyPackage: mls.KeyPackage{LeafNode: mls.LeafNode{Credential: mimi.BasicCredential(clientURI(target, device))}}}}
+}
+
+func (f *fixture) removes(by, target string) said {
+	i := slices.IndexFunc(f.nodes, func(n *mls.LeafNode) bool {
+		c, _ := mimi.CredentialClient(n.Credential)
+		return c.ClientUser() == userURI(target)
+	})
+	return said{by: by, p: mls.Remove{Removed: mls.LeafIndex(i)}}
+}
+
+// judge decides on everything that is said, as one commit.
+func (f *fixture) judge(t *testing.T, o Options, all ...said) (*State, *mimi.Refusal) {
+	t.Helper()
+	before, err := StateOf(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := newChange(before, o)
+	for _, s := range all {
+		by, refusal := c.client(mimi.BasicCredential(clientURI(s.by, "one")))
+		if refusal != nil {
+			t.Fatal(refusal)
+		}
+		by.joining, by.member = s.joining, !s.joining
+		if s.p == nil {
+			c.adds = append(c.adds, move{by, by.user, clientURI(s.by, "one")})
+			continue
+		}
+		if refusal = c.add(f, by, mls.Sender{}, s.p); refusal != nil {
+			return nil, refusal
+		}
+	}
+	return c.judge()
+}
+
+// joins is an external commit: the joiner's own leaf, and what it says about the list.
+func joins(name string, role mimi.RoleIndex) []said {
+	return []said{{by: name, joining: true}, {by: name, joining: true, p: enlist(name, name, role).p}}
+}
+
+// Each row is one condition of room-policy §8 or of mimi-protocol §5.3 and §7.5: allowed, or refused by a named rule.
+func TestRules(t *testing.T) {
+	f := newFixture()
+	closed := newFixture()
+	closed.roles.Roles[none].Capabilities = nil
+	preauth := newFixture()
+	preauth.roles.Roles[none].Capabilities = nil
+	preauth.roles.Roles[member].Capabilities = append(preauth.roles.Roles[member].Capabilities, mimi.CanJoinIfPreauthorized)
+	preauth.roles.Roles[guest].Capabilities = append(preauth.roles.Roles[guest].Capabilities, mimi.CanChangeOwnRole)
+	preauth.preauth.Entries = []mimi.Preauth{
+		mimi.PreauthUser(userURI("newcomer"), preauth.roles.Roles[member]),
+		mimi.PreauthUser(userURI("guest"), preauth.roles.Roles[memberModerator]),
+		mimi.PreauthUser(userURI("outcast"), preauth.roles.Roles[member]),
+		mimi.PreauthUser(userURI("other"), preauth.roles.Roles[owner]),
+	}
+	coded := newFixture()
+	coded.roles.Roles[none].Capabilities = []mimi.Capability{mimi.CanUseJoinCode}
+	fixed := newFixture()
+	fixed.base.FixedMembership = true
+	single := newFixture()
+	single.base.MultiDevice = false
+	crowded := newFixture()
+	crowded.base.MaxUsers, crowded.base.MaxClients = mimi.AtMost(9), mimi.AtMost(9)
+	multi := newFixture()
+	multi.leaf("guest", "two")
+	drops := newFixture()
+	drops.roles.Roles[member].Capabilities = append(drops.roles.Roles[member].Capabilities, mimi.CanRemoveOwnClient)
+	inactive := newFixture()
+	inactive.nodes = slices.DeleteFunc(inactive.nodes, func(n *mls.LeafNode) bool {
+		return string(n.Credential.Identity) == clientURI("member", "one").String()
+	})
+	code := Options{JoinCode: func(user mimi.URI, role mimi.RoleIndex) bool { return role == guest }}
+
+	for _, c := range []struct {
+		name string
+		f    *fixture
+		o    Options
+		said []said
+		rule string // "" for allowed
+	}{
+		// canAddParticipant, §8.1.1
+		{"admin adds a member with its client", f, Options{}, []said{enlist("admin", "new", member), addClient("admin", "new", "one")}, ""},
+		{"admin adds a member without client", f, Options{}, []said{enlist("admin", "new", member)}, ""},
+		{"member adds nobody", f, Options{}, []said{enlist("member", "new", member)}, "can-add-participant"},
+		{"admin makes no owner", f, Options{}, []said{enlist("admin", "new", owner)}, "can-add-participant-change"},
+		{"an undefined role", f, Options{}, []said{enlist("owner", "new", 77)}, "role-undefined"},
+		{"listed twice", f, Options{}, []said{enlist("owner", "member", guest)}, "list-twice"},
+		{"a second keeper", f, Options{}, []said{enlist("keeper", "new", keeper)}, "can-add-participant-change"},
+		{"one user too many", crowded, Options{}, []said{enlist("admin", "new", member)}, "max-users"},
+		{"a ban is no user", crowded, Options{}, []said{enlist("admin", "new", banned)}, ""},
+		{"the client of an unlisted user", f, Options{}, []said{addClient("admin", "new", "one")}, "add-unlisted"},
+		{"listed by one, client by another", f, Options{}, []said{enlist("admin", "new", member), addClient("owner", "new", "one")}, "add-client-of-other"},
+		{"listed by one, own client", f, Options{}, []said{enlist("admin", "new", member), addClient("new", "new", "one")}, ""},
+		// canAddOwnClient, §8.1.1
+		{"own further client", f, Options{}, []said{addClient("member", "member", "two")}, ""},
+		{"own client after a kick", inactive, Options{}, []said{addClient("member", "member", "one")}, ""},
+		{"client of a listed other", f, Options{}, []said{addClient("admin", "member", "two")}, "add-client-of-other"},
+		{"client of a banned user", f, Options{}, []said{addClient("outcast", "outcast", "one")}, "add-banned"},
+		{"second client in a single-device room", single, Options{}, []said{addClient("member", "member", "two")}, "single-device"},
+		{"one client too many", crowded, Options{}, []said{addClient("member", "member", "two")}, "max-clients"},
+		{"the same client twice", f, Options{}, []said{addClient("member", "member", "two"), addClient("member", "member", "two")}, "client-twice"},
+		{"external commit of a listed user", inactive, Options{}, []said{{by: "member", joining: true}}, ""},
+		{"external commit of a banned user", f, Options{}, []said{{by: "outcast", joining: true}}, "add-banned"},
+		{"external commit of a stranger", f, Options{}, []said{{by: "new", joining: true}}, "add-unlisted"},
+		{"resync", f, Options{}, []said{{by: "member", joining: true}, {by: "member", joining: true, p: f.removes("member", "member").p}}, ""},
+		// canOpenJoin, canJoinIfPreauthorized, canUseJoinCode, §8.1.1
+		{"open join", f, Options{}, joins("new", guest), ""},
+		{"open join in another role", f, Options{}, joins("new", member), "join-role"},
+		{"open join as banned", f, Options{}, joins("new", banned), "join-banned"},
+		{"join of a closed room", closed, Options{}, joins("new", guest), "join"},
+		{"listing oneself without external commit", f, Options{}, []said{enlist("new", "new", guest)}, "join-external"},
+		{"preauthorised", preauth, Options{}, joins("newcomer", member), ""},
+		{"preauthorised for another role", preauth, Options{}, joins("newcomer", guest), "join"},
+		{"preauthorised for a role without canJoinIfPreauthorized", preauth, Options{}, joins("other", owner), "join"},
+		{"not preauthorised", preauth, Options{}, joins("new", member), "join"},
+		{"join code", coded, code, joins("new", guest), ""},
+		{"join code of another role", coded, code, joins("new", member), "join"},
+		{"join code without capability", closed, code, joins("new", guest), "join"},
+		{"join of a fixed room", fixed, Options{}, joins("new", guest), "fixed-membership"},
+		// canRemoveParticipant, §8.1.2
+		{"removal with all clients", f, Options{}, []said{f.unlist("admin", "guest"), f.removes("admin", "guest")}, ""},
+		{"removal that leaves a client", multi, Options{}, []said{multi.unlist("admin", "guest"), multi.removes("admin", "guest")}, "clients-of-removed"},
+		{"removal without capability", f, Options{}, []said{f.unlist("member", "guest"), f.removes("member", "guest")}, "can-remove-participant"},
+		{"removal of somebody higher", f, Options{}, []said{f.unlist("admin", "owner"), f.removes("admin", "owner")}, "can-remove-participant-change"},
+		{"removal of the last owner", f, Options{}, []said{f.unlist("keeper", "owner"), f.removes("keeper", "owner")}, "min-participants"},
+		{"removal from a fixed room", fixed, Options{}, []said{fixed.unlist("admin", "guest"), fixed.removes("admin", "guest")}, "fixed-membership"},
+		{"removal by two: list by one, client by who cannot kick", f, Options{}, []said{f.unlist("admin", "guest"), f.removes("member", "guest")}, "can-kick"},
+		{"a position that does not exist", f, Options{}, []said{{by: "admin", p: lists(mimi.ParticipantListUpdate{Removed: []uint32{99}})}}, "list-index"},
+		{"touched twice", f, Options{}, []said{f.unlist("admin", "guest"), f.role("admin", "guest", visitor)}, "list-twice"},
+		// canRemoveSelf, canRemoveOwnClient, §8.1.2
+		{"leave", f, Options{}, []said{f.unlist("guest", "guest"), f.removes("guest", "guest")}, ""},
+		{"leave with a client left", multi, Options{}, []said{multi.unlist("guest", "guest"), multi.removes("guest", "guest")}, "clients-of-removed"},
+		{"leave without capability", f, Options{}, []said{f.unlist("owner", "owner"), f.removes("owner", "owner")}, "can-remove-self"},
+		{"own client goes", drops, Options{}, []said{drops.removes("member", "member")}, ""},
+		{"own client goes without capability", f, Options{}, []said{f.removes("guest", "guest")}, "can-remove-own-client"},
+		// canKick, §8.1.2: authorised changes are not consulted
+		{"kick", f, Options{}, []said{f.removes("gmod", "guest")}, ""},
+		{"kick of somebody higher is allowed by MIMI", f, Options{}, []said{f.removes("gmod", "owner")}, ""},
+		{"kick without capability", f, Options{}, []said{f.removes("member", "guest")}, "can-kick"},
+		{"kick of the keeper", f, Options{}, []said{f.removes("gmod", "keeper")}, "min-active"},
+		// canChangeUserRole, canChangeOwnRole, §8.1.3
+		{"voice taken", f, Options{}, []said{f.role("gmod", "guest", visitor)}, ""},
+		{"voice taken without capability", f, Options{}, []said{f.role("member", "guest", visitor)}, "can-change-user-role"},
+		{"a change that is not authorised", f, Options{}, []said{f.role("gmod", "guest", owner)}, "can-change-user-role-change"},
+		{"own role without capability", f, Options{}, []said{f.role("admin", "admin", owner)}, "can-change-own-role"},
+		{"own role as preauthorised", preauth, Options{}, []said{preauth.role("guest", "guest", memberModerator)}, ""},
+		{"own role beyond preauthorisation", preauth, Options{}, []said{preauth.role("guest", "guest", owner)}, "can-change-own-role-preauth"},
+		{"the last owner steps down", f, Options{}, []said{f.role("keeper", "owner", member)}, "min-participants"},
+		// canBan, canUnBan, §8.1.3
+		{"ban", f, Options{}, []said{f.role("admin", "guest", banned), f.removes("admin", "guest")}, ""},
+		{"ban that leaves the client", f, Options{}, []said{f.role("admin", "guest", banned)}, "clients-of-banned"},
+		{"ban without capability", f, Options{}, []said{f.role("gmod", "guest", banned), f.removes("gmod", "guest")}, "can-ban"},
+		{"ban of somebody higher", f, Options{}, []said{f.role("admin", "owner", banned), f.removes("admin", "owner")}, "can-ban-change"},
+		{"ban before it comes", f, Options{}, []said{enlist("admin", "new", banned)}, ""},
+		{"ban before it comes, without capability", f, Options{}, []said{enlist("gmod", "new", banned)}, "can-ban"},
+		{"ban with a new client", f, Options{}, []said{enlist("admin", "new", banned), addClient("admin", "new", "one")}, "clients-of-banned"},
+		{"unban", f, Options{}, []said{f.role("admin", "outcast", member)}, ""},
+		{"unban into nothing", f, Options{}, []said{f.unlist("admin", "outcast")}, ""},
+		{"unban without capability", f, Options{}, []said{f.role("gmod", "outcast", member)}, "can-unban"},
+		{"preauthorisation frees nobody from a ban", preauth, Options{}, []said{{by: "outcast", joining: true}}, "add-banned"},
+		// several proposers in one commit
+		{"each pair is judged: one may, one may not", f, Options{}, []said{f.role("gmod", "guest", visitor), f.role("member", "visitor", guest)}, "can-change-user-role"},
+		{"each pair is judged: both may", f, Options{}, []said{f.role("gmod", "guest", visitor), f.role("admin", "visitor", guest)}, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			before, err := StateOf(c.f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			after, refusal := c.f.judge(t, c.o, c.said...)
+			switch {
+			case refusal == nil && c.rule != "":
+				t.Fatalf("allowed, want rule %s", c.rule)
+			case refusal != nil && refusal.Rule != c.rule:
+				t.Fatalf("%v; want rule %q", refusal, c.rule)
+			case refusal != nil:
+				if (refusal.Rule == "can-kick" || refusal.Rule == "can-ban") && (!refusal.HasMissing || !slices.Contains(refusal.Roles, "admin")) {
+					t.Errorf("%v does not name the capability and the role that has it", refusal)
+				}
+				return
+			}
+			consistent(t, c.f, after)
+			if again, _ := StateOf(c.f); again.RoleOf(userURI("guest")) != before.RoleOf(userURI("guest")) {
+				t.Error("the state before has changed")
+			}
+		})
+	}
+}
+
+// consistent compares the counts that a State carries along with a recount.
+func consistent(t *testing.T, f *fixture, s *State) {
+	t.Helper()
+	recounted := *s
+	recounted.recount()
+	for i := range s.roles {
+		if index := s.roles[i].Index; s.count[index] != recounted.count[index] {
+			t.Errorf("role %d: carried %+v, recounted %+v", index, s.count[index], recounted.count[index])
+		}
+	}
+	for i, p := range s.list.Participants {
+		if at, ok := s.index[p.User]; !ok || at != i {
+			t.Errorf("%s is at %d, indexed at %d", p.User, i, at)
+		}
+	}
+}
+
+// Updates of policy and metadata: who may, and what may not be in one commit (§4, §5, §8.2, §8.6).
+func TestRoomRules(t *testing.T) {
+	f := newFixture()
+	metadata := func(change func(*mimi.RoomMetadata)) mls.Proposal {
+		m := f.metadata
+		change(&m)
+		return update(mimi.ComponentRoomMetadata, &m)
+	}
+	subject := metadata(func(m *mimi.RoomMetadata) { m.Subject = "roses" })
+	roles := update(mimi.ComponentRolesList, &f.roles)
+	fewer := update(mimi.ComponentRolesList, &mimi.RolesList{Roles: f.roles.Roles[:keeper]})
+	preauth := update(mimi.ComponentPreauthList, &f.preauth)
+	fixed := update(mimi.ComponentBaseRoomPolicy, &mimi.BaseRoomPolicy{FixedMembership: true})
+	flexible := update(mimi.ComponentBaseRoomPolicy, &mimi.BaseRoomPolicy{Persistent: true})
+	history := update(mimi.ComponentChatHistoryPolicy, &mimi.HistoryPolicy{Sharing: mimi.Forbidden})
+	for _, c := range []struct {
+		name string
+		said []said
+		rule string
+	}{
+		{"subject by a moderator", []said{{by: "gmod", p: subject}}, ""},
+		{"subject by a guest", []said{{by: "guest", p: subject}}, "can-change-subject"},
+		{"name by an owner", []said{{by: "owner", p: metadata(func(m *mimi.RoomMetadata) { m.Name = "Orchard" })}}, ""},
+		{"name by an admin", []said{{by: "admin", p: metadata(func(m *mimi.RoomMetadata) { m.Name = "Orchard" })}}, "can-change-name"},
+		{"description by an admin", []said{{by: "admin", p: metadata(func(m *mimi.RoomMetadata) { m.Descriptions = []mimi.RichDescription{{Content: []byte("x")}} })}}, "can-change-description"},
+		{"avatar by an owner without it", []said{{by: "owner", p: metadata(func(m *mimi.RoomMetadata) { m.Avatar = "https://a.example/i" })}}, "can-change-avatar"},
+		{"mood by an owner without it", []said{{by: "owner", p: metadata(func(m *mimi.RoomMetadata) { m.Mood = "sad" })}}, "can-change-mood"},
+		{"the room's uri", []said{{by: "owner", p: metadata(func(m *mimi.RoomMetadata) { m.Room = mimi.MustURI("mimi://a.example/r/other") })}}, "metadata-room"},
+		{"metadata twice", []said{{by: "owner", p: subject}, {by: "owner", p: subject}}, "metadata-once"},
+		{"roles by an owner", []said{{by: "owner", p: roles}}, ""},
+		{"roles by an admin", []said{{by: "admin", p: roles}}, "can-change-roles"},
+		{"a role in use disappears", []said{{by: "owner", p: fewer}}, "roles-used"},
+		{"roles with the list", []said{{by: "owner", p: roles}, f.role("owner", "guest", visitor)}, "roles-with-list"},
+		{"preauth by an owner", []said{{by: "owner", p: preauth}}, ""},
+		{"preauth by an admin", []said{{by: "admin", p: preauth}}, "can-change-preauth"},
+		{"preauth with a role change", []said{{by: "owner", p: preauth}, f.role("owner", "guest", visitor)}, "preauth-with-list"},
+		{"preauth with a removal", []said{{by: "owner", p: preauth}, f.unlist("owner", "guest"), f.removes("owner", "guest")}, ""},
+		{"base policy by an owner", []said{{by: "owner", p: flexible}}, ""},
+		{"base policy by an admin", []said{{by: "admin", p: flexible}}, "can-change-membership-style"},
+		{"fixed with roles that add", []said{{by: "owner", p: fixed}}, "fixed-roles"},
+		{"history by an owner", []said{{by: "owner", p: history}}, ""},
+		{"history by an admin", []said{{by: "admin", p: history}}, "can-change-policy"},
+		{"an unknown component", []said{{by: "owner", p: mls.AppDataUpdate{Component: 0x8123}}}, "component-unknown"},
+		{"the list goes", []said{{by: "owner", p: mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Remove: true}}}, "component-required"},
+		{"the roles go", []said{{by: "owner", p: mls.AppDataUpdate{Component: mimi.ComponentRolesList, Remove: true}}}, "component-required"},
+		{"reinit", []said{{by: "owner", p: mls.ReInit{}}}, "can-reinit"},
+		{"extensions by an owner", []said{{by: "owner", p: mls.GroupContextExtensions{}}}, ""},
+		{"extensions by an admin", []said{{by: "admin", p: mls.GroupContextExtensions{}}}, "can-change-extensions"},
+		{"psk by a stranger", []said{{by: "stranger", p: mls.PreSharedKey{}}}, "not-participant"},
+		{"an unknown proposal", []said{{by: "owner", p: mls.UnknownProposal{ProposalType: 0xF7A0}}}, "proposal-type"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, refusal := f.judge(t, Options{}, c.said...)
+			if got := ruleOf(refusal); got != c.rule {
+				t.Errorf("%v; want rule %q", refusal, c.rule)
+			}
+		})
+	}
+}
+
+func ruleOf(r *mimi.Refusal) string {
+	if r == nil {
+		return ""
+	}
+	return r.Rule
+}
+
+// A stricter hub is asked about every act that the documents allow, with who does what to whom.
+func TestExtra(t *testing.T) {
+	f := newFixture()
+	var acts []Act
+	o := Options{Extra: func(before *State, a Act) *mimi.Refusal {
+		acts = append(acts, a)
+		if a.Kind == ActKick && a.From == owner {
+			return &mimi.Refusal{Rule: "kick-higher"}
+		}
+		return nil
+	}}
+	if _, refusal := f.judge(t, o, f.removes("gmod", "owner")); ruleOf(refusal) != "kick-higher" {
+		t.Errorf("kick of an owner: %v", refusal)
+	}
+	want := Act{Kind: ActKick, Actor: userURI("gmod"), ActorRole: guestModerator, Target: userURI("owner"), From: owner, To: owner}
+	if len(acts) != 1 || acts[0] != want {
+		t.Errorf("asked about %+v, want %+v", acts, want)
+	}
+	acts = nil
+	if _, refusal := f.judge(t, o, f.role("admin", "guest", banned), f.removes("admin", "guest")); refusal != nil {
+		t.Fatal(refusal)
+	}
+	if len(acts) != 1 || acts[0].Kind != ActBan || acts[0].To != banned || acts[0].ClientsNow != 0 {
+		t.Errorf("a ban is one act, asked about %+v", acts)
+	}
+}
+
+func TestMessages(t *testing.T) {
+	f := newFixture()
+	s, err := StateOf(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		user          string
+		send, receive bool
+		groupInfo     bool
+	}{{"member", true, true, true}, {"guest", true, true, true}, {"visitor", false, true, true}, {"outcast", false, false, false}, {"stranger", false, false, true}} {
+		if err := AuthorizeSend(s, userURI(c.user)); (err == nil) != c.send {
+			t.Errorf("%s sends: %v", c.user, err)
+		}
+		if err := AuthorizeReceive(s, userURI(c.user)); (err == nil) != c.receive {
+			t.Errorf("%s receives: %v", c.user, err)
+		}
+		if err := AuthorizeGroupInfo(s, mimi.BasicCredential(clientURI(c.user, "one")), Options{}); (err == nil) != c.groupInfo {
+			t.Errorf("%s gets the GroupInfo: %v", c.user, err)
+		}
+	}
+	if err := AuthorizeGroupInfo(s, mimi.BasicCredential(clientURI("guest", "one")), Options{Provider: "b.example"}); err == nil {
+		t.Error("b.example speaks for a user of a.example")
+	}
+	err = AuthorizeSend(s, userURI("visitor"))
+	if err == nil || !strings.Contains(err.Error(), "canSendMessage") || !strings.Contains(err.Error(), "member") {
+		t.Errorf("a visitor is told: %v", err)
+	}
+}
+
+func TestStateOfRefuses(t *testing.T) {
+	f := newFixture()
+	f.nodes = append(f.nodes, &mls.LeafNode{Credential: mls.Credential{Type: mls.CredentialBasic, Identity: []byte("bob")}})
+	if _, err := StateOf(f); err == nil {
+		t.Error("a leaf without client uri is accepted")
+	}
+	f = newFixture()
+	f.list.Participants = append(f.list.Participants, f.list.Participants[0])
+	if _, err := StateOf(f); err == nil {
+		t.Error("a user listed twice is accepted")
+	}
+}
+
+func BenchmarkKickOfTenThousand(b *testing.B) {
+	f := newFixture()
+	for i := range 10_000 {
+		name := fmt.Sprintf("u%d", i)
+		f.list.Participants = append(f.list.Participants, mimi.Participant{User: userURI(name), Role: member})
+		f.leaf(name, "one")
+	}
+	s, err := StateOf(f)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		c := newChange(s, Options{})
+		by, _ := c.client(mimi.BasicCredential(clientURI("gmod", "one")))
+		if r := c.add(f, by, mls.Sender{}, mls.Remove{Removed: 5000}); r != nil {
+			b.Fatal(r)
+		}
+		if _, r := c.judge(); r != nil {
+			b.Fatal(r)
+		}
+	}
+}
