@@ -81,7 +81,7 @@ var (
 
 // ValidationError says which rule a message, tree or proposal list broke. The group value it was offered to is unchanged.
 type ValidationError struct {
-	Rule   string // identifier in docs/validation.md, such as "9420-12.2-duplicate-remove"
+	Rule   string // identifier in docs/validation.md, such as 9420-12.2-duplicate-leaf
 	Detail string
 }
 
