@@ -264,7 +264,7 @@ func (s *session) drain(timeout time.Duration) error {
 }
 
 // lastWords is how long a reader may look for the reason why writing failed.
-const lastWords = time.Second
+const lastWords = 200 * time.Millisecond
 
 func (s *session) abandon(readerDone <-chan struct{}) {
 	s.conn.SetReadDeadline(time.Now().Add(lastWords))
