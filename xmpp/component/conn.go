@@ -95,6 +95,8 @@ type Conn struct {
 	queue *queue
 	count counters
 	up    atomic.Bool
+
+	dropLog, readLog logLimit
 }
 
 // New is a connection that [Conn.Run] will make.
@@ -236,7 +238,10 @@ func (c *Conn) enqueue(ctx context.Context, b []byte) (Seq, error) {
 
 func (c *Conn) drop(err error, stanzas int) {
 	c.count.dropped.Add(int64(stanzas))
-	c.cfg.Log.Error("outgoing stanza dropped: it would have made the server close the stream", "stanzas", stanzas, "error", err.Error())
+	if ok, suppressed := c.dropLog.allow(time.Now()); ok {
+		c.cfg.Log.Error("outgoing stanza dropped: it would have made the server close the stream",
+			"stanzas", stanzas, "error", err.Error(), "suppressed", suppressed)
+	}
 }
 
 // Written is the place up to which everything was handed to the kernel.

@@ -3,6 +3,7 @@ package component
 import (
 	"errors"
 	"strings"
+	"time"
 
 	"anteroom/xmpp"
 )
@@ -60,7 +61,9 @@ func (c *Conn) tooMuch(b []byte, scope xmpp.Scope, why string) {
 // them: it knows them even if our rules do not allow them.
 func (c *Conn) unreadable(el *xmpp.Element, e *xmpp.StanzaError) {
 	c.count.unreadable.Add(1)
-	c.cfg.Log.Warn("unreadable stanza", "from", el.Attr("from"), "name", el.Name.Local, "error", e.Text)
+	if ok, suppressed := c.readLog.allow(time.Now()); ok {
+		c.cfg.Log.Warn("unreadable stanza", "from", shorten(el.Attr("from")), "name", shorten(el.Name.Local), "error", e.Text, "suppressed", suppressed)
+	}
 	from, typ := el.Attr("from"), el.Attr("type")
 	switch el.Name.Local {
 	case "message":
@@ -90,6 +93,15 @@ func (c *Conn) unreadable(el *xmpp.Element, e *xmpp.StanzaError) {
 	if b := reply.AppendXML(nil, xmpp.NSClient); len(b) <= xmpp.MaxStanzaBytes {
 		c.queue.tryAdd(b)
 	}
+}
+
+// shorten cuts what a peer wrote to a length for a log line.
+func shorten(s string) string {
+	const most = 200
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
 
 // rawDomain is the domainpart of an address that may be malformed.

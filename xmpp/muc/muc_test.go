@@ -158,6 +158,7 @@ func TestPayloadsRefuse(t *testing.T) {
 		{muc + `<history maxstanzas='many'/></x>`, xmpp.BadRequest, decoded(ParseJoin)},
 		{muc + `<history seconds=''/></x>`, xmpp.BadRequest, decoded(ParseJoin)},
 		{muc + `<history since='yesterday'/></x>`, xmpp.BadRequest, decoded(ParseJoin)},
+		{muc + `<history since='9999-12-31T23:59:59-01:00'/></x>`, xmpp.BadRequest, decoded(ParseJoin)},
 		{user + `<item affiliation='king'/></x>`, xmpp.BadRequest, decoded(ParseUser)},
 		{user + `<item role='king'/></x>`, xmpp.BadRequest, decoded(ParseUser)},
 		{user + `<item jid='@'/></x>`, xmpp.JIDMalformed, decoded(ParseUser)},

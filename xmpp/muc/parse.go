@@ -67,10 +67,10 @@ func FormatTime(t time.Time) string { return t.UTC().Format("2006-01-02T15:04:05
 // ParseTime reads a time of XEP-0082 §3.2; what names it in the error.
 func ParseTime(s, what string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339Nano, s)
-	if err != nil {
+	if t = t.UTC(); err != nil || t.Year() < 0 || t.Year() > 9999 { // an offset can lead out of the years that can be written
 		return time.Time{}, bad(what + " is not a date and time of XEP-0082")
 	}
-	return t.UTC(), nil
+	return t, nil
 }
 
 // optionalTime reads text that may be missing; the zero time stands for that.
