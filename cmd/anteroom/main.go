@@ -5,7 +5,8 @@ package main
 import "github.com/alecthomas/kong"
 
 type commands struct {
-	CA caCommand `cmd:"" name:"ca" help:"Certificates for providers that trust each other."`
+	Client clientCommand `cmd:"" help:"Take part in rooms as a MIMI user, without XMPP."`
+	CA     caCommand     `cmd:"" name:"ca" help:"Certificates for providers that trust each other."`
 }
 
 func main() {

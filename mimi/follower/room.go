@@ -43,6 +43,13 @@ type queued struct {
 // New begins with a room in which none of our clients is a member.
 func New(uri mimi.URI, o Options) *Room { return &Room{uri: uri, options: o} }
 
+// WithOptions replaces the options.
+func (r *Room) WithOptions(o Options) *Room {
+	next := *r
+	next.options = o
+	return &next
+}
+
 // URI returns the room's name.
 func (r *Room) URI() mimi.URI { return r.uri }
 
@@ -132,12 +139,18 @@ func (r *Room) Do(now time.Time, seed mls.Seed, w Wish) Output {
 // Resume returns the request that is on the way, for instance after Load, or starts what waits.
 func (r *Room) Resume(now time.Time, seed mls.Seed) Output {
 	t := r.turn(now, seed)
-	if r.flight != nil {
-		t.out.Request = &Request{r.flight.endpoint, r.flight.body}
-	} else {
+	if t.out.Request = r.InFlight(); t.out.Request == nil {
 		t.start()
 	}
 	return t.done()
+}
+
+// InFlight returns the request that is on the way and must be sent again until it is answered; nil if none is.
+func (r *Room) InFlight() *Request {
+	if r.flight == nil {
+		return nil
+	}
+	return &Request{r.flight.endpoint, r.flight.body}
 }
 
 // start builds requests from the queue until one is on the way.
@@ -164,7 +177,7 @@ func (t *turn) start() {
 		t.r.flight = f
 	}
 	if t.r.flight != nil && t.out.Request == nil {
-		t.out.Request = &Request{t.r.flight.endpoint, t.r.flight.body}
+		t.out.Request = t.r.InFlight()
 	}
 }
 

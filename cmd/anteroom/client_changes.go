@@ -1,0 +1,150 @@
+package main
+
+import (
+	"slices"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+)
+
+// changeList collects what proposals do, by name.
+type changeList struct {
+	before, after *policy.State // before is nil if it is not known
+	pg            *mls.PublicGroup
+	committer     string
+	changes       []clientChange
+	proposers     []string // in order of appearance, each once
+}
+
+func (w *changeList) add(c clientChange) {
+	w.changes = append(w.changes, c)
+	if c.Proposer != "" && !slices.Contains(w.proposers, c.Proposer) {
+		w.proposers = append(w.proposers, c.Proposer)
+	}
+}
+
+// byValue is a proposal that the committer put into its commit.
+func (w *changeList) byValue(p mls.Proposal, aad []byte) { w.sort(p, w.committer, nil, aad) }
+
+// proposal is one that its sender signed by itself.
+func (w *changeList) proposal(p mls.Proposal, sender mls.Sender, aad []byte) {
+	by := ""
+	switch sender.Type {
+	case mls.SenderMember:
+		if node, ok := w.pg.Leaf(sender.Leaf); ok {
+			by = userOf(node)
+		}
+	case mls.SenderNewMemberProposal:
+		if add, ok := p.(mls.Add); ok {
+			by = userOf(&add.KeyPackage.LeafNode)
+		} else if add, ok := p.(*mls.Add); ok {
+			by = userOf(&add.KeyPackage.LeafNode)
+		}
+	case mls.SenderExternal:
+		by = "hub"
+	}
+	w.sort(p, by, &sender, aad)
+}
+
+func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []byte) {
+	reason := ""
+	if _, why, err := mimi.ParseAAD(aad); err == nil {
+		reason = why.Reason
+	}
+	switch p := deref(p).(type) {
+	case mls.Add: // in a commit its leaf is listed by itself, with its index
+		if w.committer == "" {
+			node := &p.KeyPackage.LeafNode
+			w.add(clientChange{Kind: "leaf_added", Proposer: by, User: userOf(node), Client: string(node.Credential.Identity), Key: keyPrint(node.SignatureKey), Reason: reason})
+		} else if by != "" && !slices.Contains(w.proposers, by) {
+			w.proposers = append(w.proposers, by)
+		}
+	case mls.Remove:
+		w.removal(p.Removed, by, reason)
+	case mls.SelfRemove:
+		if sender != nil {
+			w.removal(sender.Leaf, by, reason)
+		}
+	case mls.AppDataUpdate:
+		w.component(p, by, reason)
+	case mls.ExternalInit:
+	default:
+		w.add(clientChange{Kind: "other", Proposer: by, Reason: reason})
+	}
+}
+
+func (w *changeList) removal(i mls.LeafIndex, by, reason string) {
+	c := clientChange{Kind: "leaf_removed", Proposer: by, Leaf: number(i), Reason: reason}
+	if node, ok := w.pg.Leaf(i); ok {
+		c.User, c.Client, c.Key = userOf(node), string(node.Credential.Identity), keyPrint(node.SignatureKey)
+	}
+	w.add(c)
+}
+
+func (w *changeList) leaf(kind string, pg *mls.PublicGroup, i mls.LeafIndex) {
+	if node, ok := pg.Leaf(i); ok {
+		w.changes = append(w.changes, clientChange{Kind: kind, User: userOf(node), Client: string(node.Credential.Identity), Leaf: number(i), Key: keyPrint(node.SignatureKey)})
+	}
+}
+
+func (w *changeList) component(p mls.AppDataUpdate, by, reason string) {
+	switch p.Component {
+	case mimi.ComponentParticipantList:
+		w.list(p, by, reason)
+	case mimi.ComponentRoomMetadata:
+		c := clientChange{Kind: "metadata", Proposer: by, Reason: reason}
+		if metadata, err := mimi.ParseRoomMetadata(p.Update); err == nil {
+			c.Name, c.Subject = metadata.Name, metadata.Subject
+		}
+		w.add(c)
+	case mimi.ComponentRolesList:
+		w.add(clientChange{Kind: "roles", Proposer: by, Reason: reason})
+	default:
+		w.add(clientChange{Kind: "policy", Proposer: by, Reason: reason})
+	}
+}
+
+func (w *changeList) list(p mls.AppDataUpdate, by, reason string) {
+	update, err := mimi.ParseParticipantListUpdate(p.Update)
+	if err != nil {
+		return
+	}
+	at := func(i uint32) (mimi.Participant, bool) {
+		if w.before == nil || int64(i) >= int64(len(w.before.Participants())) {
+			return mimi.Participant{}, false
+		}
+		return w.before.Participants()[i], true
+	}
+	for _, change := range update.Changed {
+		if was, ok := at(change.Index); ok {
+			w.add(clientChange{Kind: "role_changed", Proposer: by, User: was.User.String(), From: number(was.Role), FromName: roleName(w.before, was.Role),
+				Role: number(change.Role), RoleName: roleName(w.after, change.Role), Reason: reason})
+		}
+	}
+	for _, i := range update.Removed {
+		if was, ok := at(i); ok {
+			w.add(clientChange{Kind: "participant_removed", Proposer: by, User: was.User.String(), From: number(was.Role), FromName: roleName(w.before, was.Role), Reason: reason})
+		}
+	}
+	for _, added := range update.Added {
+		w.add(clientChange{Kind: "participant_added", Proposer: by, User: added.User.String(), Role: number(added.Role), RoleName: roleName(w.after, added.Role), Reason: reason})
+	}
+}
+
+// deref returns a proposal as a value.
+func deref(p mls.Proposal) mls.Proposal {
+	switch p := p.(type) {
+	case *mls.Add:
+		return *p
+	case *mls.Remove:
+		return *p
+	case *mls.SelfRemove:
+		return *p
+	case *mls.AppDataUpdate:
+		return *p
+	case *mls.ExternalInit:
+		return *p
+	}
+	return p
+}

@@ -1,0 +1,346 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"os"
+	"sync"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/content"
+	"anteroom/mimi/follower"
+	"anteroom/mimi/mimihttp"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+// Limits and waits of the native client.
+const (
+	maxClientRooms  = 1024
+	firstRetry      = time.Second
+	maxRetry        = 30 * time.Second
+	clientDevice    = "cli"
+	clientSuite     = mls.SuiteX25519AES128SHA256Ed25519
+	keyLifetime     = 28 * 24 * time.Hour
+	keyClockSkew    = time.Hour
+	maxKeyPackages  = 256 // given away and not used yet; beyond it the last resort is given
+	captureEndpoint = "notify"
+)
+
+// nativeClient is the provider of one user with one MLS client. Its methods are safe for concurrent use.
+type nativeClient struct {
+	user, client mimi.URI
+	signer       mls.Signer
+	http         *mimihttp.Client
+	dir          *stateDir
+	print        *clientPrinter
+	capture      *os.File
+
+	mu      sync.Mutex
+	state   *clientState
+	rooms   map[mimi.URI]*nativeRoom
+	ctx     context.Context // ends senders; set by start
+	senders sync.WaitGroup
+}
+
+type nativeRoom struct {
+	room    *follower.Room
+	sending bool // a goroutine brings its requests to the hub
+}
+
+// newNativeClient restores a client from its directory, or makes one with a new key.
+func newNativeClient(user mimi.URI, dir *stateDir, transport *mimihttp.Client, print *clientPrinter) (*nativeClient, error) {
+	client, err := mimi.ClientURI(user.Provider(), user.Name(), clientDevice)
+	if err != nil {
+		return nil, err
+	}
+	c := &nativeClient{user: user, client: client, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}}
+	if c.state, err = dir.load(); err != nil {
+		return nil, err
+	}
+	if c.state == nil {
+		signer, err := mls.NewSigner(clientSuite, freshSeed())
+		if err != nil {
+			return nil, err
+		}
+		c.state = &clientState{Version: clientStateVersion, User: user, SignatureID: signer.Public, Signature: signer.Private, Rooms: map[string]map[string][]byte{}}
+		if err := dir.save(c.state); err != nil {
+			return nil, err
+		}
+	}
+	if c.state.User != user {
+		return nil, fmt.Errorf("the state directory belongs to %s", c.state.User)
+	}
+	c.signer = mls.Signer{Suite: clientSuite, Public: c.state.SignatureID, Private: c.state.Signature}
+	for name, parts := range c.state.Rooms {
+		room, err := follower.Load(parts, c.options(nil))
+		if err != nil {
+			return nil, fmt.Errorf("room %s: %w", name, err)
+		}
+		c.rooms[room.URI()] = &nativeRoom{room: room}
+	}
+	return c, nil
+}
+
+func freshSeed() (s mls.Seed) {
+	rand.Read(s[:])
+	return s
+}
+
+// start goes on with what was on the way when the state was stored.
+func (c *nativeClient) start(ctx context.Context) {
+	c.mu.Lock()
+	c.ctx = ctx
+	var rooms []mimi.URI
+	for uri := range c.rooms {
+		rooms = append(rooms, uri)
+	}
+	c.mu.Unlock()
+	for _, uri := range rooms {
+		err := c.step(uri, func(r *follower.Room) (follower.Output, error) { return r.Resume(time.Now(), freshSeed()), nil })
+		if err != nil {
+			c.print.error(err)
+		}
+	}
+}
+
+// wait returns when no request is on the way any more; the context given to start must have ended.
+func (c *nativeClient) wait() { c.senders.Wait() }
+
+// options gives a room our keys. Key packages that a Welcome used are noted.
+func (c *nativeClient) options(used *[]int) follower.Options {
+	return follower.Options{
+		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+			if client != c.client {
+				return nil, fmt.Errorf("%s is not our client", client)
+			}
+			return c.newKeyPackage(seed, now, nil)
+		},
+		KeyPackage: func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) {
+			i, keys := c.findKeyPackage(ref)
+			if keys != nil && used != nil {
+				*used = append(*used, i)
+			}
+			return keys, keys != nil
+		},
+	}
+}
+
+// step changes a room by f: what comes of it is stored, then printed, then sent. A room that does not exist yet begins with it.
+func (c *nativeClient) step(uri mimi.URI, f func(*follower.Room) (follower.Output, error)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	var used []int
+	options := c.options(&used)
+	entry, known := c.rooms[uri]
+	var before *follower.Room
+	if known {
+		before = entry.room
+	} else {
+		if len(c.rooms) >= maxClientRooms {
+			return fmt.Errorf("more than %d rooms", maxClientRooms)
+		}
+		entry = &nativeRoom{}
+	}
+	current := follower.New(uri, options)
+	if known {
+		current = before.WithOptions(options)
+	}
+	out, err := f(current)
+	if err != nil {
+		return err
+	}
+	if err := c.store(uri, before, out.Next, used); err != nil {
+		return err
+	}
+	entry.room = out.Next
+	c.rooms[uri] = entry
+	for _, e := range out.Events {
+		c.print.event(out.Next, e)
+	}
+	if entry.room.InFlight() != nil && !entry.sending && c.ctx != nil && c.ctx.Err() == nil {
+		entry.sending = true
+		c.senders.Add(1)
+		go c.send(c.ctx, uri)
+	}
+	return nil
+}
+
+// store writes the change of a room, and forgets the key packages that it used. Without success nothing has changed.
+func (c *nativeClient) store(uri mimi.URI, before, after *follower.Room, used []int) error {
+	change := after.Parts(before)
+	if len(change.Set) == 0 && len(change.Drop) == 0 && len(used) == 0 {
+		return nil
+	}
+	next := *c.state
+	next.Rooms = maps.Clone(c.state.Rooms)
+	parts := maps.Clone(next.Rooms[uri.String()])
+	if parts == nil {
+		parts = map[string][]byte{}
+	}
+	for _, name := range change.Drop {
+		delete(parts, name)
+	}
+	maps.Copy(parts, change.Set)
+	next.Rooms[uri.String()] = parts
+	next.KeyPackages = without(c.state.KeyPackages, used)
+	if err := c.dir.save(&next); err != nil {
+		return err
+	}
+	c.state = &next
+	return nil
+}
+
+// send brings a room's requests to its hub, one after the other, each until it is answered.
+func (c *nativeClient) send(ctx context.Context, uri mimi.URI) {
+	defer c.senders.Done()
+	wait := firstRetry
+	for {
+		c.mu.Lock()
+		request := c.rooms[uri].room.InFlight()
+		if request == nil {
+			c.rooms[uri].sending = false
+			c.mu.Unlock()
+			return
+		}
+		c.mu.Unlock()
+		reply, err := c.http.Post(ctx, uri.Provider(), request.Endpoint, uri, request.Body)
+		if err == nil && reply.Status != http.StatusTooManyRequests && reply.Status < http.StatusInternalServerError {
+			wait = firstRetry
+			err = c.step(uri, func(r *follower.Room) (follower.Output, error) {
+				return r.Answer(time.Now(), freshSeed(), reply.Status, reply.Body), nil
+			})
+			if err == nil {
+				continue
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		if err == nil {
+			err = fmt.Errorf("%s at %s: status %d", request.Endpoint, uri.Provider(), reply.Status)
+		}
+		c.print.error(fmt.Errorf("%w; trying again", err))
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(max(wait, reply.RetryAfter)):
+		}
+		wait = min(2*wait, maxRetry)
+	}
+}
+
+func (c *nativeClient) wish(room mimi.URI, w follower.Wish) error {
+	return c.step(room, func(r *follower.Room) (follower.Output, error) { return r.Do(time.Now(), freshSeed(), w), nil })
+}
+
+// Notify takes what a hub tells about a room.
+func (c *nativeClient) Notify(_ context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
+	c.record(room, body)
+	err := c.step(room, func(r *follower.Room) (follower.Output, error) {
+		return r.Notify(time.Now(), freshSeed(), peer, body)
+	})
+	switch {
+	case err == nil:
+		return http.StatusCreated, nil
+	case errors.Is(err, follower.ErrAhead):
+		return http.StatusServiceUnavailable, []byte(err.Error())
+	case errors.Is(err, follower.ErrNotHub):
+		return http.StatusForbidden, []byte(err.Error())
+	case errors.Is(err, follower.ErrMalformed):
+		return http.StatusBadRequest, []byte(err.Error())
+	case errors.Is(err, follower.ErrNoRoom):
+		return http.StatusNotFound, []byte(err.Error())
+	}
+	c.print.error(err)
+	return http.StatusInternalServerError, []byte("the notification could not be stored")
+}
+
+// Update, SubmitMessage and GroupInfo are for hubs: this provider owns no rooms.
+func (c *nativeClient) Update(context.Context, string, mimi.URI, []byte) (int, []byte) {
+	return http.StatusNotFound, []byte("this provider owns no rooms")
+}
+
+// SubmitMessage refuses like Update.
+func (c *nativeClient) SubmitMessage(ctx context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
+	return c.Update(ctx, peer, room, body)
+}
+
+// GroupInfo refuses like Update.
+func (c *nativeClient) GroupInfo(ctx context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
+	return c.Update(ctx, peer, room, body)
+}
+
+// record appends a notify body to the capture file.
+func (c *nativeClient) record(room mimi.URI, body []byte) {
+	if c.capture == nil {
+		return
+	}
+	line, err := json.Marshal(struct {
+		Endpoint string   `json:"endpoint"`
+		Room     mimi.URI `json:"room"`
+		Body     []byte   `json:"body"`
+	}{captureEndpoint, room, body})
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, err := c.capture.Write(append(line, '\n')); err != nil {
+		c.print.error(err)
+	}
+}
+
+// members prints who takes part.
+func (c *nativeClient) members(uri mimi.URI) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry := c.rooms[uri]
+	if entry == nil || entry.room.Group() == nil {
+		return fmt.Errorf("members: %s was never joined", uri)
+	}
+	c.print.members(entry.room)
+	return nil
+}
+
+// decrypt tries to read an MLSMessage, in hexadecimal, with the keys that a room's group holds, and changes nothing. It shows that who was
+// removed cannot read on, whatever it kept.
+func (c *nativeClient) decrypt(uri mimi.URI, text string) error {
+	encoded, err := hex.DecodeString(text)
+	if err != nil {
+		return fmt.Errorf("decrypt: %w", err)
+	}
+	var m mls.Message
+	if err := wire.Unmarshal(encoded, &m); err != nil {
+		return fmt.Errorf("decrypt: %w", err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry := c.rooms[uri]
+	if entry == nil || entry.room.Group() == nil {
+		return fmt.Errorf("decrypt: %s was never joined", uri)
+	}
+	if m.Private == nil {
+		return errors.New("decrypt: not a PrivateMessage")
+	}
+	_, message, err := entry.room.Group().Unprotect(&m)
+	c.print.decrypted(entry.room, message, err)
+	return nil
+}
+
+// plainContent is a MIMI content message with a text and nothing else.
+func plainContent(text string) ([]byte, error) {
+	if text == "" {
+		return nil, errors.New("send: no text")
+	}
+	m := content.Message{Body: content.Part{Disposition: content.Render, Cardinality: content.Single, ContentType: content.TypePlain, Content: []byte(text)}}
+	rand.Read(m.Salt[:])
+	return m.Encode()
+}

@@ -1,0 +1,169 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+// componentLastResort marks a key package that may be used more than once (draft-ietf-mls-extensions, last_resort_key_package).
+const componentLastResort mls.ComponentID = 4
+
+func (c *nativeClient) newKeyPackage(seed mls.Seed, now time.Time, extensions []mls.Extension) (*mls.KeyPackageSecrets, error) {
+	leaf, err := mimi.LeafExtensions(c.user.Name())
+	if err != nil {
+		return nil, err
+	}
+	return mls.NewKeyPackage(seed, mls.KeyPackageParams{
+		Signer:         c.signer,
+		Credential:     mimi.BasicCredential(c.client),
+		Capabilities:   mimi.LeafCapabilities(clientSuite),
+		Lifetime:       mls.Lifetime{NotBefore: uint64(now.Add(-keyClockSkew).Unix()), NotAfter: uint64(now.Add(keyLifetime).Unix())},
+		LeafExtensions: leaf,
+		Extensions:     extensions,
+	})
+}
+
+// findKeyPackage returns the secrets of a key package that was given away, and where they are kept.
+func (c *nativeClient) findKeyPackage(ref mls.KeyPackageRef) (int, *mls.KeyPackageSecrets) {
+	for i := range c.state.KeyPackages {
+		keys, err := c.secrets(&c.state.KeyPackages[i])
+		if err != nil {
+			continue
+		}
+		if own, err := keys.KeyPackage.Ref(); err == nil && bytes.Equal(own, ref) {
+			return i, keys
+		}
+	}
+	return 0, nil
+}
+
+func (c *nativeClient) secrets(s *storedKeyPackage) (*mls.KeyPackageSecrets, error) {
+	keys := &mls.KeyPackageSecrets{Init: s.Init, Leaf: s.Leaf, Signature: c.signer.Private}
+	if err := wire.Unmarshal(s.KeyPackage, &keys.KeyPackage); err != nil {
+		return nil, err
+	}
+	return keys, nil
+}
+
+// without returns the list without the entries at used, except those that may be used again.
+func without(list []storedKeyPackage, used []int) []storedKeyPackage {
+	if len(used) == 0 {
+		return list
+	}
+	var kept []storedKeyPackage
+	for i := range list {
+		if list[i].LastResort || !slices.Contains(used, i) {
+			kept = append(kept, list[i])
+		}
+	}
+	return kept
+}
+
+// KeyMaterial gives a key package of our client to a room's hub (draft-ietf-mimi-protocol-06 §5.2).
+func (c *nativeClient) KeyMaterial(_ context.Context, peer string, target mimi.URI, body []byte) (int, []byte) {
+	var request mimi.KeyMaterialRequest
+	if err := wire.Unmarshal(body, &request); err != nil {
+		return http.StatusBadRequest, []byte(err.Error())
+	}
+	if request.Target != target {
+		return http.StatusBadRequest, []byte("path and body name different users")
+	}
+	if request.Room.Provider() != peer {
+		return http.StatusForbidden, []byte("key material is requested by way of the room's hub")
+	}
+	if err := request.Verify(); err != nil {
+		return http.StatusForbidden, []byte(err.Error())
+	}
+	response, err := c.keyMaterial(&request, time.Now())
+	if err != nil {
+		c.print.error(err)
+		return http.StatusInternalServerError, []byte("no key package could be stored")
+	}
+	return http.StatusOK, wire.Marshal(response)
+}
+
+func (c *nativeClient) keyMaterial(request *mimi.KeyMaterialRequest, now time.Time) (*mimi.KeyMaterialResponse, error) {
+	if request.Target != c.user {
+		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: request.Target}, nil
+	}
+	capabilities := mimi.LeafCapabilities(clientSuite)
+	if !slices.Contains(request.Suites, clientSuite) || !satisfies(&capabilities, &request.Required) {
+		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoCompatible, User: c.user, Clients: []mimi.ClientKeyMaterial{
+			{Code: mimi.ClientNothingCompatible, Client: c.client, Capabilities: &capabilities},
+		}}, nil
+	}
+	kp, err := c.giveKeyPackage(now)
+	if err != nil {
+		return nil, err
+	}
+	return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialSuccess, User: c.user, Clients: []mimi.ClientKeyMaterial{
+		{Code: mimi.ClientSuccess, Client: c.client, KeyPackage: kp},
+	}}, nil
+}
+
+// giveKeyPackage makes and stores a key package. Those that have expired are forgotten first; if too many are still out, the one of last
+// resort is given.
+func (c *nativeClient) giveKeyPackage(now time.Time) (*mls.KeyPackage, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	next := *c.state
+	next.KeyPackages = nil
+	var last *mls.KeyPackage
+	for _, stored := range c.state.KeyPackages {
+		keys, err := c.secrets(&stored)
+		if err != nil || keys.KeyPackage.LeafNode.Lifetime.NotAfter <= uint64(now.Unix()) {
+			continue
+		}
+		next.KeyPackages = append(next.KeyPackages, stored)
+		if stored.LastResort {
+			last = &keys.KeyPackage
+		}
+	}
+	exhausted := len(next.KeyPackages) >= maxKeyPackages
+	if exhausted && last != nil {
+		return last, nil
+	}
+	var extensions []mls.Extension
+	if exhausted {
+		extensions = []mls.Extension{{Type: mls.ExtensionAppDataDictionary, Data: wire.Marshal(mls.AppDataDictionary{{ID: componentLastResort}})}}
+	}
+	keys, err := c.newKeyPackage(freshSeed(), now, extensions)
+	if err != nil {
+		return nil, err
+	}
+	next.KeyPackages = append(next.KeyPackages, storedKeyPackage{
+		KeyPackage: wire.Marshal(&keys.KeyPackage), Init: keys.Init, Leaf: keys.Leaf, LastResort: exhausted,
+	})
+	if err := c.dir.save(&next); err != nil {
+		return nil, err
+	}
+	c.state = &next
+	return &keys.KeyPackage, nil
+}
+
+// satisfies says whether a client with these capabilities has everything that is required (RFC 9420 §11.1).
+func satisfies(have *mls.Capabilities, need *mls.RequiredCapabilities) bool {
+	for _, e := range need.Extensions {
+		if e > mls.ExtensionExternalSenders && !slices.Contains(have.Extensions, e) {
+			return false
+		}
+	}
+	for _, p := range need.Proposals {
+		if p > mls.ProposalGroupContextExtensions && !slices.Contains(have.Proposals, p) {
+			return false
+		}
+	}
+	for _, t := range need.Credentials {
+		if !slices.Contains(have.Credentials, t) {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,301 @@
+package main
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"anteroom/mimi"
+	"anteroom/mimi/content"
+	"anteroom/mimi/follower"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+)
+
+// clientEvent is one line of output. docs/client.md documents it; names and meaning are stable.
+type clientEvent struct {
+	Type string `json:"type"`
+	Room string `json:"room,omitempty"`
+	At   string `json:"at,omitempty"` // accepted by the hub, RFC 3339 with milliseconds
+
+	Epoch         *uint64        `json:"epoch,omitempty"`
+	Proposer      []string       `json:"proposer,omitempty"`
+	Committer     string         `json:"committer,omitempty"`
+	CommitterLeaf *uint32        `json:"committer_leaf,omitempty"`
+	External      bool           `json:"external,omitempty"`
+	Changes       []clientChange `json:"changes,omitempty"`
+
+	Sender      string  `json:"sender,omitempty"`
+	Leaf        *uint32 `json:"leaf,omitempty"`
+	Body        string  `json:"body,omitempty"`
+	ContentType string  `json:"content_type,omitempty"`
+
+	Command  string `json:"command,omitempty"`
+	Endpoint string `json:"endpoint,omitempty"`
+	Status   int    `json:"status,omitempty"`
+	Code     *uint8 `json:"code,omitempty"`
+	Text     string `json:"text,omitempty"`
+
+	User         string              `json:"user,omitempty"`
+	Client       string              `json:"client,omitempty"`
+	Key          string              `json:"key,omitempty"`
+	Listen       string              `json:"listen,omitempty"`
+	Participants []clientParticipant `json:"participants,omitempty"`
+	Leaves       []clientLeaf        `json:"leaves,omitempty"`
+}
+
+// clientChange is one thing that a proposal or commit does.
+type clientChange struct {
+	Kind     string  `json:"kind"`
+	Proposer string  `json:"proposer,omitempty"`
+	User     string  `json:"user,omitempty"`
+	Client   string  `json:"client,omitempty"`
+	Leaf     *uint32 `json:"leaf,omitempty"`
+	Key      string  `json:"key,omitempty"`
+	From     *uint32 `json:"from,omitempty"`
+	FromName string  `json:"from_name,omitempty"`
+	Role     *uint32 `json:"role,omitempty"`
+	RoleName string  `json:"role_name,omitempty"`
+	Name     string  `json:"name,omitempty"`
+	Subject  string  `json:"subject,omitempty"`
+	Reason   string  `json:"reason,omitempty"`
+}
+
+type clientParticipant struct {
+	User     string `json:"user"`
+	Role     uint32 `json:"role"`
+	RoleName string `json:"role_name"`
+	Active   bool   `json:"active"`
+}
+
+type clientLeaf struct {
+	Leaf   uint32 `json:"leaf"`
+	Client string `json:"client"`
+	User   string `json:"user"`
+	Key    string `json:"key"`
+}
+
+// clientPrinter writes events as JSON lines or as text. It is safe for concurrent use.
+type clientPrinter struct {
+	mu   sync.Mutex
+	w    io.Writer
+	json bool
+}
+
+func (p *clientPrinter) emit(e clientEvent) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.json {
+		if line, err := json.Marshal(e); err == nil {
+			p.w.Write(append(line, '\n'))
+		}
+		return
+	}
+	io.WriteString(p.w, clientText(&e))
+}
+
+func number[T ~uint32](n T) *uint32 { v := uint32(n); return &v }
+
+func epochNumber(e mls.Epoch) *uint64 { v := uint64(e); return &v }
+
+// keyPrint is the first eight bytes of a signature key's SHA-256, in hexadecimal.
+func keyPrint(key mls.SignaturePublicKey) string {
+	sum := sha256.Sum256(key)
+	return hex.EncodeToString(sum[:8])
+}
+
+func stamp(ms uint64) string {
+	if ms == 0 || ms > 1<<52 {
+		return ""
+	}
+	return time.UnixMilli(int64(ms)).UTC().Format("2006-01-02T15:04:05.000Z07:00")
+}
+
+func (p *clientPrinter) ready(c *nativeClient, address string) {
+	p.emit(clientEvent{Type: "ready", User: c.user.String(), Client: c.client.String(), Key: keyPrint(c.signer.Public), Listen: address})
+}
+
+func (p *clientPrinter) error(err error) { p.emit(clientEvent{Type: "error", Text: err.Error()}) }
+
+func (p *clientPrinter) decrypted(r *follower.Room, m *mls.ApplicationMessage, err error) {
+	e := clientEvent{Type: "decrypted", Room: r.URI().String(), Epoch: epochNumber(r.Group().Public().Epoch())}
+	if err != nil {
+		e.Type, e.Text = "undecryptable", err.Error()
+	} else {
+		e.Body, e.ContentType = bodyText(m.Data)
+	}
+	p.emit(e)
+}
+
+// event prints what took place in a room.
+func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
+	e := clientEvent{Room: r.URI().String()}
+	switch event := event.(type) {
+	case follower.Joined:
+		e.Type, e.Client, e.Leaf, e.Epoch = "joined", event.Client.String(), number(event.Leaf), epochNumber(event.Epoch)
+	case follower.Epoch:
+		epochEvent(&e, event)
+	case follower.Proposed:
+		e.Type, e.At, e.Epoch = "proposed", stamp(event.At), epochNumber(r.Group().Public().Epoch())
+		w := changeList{before: r.State(), after: r.State(), pg: r.Group().Public()}
+		for _, proposal := range event.Proposals {
+			w.proposal(proposal.Proposal, proposal.Sender, proposal.AuthenticatedData)
+		}
+		e.Changes, e.Proposer = w.changes, w.proposers
+	case follower.Message:
+		e.Type, e.At, e.Epoch = "message", stamp(event.At), epochNumber(event.Message.Epoch)
+		e.Sender, e.Leaf = event.Sender.String(), number(event.Message.Sender)
+		e.Body, e.ContentType = bodyText(event.Message.Data)
+	case follower.Sent:
+		e.Type, e.At, e.Epoch = "sent", stamp(event.At), epochNumber(event.Epoch)
+		e.Body, e.ContentType = bodyText(event.Wish.Data)
+	case follower.Removed:
+		e.Type, e.At = "removed", stamp(event.At)
+	case follower.Refused:
+		e.Type, e.Command, e.Endpoint, e.Status, e.Text = "refused", commandOf(event.Wish.Kind), string(event.Endpoint), event.Status, event.Text
+		if event.Endpoint != "" && event.Status == 0 {
+			e.Code = &event.Code
+		}
+		if event.Wish.Kind == follower.Send {
+			e.Body, _ = bodyText(event.Wish.Data)
+		}
+	case follower.Dropped:
+		e.Type, e.Text = "dropped", event.Text
+	case follower.Broken:
+		e.Type, e.Text = "broken", event.Text
+	default:
+		e.Type, e.Text = "error", fmt.Sprintf("unknown event %T", event)
+	}
+	p.emit(e)
+}
+
+func commandOf(kind follower.WishKind) string {
+	switch kind {
+	case follower.Join:
+		return "join"
+	case follower.Leave:
+		return "leave"
+	case follower.Send:
+		return "send"
+	}
+	return "change"
+}
+
+// epochEvent says who proposed and committed what.
+func epochEvent(e *clientEvent, event follower.Epoch) {
+	effects := event.Effects
+	e.Type, e.At, e.Epoch = "epoch", stamp(event.At), epochNumber(effects.After.Epoch())
+	e.External = effects.Sender.Type == mls.SenderNewMemberCommit
+	w := changeList{before: event.Before, after: event.After, pg: effects.Before}
+	if node, ok := effects.After.Leaf(effects.Committer); ok {
+		w.committer = userOf(node)
+		e.Committer, e.CommitterLeaf = w.committer, number(effects.Committer)
+	} else if node, ok := effects.Before.Leaf(effects.Committer); ok {
+		w.committer = userOf(node)
+		e.Committer, e.CommitterLeaf = w.committer, number(effects.Committer)
+	}
+	for _, proposal := range effects.Proposals {
+		if proposal.Ref == nil {
+			w.byValue(proposal.Proposal, effects.AuthenticatedData)
+		} else {
+			w.proposal(proposal.Proposal, proposal.Sender, proposal.AuthenticatedData)
+		}
+	}
+	for _, i := range effects.Added {
+		w.leaf("leaf_added", effects.After, i)
+	}
+	if e.External {
+		w.leaf("leaf_added", effects.After, effects.Committer)
+	}
+	for _, i := range effects.Updated {
+		if !e.External || i != effects.Committer {
+			w.leaf("leaf_updated", effects.After, i)
+		}
+	}
+	if len(w.proposers) == 0 && w.committer != "" {
+		w.proposers = []string{w.committer}
+	}
+	e.Changes, e.Proposer = w.changes, w.proposers
+}
+
+// members prints the participants with their roles and all leaves.
+func (p *clientPrinter) members(r *follower.Room) {
+	pg, state := r.Group().Public(), r.State()
+	e := clientEvent{Type: "members", Room: r.URI().String(), Epoch: epochNumber(pg.Epoch())}
+	for _, participant := range state.Participants() {
+		e.Participants = append(e.Participants, clientParticipant{
+			participant.User.String(), uint32(participant.Role), roleName(state, participant.Role), state.Clients(participant.User) > 0,
+		})
+	}
+	for i, node := range pg.Leaves() {
+		e.Leaves = append(e.Leaves, clientLeaf{uint32(i), string(node.Credential.Identity), userOf(node), keyPrint(node.SignatureKey)})
+	}
+	p.emit(e)
+}
+
+func userOf(node *mls.LeafNode) string {
+	client, err := mimi.CredentialClient(node.Credential)
+	if err != nil {
+		return ""
+	}
+	return client.ClientUser().String()
+}
+
+func roleName(s *policy.State, i mimi.RoleIndex) string {
+	if s == nil {
+		return ""
+	}
+	if role, ok := s.Role(i); ok {
+		return role.Name
+	}
+	return ""
+}
+
+// bodyText finds the readable text of application data: MIMI content, else the data itself if it is text.
+func bodyText(data []byte) (text, contentType string) {
+	m, err := content.Decode(data)
+	if err != nil {
+		if utf8.Valid(data) {
+			return string(data), ""
+		}
+		return "", ""
+	}
+	return partText(&m.Body)
+}
+
+func partText(part *content.Part) (text, contentType string) {
+	switch part.Cardinality {
+	case content.Single:
+		if strings.HasPrefix(part.ContentType, "text/") && utf8.Valid(part.Content) {
+			return string(part.Content), part.ContentType
+		}
+		return "", part.ContentType
+	case content.Multi:
+		for i := range part.Parts {
+			if text, contentType = partText(&part.Parts[i]); text != "" {
+				return text, contentType
+			}
+		}
+	}
+	return "", contentType
+}
+
+// clean makes text of other people harmless for a terminal: one line without control characters.
+func clean(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r == '\n' || r == '\t' {
+			return ' '
+		}
+		if unicode.IsControl(r) {
+			return -1
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+)
+
+// clientText is an event for people: a line, and one more for each change, participant and leaf.
+func clientText(e *clientEvent) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
+	switch e.Type {
+	case "ready":
+		line("%s with key %s, reachable at %s", e.Client, e.Key, e.Listen)
+	case "joined":
+		line("%s: joined in epoch %d as leaf %d", e.Room, *e.Epoch, *e.Leaf)
+	case "epoch":
+		how := ""
+		if e.External {
+			how = " (external commit)"
+		}
+		line("%s: epoch %d, proposed by %s, committed by %s%s", e.Room, *e.Epoch, strings.Join(e.Proposer, ", "), e.Committer, how)
+	case "proposed":
+		line("%s: in epoch %d %s proposed, waiting for a commit", e.Room, *e.Epoch, strings.Join(e.Proposer, ", "))
+	case "message":
+		line("%s: <%s> %s", e.Room, e.Sender, clean(e.Body))
+	case "sent":
+		line("%s: sent: %s", e.Room, clean(e.Body))
+	case "removed":
+		line("%s: removed", e.Room)
+	case "refused":
+		line("%s: %s refused: %s", e.Room, e.Command, clean(e.Text))
+	case "members":
+		line("%s: epoch %d, %d participants, %d clients", e.Room, *e.Epoch, len(e.Participants), len(e.Leaves))
+	default:
+		line("%s", clean(strings.TrimPrefix(e.Room+": "+e.Type+": "+e.Text+e.Body, ": ")))
+	}
+	for _, c := range e.Changes {
+		line("    %s", changeText(&c))
+	}
+	for _, p := range e.Participants {
+		state := "active"
+		if !p.Active {
+			state = "inactive"
+		}
+		line("    %s is %s (%d), %s", p.User, clean(p.RoleName), p.Role, state)
+	}
+	for _, l := range e.Leaves {
+		line("    leaf %d: %s with key %s", l.Leaf, l.Client, l.Key)
+	}
+	return b.String()
+}
+
+func changeText(c *clientChange) string {
+	var s string
+	switch c.Kind {
+	case "participant_added":
+		s = fmt.Sprintf("%s enters as %s", c.User, c.RoleName)
+	case "participant_removed":
+		s = fmt.Sprintf("%s, who was %s, is taken off the list", c.User, c.FromName)
+	case "role_changed":
+		s = fmt.Sprintf("%s: %s becomes %s", c.User, c.FromName, c.RoleName)
+	case "leaf_added", "leaf_removed", "leaf_updated":
+		s = fmt.Sprintf("%s: %s with key %s", strings.ReplaceAll(c.Kind, "_", " "), c.Client, c.Key)
+		if c.Leaf != nil {
+			s = fmt.Sprintf("%s %d: %s with key %s", strings.ReplaceAll(c.Kind, "_", " "), *c.Leaf, c.Client, c.Key)
+		}
+	case "metadata":
+		s = fmt.Sprintf("name %q, subject %q", c.Name, c.Subject)
+	default:
+		s = c.Kind
+	}
+	if c.Proposer != "" {
+		s += ", proposed by " + c.Proposer
+	}
+	if c.Reason != "" {
+		s += ": " + c.Reason
+	}
+	return clean(s)
+}
