@@ -76,7 +76,9 @@ func (c *committing) build(seed Seed, forcePath bool) error {
 	}
 	c.staged = &stagedCommit{appliedList: applied, committer: c.sender.Leaf, external: c.sender.Type == SenderNewMemberCommit, next: applied.tree}
 	if c.staged.external {
-		c.staged.committer = p.seatExternal(applied)
+		if c.staged.committer, err = p.seatExternal(applied); err != nil {
+			return err
+		}
 	}
 	if applied.needsPath || forcePath {
 		c.path, err = applied.tree.makePath(s, seed, c.staged.committer, c.leaf, p.context.GroupID, c.leafSign)

@@ -79,7 +79,9 @@ func (p *PublicGroup) stageCommit(ac *authenticatedContent) (*stagedCommit, erro
 	c := &stagedCommit{appliedList: applied, committer: sender.Leaf, external: sender.Type == SenderNewMemberCommit,
 		path: commit.Path, next: applied.tree, content: ac}
 	if c.external {
-		c.committer = p.seatExternal(c.appliedList)
+		if c.committer, err = p.seatExternal(c.appliedList); err != nil {
+			return nil, err
+		}
 	}
 	if c.path != nil {
 		if err := p.stagePath(c); err != nil {
@@ -131,10 +133,13 @@ func (p *PublicGroup) committedProposals(list []ProposalOrRef, sender Sender) ([
 }
 
 // seatExternal gives the joiner of an external commit its leaf: the leftmost blank one (§12.4.2).
-func (p *PublicGroup) seatExternal(a *appliedList) LeafIndex {
+func (p *PublicGroup) seatExternal(a *appliedList) (LeafIndex, error) {
+	if a.tree.members() >= MaxLeaves {
+		return 0, invalidf("limit-leaves", "more than %d members", MaxLeaves)
+	}
 	i := a.tree.nextLeaf()
 	a.tree = a.tree.reaching(i).hashed(p.suite)
-	return i
+	return i, nil
 }
 
 // stagePath verifies the committer's new leaf and merges the path (§12.4.2).

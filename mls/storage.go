@@ -66,13 +66,8 @@ func (g *Group) Parts(since *Group) Parts {
 	if since.secrets != g.secrets {
 		d.change(partSecrets, since.secrets.part(), g.secrets.part())
 	}
-	for x, key := range g.nodes {
-		d.change(number(partKey, x), since.nodes[x], key)
-	}
-	for x, key := range since.nodes {
-		if g.nodes[x] == nil {
-			d.change(number(partKey, x), key, nil)
-		}
+	if since.secrets != g.secrets || len(since.nodes) != len(g.nodes) { // within an epoch, keys are only added
+		d.keys(since.nodes, g.nodes)
 	}
 	for _, l := range g.local {
 		if before := since.localAt(l.index); before != l {
@@ -89,7 +84,21 @@ func (g *Group) Parts(since *Group) Parts {
 	return d.Parts
 }
 
+func (d *partsDiff) keys(before, now nodeKeys) {
+	for x, key := range now {
+		d.change(number(partKey, x), before[x], key)
+	}
+	for x, key := range before {
+		if now[x] == nil {
+			d.change(number(partKey, x), key, nil)
+		}
+	}
+}
+
 func (d *partsDiff) public(before, now *PublicGroup) {
+	if before == now {
+		return
+	}
 	if before == nil {
 		d.change(partGroup, nil, now.part())
 		d.nodes(nil, now.tree.root, now.tree.rootIndex())
