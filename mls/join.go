@@ -51,6 +51,9 @@ func Join(w *Welcome, kp *KeyPackageSecrets, p JoinParams) (*Group, error) {
 
 // openWelcome decrypts the joiner's share of a Welcome.
 func openWelcome(w *Welcome, kp *KeyPackageSecrets) (*suite.Suite, *groupSecrets, error) {
+	if w == nil {
+		return nil, nil, invalid("9420-12.4.3.1-not-addressed", "no Welcome")
+	}
 	s, err := suite.ByID(uint16(w.Suite))
 	if err != nil {
 		return nil, nil, invalid("9420-12.4.3.1-suite", err.Error())

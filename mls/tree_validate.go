@@ -125,8 +125,8 @@ func (t tree) checkKeys() error {
 	})
 }
 
-// checkSupport verifies what the leaves claim to support (§7.3, §11.1): each one supports all credential types in use, its own
-// extensions, the group's required capabilities and the types of its extensions.
+// checkSupport verifies what the leaves claim to support (§7.3, §11.1): each one supports all credential types in use, the
+// group's required capabilities and the types of its extensions.
 func (t tree) checkSupport(extensions []Extension) error {
 	required, err := requiredCapabilities(extensions)
 	if err != nil {
@@ -151,11 +151,6 @@ func (n *LeafNode) checkSupport(i LeafIndex, inUse []CredentialType, required Re
 	for _, ct := range inUse {
 		if !slices.Contains(c.Credentials, ct) {
 			return invalidf("9420-7.3-credential-support", "leaf %d does not support credential type %d, which is in use", i, ct)
-		}
-	}
-	for _, e := range n.Extensions {
-		if !c.SupportsExtension(e.Type) {
-			return invalidf("9420-7.3-own-extension", "leaf %d carries extension %d without supporting it", i, e.Type)
 		}
 	}
 	for _, e := range required.Extensions {

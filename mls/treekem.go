@@ -122,9 +122,6 @@ func (t tree) mergePath(s *suite.Suite, i LeafIndex, path *UpdatePath, added []L
 	if len(steps) != len(path.Nodes) {
 		return t, nil, invalidf("9420-7.6-path-length", "path has %d nodes, the filtered direct path %d", len(path.Nodes), len(steps))
 	}
-	if path.LeafNode.Source != LeafNodeSourceCommit {
-		return t, nil, invalidf("9420-7.3-source", "leaf in a path has source %d", path.LeafNode.Source)
-	}
 	if err := t.checkPathKeys(s, path); err != nil {
 		return t, nil, err
 	}
