@@ -1,0 +1,316 @@
+package gateway
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"anteroom/store"
+	"anteroom/xmpp"
+)
+
+// Options says what a gateway works with. Rooms, Store and Server are required; zero limits take their defaults.
+type Options struct {
+	Rooms    Rooms
+	Store    store.Store
+	Server   Server
+	Peers    Peers  // nil: no other providers
+	Owner    string // names this gateway in leases; the same after a restart, so that it gets its own rooms back at once
+	Provider string // our MIMI provider name
+
+	Log      *slog.Logger          // nil: none
+	Registry prometheus.Registerer // nil: the figures are kept to itself
+	Seed     func() [32]byte       // fresh randomness for each Step; nil: crypto/rand
+
+	Mailbox      int           // items that may wait for one room
+	History      int           // archive entries that a room is restored with
+	MessageRate  float64       // stanzas per second and user; 0: no limit
+	MessageBurst int           // stanzas of one user at once
+	Outbox       int           // deliveries that may wait for one provider
+	OutboxAge    time.Duration // how long a delivery is tried
+	Idle         time.Duration // how long a room without work stays in memory
+	Workers      int           // commit jobs at the same time; 0: one for each processor
+}
+
+// Gateway runs the rooms of one service.
+type Gateway struct {
+	opt     Options
+	log     *slog.Logger
+	m       *metrics
+	writer  *writer
+	dir     *directory
+	outbox  *outbox
+	rates   *rates
+	workers chan struct{} // semaphore of commit jobs
+	loading chan struct{} // semaphore of loading rooms
+	service *mailbox      // stanzas to the bare domain
+
+	mu     sync.Mutex
+	actors map[string]*actor
+	wakes  map[string]*time.Timer // rooms that are not loaded and asked to be woken
+
+	ctx      context.Context // ends when the gateway stops at once
+	cancel   context.CancelFunc
+	stopping atomic.Bool
+	stop     chan struct{} // closed when no new work is taken
+	running  sync.WaitGroup
+	jobs     sync.WaitGroup
+	writing  sync.WaitGroup
+	request  atomic.Uint64
+}
+
+// New prepares a gateway; nothing runs before Start.
+func New(opt Options) (*Gateway, error) {
+	if opt.Rooms == nil || opt.Store == nil || opt.Server == nil {
+		return nil, errors.New("gateway: Rooms, Store and Server are required")
+	}
+	opt.setDefaults()
+	g := &Gateway{
+		opt:     opt,
+		log:     opt.Log,
+		m:       newMetrics(opt.Registry),
+		rates:   newRates(opt.MessageRate, opt.MessageBurst),
+		workers: make(chan struct{}, opt.Workers),
+		loading: make(chan struct{}, MaxLoading),
+		service: newMailbox(MaxService),
+		actors:  make(map[string]*actor),
+		wakes:   make(map[string]*time.Timer),
+		stop:    make(chan struct{}),
+	}
+	g.ctx, g.cancel = context.WithCancel(context.Background())
+	g.writer = newWriter(opt.Store, g.m)
+	g.dir = newDirectory(opt.Store, g.log)
+	g.outbox = newOutbox(g)
+	return g, nil
+}
+
+func (o *Options) setDefaults() {
+	if o.Log == nil {
+		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Owner == "" {
+		o.Owner = "anteroom"
+	}
+	if o.Seed == nil {
+		o.Seed = func() (seed [32]byte) {
+			rand.Read(seed[:])
+			return seed
+		}
+	}
+	for _, f := range []struct {
+		n   *int
+		def int
+	}{{&o.Mailbox, DefaultMailbox}, {&o.History, DefaultHistory}, {&o.Outbox, DefaultOutbox}, {&o.Workers, processors()}} {
+		if *f.n <= 0 {
+			*f.n = f.def
+		}
+	}
+	o.History = min(o.History, store.MaxPage)
+	if o.OutboxAge <= 0 {
+		o.OutboxAge = DefaultOutboxAge
+	}
+	if o.Idle <= 0 {
+		o.Idle = DefaultIdle
+	}
+}
+
+// Start reads the directory of rooms and begins to run them: those that were open, have occupants or want to be woken are
+// loaded in the background.
+func (g *Gateway) Start(ctx context.Context) error {
+	rooms, err := g.dir.load(ctx)
+	if err != nil {
+		return fmt.Errorf("gateway: cannot read the directory of rooms: %w", err)
+	}
+	g.writing.Go(g.writer.run)
+	g.writing.Go(g.dir.run)
+	g.running.Go(g.serve)
+	loaded := 0
+	for _, e := range rooms {
+		switch {
+		case e.Open || e.Occupants > 0:
+			loaded++
+			g.rouse(e.Name)
+		case !e.Wake.IsZero():
+			g.wakeAt(e.Name, e.Wake)
+		}
+	}
+	g.log.Info("rooms found in the store", "rooms", len(rooms), "loading", loaded)
+	return nil
+}
+
+// Deliver takes a stanza from the server. It never waits; false: there is no room for it now, and its sender should be told
+// resource-constraint with type wait.
+func (g *Gateway) Deliver(st *xmpp.Stanza) bool {
+	now := time.Now()
+	switch {
+	case g.stopping.Load():
+		g.m.refused.WithLabelValues("stopping").Inc()
+		return false
+	case !g.rates.allow(now, st):
+		g.m.refused.WithLabelValues("rate").Inc()
+		return false
+	}
+	g.m.stanzas.WithLabelValues(st.Kind.String()).Inc()
+	it := item{stanza: st, at: now}
+	if st.To.Local() == "" {
+		if g.service.put(it) != putOK {
+			g.m.refused.WithLabelValues("service").Inc()
+			return false
+		}
+		return true
+	}
+	return g.put(st.To.Local(), it)
+}
+
+// put gives an item to a room's actor, and starts one where there is none.
+func (g *Gateway) put(name string, it item) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for {
+		a, ok := g.actors[name]
+		if !ok {
+			if len(g.actors) >= MaxActors || g.stopping.Load() {
+				g.m.refused.WithLabelValues("rooms").Inc()
+				return false
+			}
+			a = g.begin(name)
+		}
+		switch a.box.put(it) {
+		case putOK:
+			return true
+		case putFull:
+			g.m.refused.WithLabelValues("mailbox").Inc()
+			return false
+		}
+		delete(g.actors, name) // its actor is leaving
+	}
+}
+
+// begin starts an actor; g.mu is held.
+func (g *Gateway) begin(name string) *actor {
+	a := newActor(g, name)
+	g.actors[name] = a
+	if t := g.wakes[name]; t != nil {
+		t.Stop()
+		delete(g.wakes, name)
+	}
+	g.m.rooms.Set(float64(len(g.actors)))
+	g.running.Go(a.run)
+	return a
+}
+
+// rouse loads a room that is not loaded.
+func (g *Gateway) rouse(name string) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if _, ok := g.actors[name]; !ok && !g.stopping.Load() {
+		g.begin(name)
+	}
+}
+
+// forget removes an actor whose mailbox is closed.
+func (g *Gateway) forget(a *actor, wake time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.actors[a.name] == a {
+		delete(g.actors, a.name)
+		if !wake.IsZero() {
+			g.setWake(a.name, wake)
+		}
+	}
+	g.m.rooms.Set(float64(len(g.actors)))
+}
+
+func (g *Gateway) wakeAt(name string, at time.Time) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.setWake(name, at)
+}
+
+func (g *Gateway) setWake(name string, at time.Time) {
+	if g.stopping.Load() {
+		return
+	}
+	if t := g.wakes[name]; t != nil {
+		t.Stop()
+	}
+	g.wakes[name] = time.AfterFunc(max(time.Until(at), 0), func() {
+		g.mu.Lock()
+		delete(g.wakes, name)
+		g.mu.Unlock()
+		g.rouse(name)
+	})
+}
+
+// force gives an item of ours to a room that is loaded.
+func (g *Gateway) force(name string, it item) {
+	g.mu.Lock()
+	a := g.actors[name]
+	g.mu.Unlock()
+	if a != nil {
+		a.box.force(it)
+	}
+}
+
+// Stop ends the gateway: no new work is taken, what waits is worked on, commits under way come back, everything is stored and
+// the rooms are left clean. When ctx ends first the rest is given up, as after a crash; the error says so.
+func (g *Gateway) Stop(ctx context.Context) error {
+	if g.stopping.Swap(true) {
+		return errors.New("gateway: stopped twice")
+	}
+	g.mu.Lock()
+	for name, t := range g.wakes {
+		t.Stop()
+		delete(g.wakes, name)
+	}
+	left := len(g.actors)
+	g.mu.Unlock()
+	g.log.Info("stopping", "rooms", left)
+	close(g.stop)
+	g.outbox.stop()
+	done := make(chan struct{})
+	go func() {
+		g.running.Wait()
+		close(done)
+	}()
+	var err error
+	select {
+	case <-done:
+	case <-ctx.Done():
+		err = fmt.Errorf("gateway: not everything was stored in time: %w", ctx.Err())
+		g.cancel()
+		<-done
+	}
+	g.cancel()
+	g.jobs.Wait()
+	g.outbox.wait()
+	close(g.writer.jobs)
+	g.dir.stop()
+	g.writing.Wait()
+	return err
+}
+
+// serve answers stanzas to the service itself, one after the other: they are rare and only look.
+func (g *Gateway) serve() {
+	for {
+		items := g.service.take(MaxBatch)
+		for _, it := range items {
+			g.answerService(it.stanza)
+		}
+		if len(items) > 0 {
+			continue
+		}
+		select {
+		case <-g.service.bell:
+		case <-g.stop:
+			return
+		}
+	}
+}

@@ -1,0 +1,37 @@
+package gateway
+
+import "time"
+
+// Limits of Options that have no field of their own there. Each has a test.
+const (
+	MaxBatch       = 64               // inputs of one turn: a busy room yields to others after so many
+	MaxGroup       = 256              // batches of one group commit
+	MaxActors      = 200_000          // rooms in memory; more stanzas for others are answered with resource-constraint
+	MaxLoading     = 32               // rooms that are loaded at the same time
+	MaxSenders     = 100_000          // users whose rate is watched in the same minute
+	MaxService     = 1024             // stanzas to the service itself that wait
+	MaxCrashes     = 5                // panics of one room within CrashWindow until it is quarantined
+	CrashWindow    = 10 * time.Minute //
+	QuarantineTime = 10 * time.Minute //
+	MaxTries       = 2                // turns that an input may be lost with before it is answered with an error
+
+	LeaseTime    = time.Minute      // of a room; renewed after a third of it
+	WriteTimeout = 10 * time.Second // of one group commit
+	LoadTimeout  = 30 * time.Second // of claiming and loading one room
+	Patience     = 20 * time.Second // an input that waits longer for the store is answered with an error
+	FlushAfter   = time.Second      // what only notes progress is written with the next batch, or after this long
+	FlushGrace   = 2 * time.Second  // a room that is given up waits this long for the server to take its stanzas
+	RequestTime  = 25 * time.Second // a provider's request is answered with 503 after this long
+
+	MinBackoff = time.Second     // between attempts to load a room or to deliver to a provider, doubled each time
+	MaxBackoff = 5 * time.Minute //
+)
+
+// Defaults of Options.
+const (
+	DefaultMailbox   = 256
+	DefaultHistory   = 20
+	DefaultOutbox    = 10_000
+	DefaultOutboxAge = 3 * 24 * time.Hour
+	DefaultIdle      = 10 * time.Minute
+)

@@ -1,0 +1,94 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mls/wire"
+	"anteroom/mucmap"
+)
+
+// Update takes an update request of another provider (draft-ietf-mimi-protocol-06 §5.3).
+func (g *Gateway) Update(ctx context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
+	return g.ask(ctx, mucmap.RequestUpdate, peer, room, body)
+}
+
+// SubmitMessage takes a submitMessage request of another provider (draft-ietf-mimi-protocol-06 §5.4).
+func (g *Gateway) SubmitMessage(ctx context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
+	return g.ask(ctx, mucmap.RequestSubmitMessage, peer, room, body)
+}
+
+// GroupInfo takes a groupInfo request of another provider (draft-ietf-mimi-protocol-06 §5.6).
+func (g *Gateway) GroupInfo(ctx context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
+	return g.ask(ctx, mucmap.RequestGroupInfo, peer, room, body)
+}
+
+// Notify refuses: no rooms of other providers are followed here.
+func (g *Gateway) Notify(_ context.Context, _ string, _ mimi.URI, _ []byte) (int, []byte) {
+	g.m.requests.WithLabelValues(string(mimi.EndpointNotify)).Inc()
+	return http.StatusNotFound, []byte("this provider does not follow the room")
+}
+
+// ask puts a request into a room's mailbox and waits for the answer.
+func (g *Gateway) ask(ctx context.Context, kind mucmap.RequestKind, peer string, uri mimi.URI, body []byte) (int, []byte) {
+	g.m.requests.WithLabelValues(kind.String()).Inc()
+	name := g.opt.Rooms.RoomName(uri)
+	if name == "" {
+		return http.StatusNotFound, []byte("the room is not one of this provider's")
+	}
+	q := &request{
+		Request: mucmap.Request{ID: strconv.FormatUint(g.request.Add(1), 10), Provider: peer, Kind: kind, Body: body},
+		answer:  make(chan mucmap.Reply, 1),
+	}
+	if !g.put(name, item{request: q, at: time.Now()}) {
+		return http.StatusServiceUnavailable, []byte("the room is busy")
+	}
+	patience := time.NewTimer(RequestTime)
+	defer patience.Stop()
+	select {
+	case r := <-q.answer:
+		return r.Status, r.Body
+	case <-patience.C:
+		return http.StatusServiceUnavailable, []byte("the room did not answer in time")
+	case <-ctx.Done():
+		return http.StatusServiceUnavailable, []byte("the request was given up")
+	}
+}
+
+// KeyMaterial relays a request for a room of ours to the provider of its target: as the hub we must see which key package belongs
+// to which provider (draft-ietf-mimi-protocol-06 §5.2). For users of our own there is none: they enter rooms through their
+// clients, and have not consented to be added otherwise.
+func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI, body []byte) (int, []byte) {
+	g.m.requests.WithLabelValues(string(mimi.EndpointKeyMaterial)).Inc()
+	var q mimi.KeyMaterialRequest
+	err := wire.Unmarshal(body, &q)
+	switch {
+	case err != nil:
+		return http.StatusBadRequest, []byte(err.Error())
+	case q.Target != target:
+		return http.StatusBadRequest, []byte("targetUser: path and body name different users")
+	case target.Kind() != mimi.KindUser:
+		return http.StatusBadRequest, []byte("targetUser: is not a user")
+	case q.Requester.Provider() != peer:
+		return http.StatusForbidden, []byte("requestingUser: belongs to another provider")
+	case target.Provider() == g.opt.Provider:
+		return http.StatusOK, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: target})
+	case g.opt.Rooms.RoomName(q.Room) == "":
+		return http.StatusNotFound, []byte("roomId: the room is not one of this provider's")
+	case g.opt.Peers == nil:
+		return http.StatusBadGateway, []byte("this provider has no way to others")
+	}
+	reply, err := g.opt.Peers.Post(ctx, target.Provider(), mimi.EndpointKeyMaterial, target, body)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			return http.StatusGatewayTimeout, []byte("the target's provider did not answer in time")
+		}
+		g.log.Info("key material was not relayed", "provider", target.Provider(), "error", err)
+		return http.StatusBadGateway, []byte("the target's provider cannot be reached")
+	}
+	return reply.Status, reply.Body
+}

@@ -1,0 +1,60 @@
+package gateway
+
+import (
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"anteroom/xmpp"
+)
+
+func processors() int { return runtime.GOMAXPROCS(0) }
+
+// answerService lets the core answer a stanza to the bare domain. A panic there costs its sender an error.
+func (g *Gateway) answerService(st *xmpp.Stanza) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.m.panics.Inc()
+			g.log.Error("panic while answering for the service", "panic", p, "stack", string(debug.Stack()))
+			g.refuse(st, xmpp.NewError(xmpp.InternalServerError, "").WithType(xmpp.Wait))
+		}
+	}()
+	answers := g.opt.Rooms.HandleService(time.Now(), st, g.dir.all())
+	out := make([]xmpp.Broadcast, 0, len(answers))
+	for _, a := range answers {
+		out = append(out, single(a))
+	}
+	g.send(out)
+}
+
+// single is one stanza to one recipient.
+func single(st xmpp.Stanza) xmpp.Broadcast {
+	return xmpp.Broadcast{Template: xmpp.NewTemplate(st), To: []xmpp.JID{st.To}}
+}
+
+// refuse answers a stanza with an error, where errors may be answered.
+func (g *Gateway) refuse(st *xmpp.Stanza, e *xmpp.StanzaError) {
+	if st.AcceptsError() {
+		g.send([]xmpp.Broadcast{single(st.ErrorReply(e))})
+	}
+}
+
+// send hands stanzas to the server and returns the place behind the last one.
+func (g *Gateway) send(stanzas []xmpp.Broadcast) Mark {
+	if len(stanzas) == 0 {
+		return 0
+	}
+	mark, err := g.opt.Server.Send(g.ctx, stanzas)
+	if err != nil {
+		g.m.sendErrors.Inc()
+		if g.ctx.Err() == nil {
+			g.log.Warn("stanzas were not sent", "stanzas", len(stanzas), "error", err)
+		}
+		return mark
+	}
+	for _, b := range stanzas {
+		g.m.broadcasts.Inc()
+		g.m.deliveries.Add(float64(len(b.To)))
+	}
+	return mark
+}
