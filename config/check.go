@@ -19,7 +19,6 @@ import (
 const (
 	MaxOccupants  = 100_000
 	MaxHistory    = 500
-	MinStanza     = 10_000 // RFC 6120 §13.12: no server may take less
 	MaxMailbox    = 1 << 16
 	MaxBurst      = 1 << 16
 	MaxOutbox     = 1_000_000
@@ -150,20 +149,20 @@ func (s *source) checkStore(c *Config) error {
 	}
 	switch u.Scheme {
 	case "bolt":
-		if c.Store.URL == "bolt:" {
+		if u.Path == "" {
 			return s.fault(key, "has no path: write bolt:PATH")
 		}
 	case "memory":
-	case "redis", "rediss":
+	case "redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster":
 		if u.Host == "" {
-			return s.fault(key, "has no host: write %s://HOST:PORT/DB", u.Scheme)
+			return s.fault(key, "has no host: write %s://HOST:PORT", u.Scheme)
 		}
-	case "redis+unix", "unix":
+	case "unix":
 		if u.Path == "" {
-			return s.fault(key, "has no path: write %s:///PATH", u.Scheme)
+			return s.fault(key, "has no path: write unix:///PATH")
 		}
 	default:
-		return s.fault(key, "must begin with bolt: redis: rediss: redis+unix: or memory:")
+		return s.fault(key, "must begin with bolt: redis: rediss: unix: redis+sentinel: redis+cluster: or memory:")
 	}
 	return nil
 }
@@ -196,7 +195,6 @@ func (s *source) checkLimits(c *Config) error {
 	}{
 		{"occupants", l.Occupants, 1, MaxOccupants},
 		{"history", l.History, 0, MaxHistory},
-		{"stanza_bytes", l.StanzaBytes, MinStanza, xmpp.MaxIncomingBytes},
 		{"mailbox", l.Mailbox, 1, MaxMailbox},
 		{"message_burst", l.MessageBurst, 1, MaxBurst},
 		{"outbox", l.Outbox, 1, MaxOutbox},

@@ -50,7 +50,7 @@ type Provider struct {
 
 // Store is where rooms are kept.
 type Store struct {
-	URL     string `toml:"url" example:"bolt:///var/lib/anteroom/rooms.db" doc:"bolt:PATH (embedded, one file), redis:// rediss:// redis+unix:// (Redis or Valkey), or memory: (nothing outlives the process). Default: rooms.db in /var/lib/anteroom when this file lies under /etc, otherwise in the directory anteroom.state beside this file."`
+	URL     string `toml:"url" example:"bolt:///var/lib/anteroom/rooms.db" doc:"bolt:PATH (embedded, one file), redis:// rediss:// unix:// redis+sentinel:// redis+cluster:// (Redis or Valkey), or memory: (nothing outlives the process). Default: rooms.db in /var/lib/anteroom when this file lies under /etc, otherwise in the directory anteroom.state beside this file."`
 	URLFile string `toml:"url_file" path:"file" doc:"File that holds the URL, for a URL with a password."`
 	KeyFile string `toml:"key_file" path:"file" example:"/var/lib/anteroom/seal.key" doc:"Key that seals room secrets in the store; serve creates it with mode 0600 when there is none. Keep a copy: without it the store cannot be read. Default: seal.key, beside where rooms.db is by default."`
 }
@@ -71,11 +71,10 @@ type Log struct {
 type Limits struct {
 	Occupants    int      `toml:"occupants" doc:"Occupants that one room takes; a room may be configured lower (muc#roomconfig_maxusers). Administrators and owners get in nevertheless."`
 	History      int      `toml:"history" doc:"Messages of the archive that a joining occupant gets when it asks for no other number, and at most."`
-	StanzaBytes  int      `toml:"stanza_bytes" doc:"Largest stanza that is taken from the server, in bytes. Larger ones are answered with an error."`
 	Mailbox      int      `toml:"mailbox" doc:"Stanzas and requests that may wait for one room. More are answered with resource-constraint."`
 	MessageRate  float64  `toml:"message_rate" doc:"Stanzas per second that one user may send for longer than a moment. 0: no limit."`
 	MessageBurst int      `toml:"message_burst" doc:"Stanzas that one user may send at once."`
-	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When it is full the oldest room's are given up."`
+	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When there are more the oldest are given up."`
 	OutboxAge    Duration `toml:"outbox_age" doc:"How long a delivery to a provider is tried."`
 	Idle         Duration `toml:"idle" doc:"How long a room without work stays in memory."`
 	GuestLinger  Duration `toml:"guest_linger" doc:"How long a user without affiliation stays a member of the room's MLS group after leaving: XMPP cannot tell leaving from going offline."`
@@ -89,7 +88,6 @@ func Default() Config {
 		Limits: Limits{
 			Occupants:    1000,
 			History:      20,
-			StanzaBytes:  256 << 10,
 			Mailbox:      256,
 			MessageRate:  20,
 			MessageBurst: 100,

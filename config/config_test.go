@@ -43,7 +43,7 @@ func TestMinimalConfigurationHasDefaults(t *testing.T) {
 		"provider is the parent of the domain":        c.Provider.Domain == "a.example",
 		"users are the provider's":                    len(c.Provider.Users) == 1 && c.Provider.Users[0] == "a.example",
 		"no HTTPS listener":                           !c.Federated(),
-		"store lies beside the file":                  c.Store.URL == "bolt:"+filepath.Join(dir, "anteroom.state", "rooms.db"),
+		"store lies beside the file":                  c.Store.URL == "bolt://"+filepath.Join(dir, "anteroom.state", "rooms.db"),
 		"key lies beside the store":                   c.Store.KeyFile == filepath.Join(dir, "anteroom.state", "seal.key"),
 		"admin socket lies there, too":                c.Admin.Socket == filepath.Join(dir, "anteroom.state", "admin.sock"),
 		"info on a terminal as text":                  c.Log.Level == "info" && c.Log.Format == "auto",
@@ -61,7 +61,7 @@ func TestConfigurationBelowEtcUsesVar(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Store.URL != "bolt:/var/lib/anteroom/rooms.db" || c.Admin.Socket != "/run/anteroom/admin.sock" {
+	if c.Store.URL != "bolt:///var/lib/anteroom/rooms.db" || c.Admin.Socket != "/run/anteroom/admin.sock" {
 		t.Errorf("store %q, socket %q", c.Store.URL, c.Admin.Socket)
 	}
 }
@@ -71,7 +71,7 @@ func TestFullConfiguration(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Provider.Peers["b.example"] != "127.0.0.1:8444" || c.Store.URL != "bolt:/var/lib/anteroom/rooms.db" || len(c.Provider.Users) != 2 {
+	if c.Provider.Peers["b.example"] != "127.0.0.1:8444" || c.Store.URL != "bolt:///var/lib/anteroom/rooms.db" || len(c.Provider.Users) != 2 {
 		t.Errorf("read %+v", c)
 	}
 }
@@ -90,7 +90,7 @@ func TestRelativePathsAreRelativeToTheFile(t *testing.T) {
 		t.Errorf("secret is %q", c.Component.Secret.Reveal())
 	}
 	for got, want := range map[string]string{
-		c.Store.URL:     "bolt:" + filepath.Join(dir, "state", "r.db"),
+		c.Store.URL:     "bolt://" + filepath.Join(dir, "state", "r.db"),
 		c.Store.KeyFile: filepath.Join(filepath.Dir(dir), "k"),
 		c.Admin.Socket:  filepath.Join(dir, "a.sock"),
 	} {
@@ -175,7 +175,6 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "level", text: minimal + "[log]\nlevel='loud'\n", line: 5, key: "log.level", rule: "debug, info"},
 		{why: "format", text: minimal + "[log]\nformat='xml'\n", line: 5, key: "log.format", rule: "auto"},
 		{why: "no occupants", text: minimal + "[limits]\noccupants=0\n", line: 5, key: "limits.occupants", rule: "between 1 and"},
-		{why: "stanzas larger than the server's", text: minimal + "[limits]\nstanza_bytes=9999999\n", line: 5, key: "limits.stanza_bytes", rule: "between"},
 		{why: "not a number", text: minimal + "[limits]\nmessage_rate=nan\n", line: 5, key: "limits.message_rate", rule: "between"},
 		{why: "idle too long", text: minimal + "[limits]\nidle='48h'\n", line: 5, key: "limits.idle", rule: "between"},
 		{why: "socket path too long", text: minimal + "[admin]\nsocket='/" + strings.Repeat("x", 120) + "'\n", line: 5, key: "admin.socket", rule: "107 bytes"},
@@ -285,4 +284,22 @@ func FuzzParse(f *testing.F) {
 			t.Errorf("more than one line: %q", err)
 		}
 	})
+}
+
+func TestChangesTellWhatNeedsARestart(t *testing.T) {
+	a, err := Parse("a.toml", []byte(minimal), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := Parse("a.toml", []byte(minimal+"port=1\n[log]\nlevel='debug'\n[provider.peers]\n'b.example'='h:1'\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reload, restart := Changes(a, b)
+	if strings.Join(reload, " ") != "provider.peers log.level" || strings.Join(restart, " ") != "component.port" {
+		t.Errorf("reload %q, restart %q", reload, restart)
+	}
+	if reload, restart = Changes(a, a); len(reload)+len(restart) != 0 {
+		t.Errorf("no change, but %q %q", reload, restart)
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -185,22 +186,20 @@ func (s *source) complete(c *Config) error {
 	if err := s.secretFile("component", &c.Component.Secret, c.Component.SecretFile, "secret"); err != nil {
 		return err
 	}
-	url := Secret(c.Store.URL)
-	if err := s.secretFile("store", &url, c.Store.URLFile, "url"); err != nil {
+	storeURL := Secret(c.Store.URL)
+	if err := s.secretFile("store", &storeURL, c.Store.URLFile, "url"); err != nil {
 		return err
 	}
-	c.Store.URL = url.Reveal()
+	c.Store.URL = storeURL.Reveal()
 
 	state, run := filepath.Join(dir, "anteroom.state"), filepath.Join(dir, "anteroom.state")
 	if dir == "/etc" || strings.HasPrefix(dir, "/etc/") {
 		state, run = "/var/lib/anteroom", "/run/anteroom"
 	}
 	if c.Store.URL == "" {
-		c.Store.URL = "bolt:" + filepath.Join(state, "rooms.db")
-	} else if path, ok := strings.CutPrefix(c.Store.URL, "bolt:"); ok {
-		if path = strings.TrimPrefix(path, "//"); path != "" {
-			c.Store.URL = "bolt:" + absolute(dir, path)
-		}
+		c.Store.URL = boltURL(filepath.Join(state, "rooms.db"))
+	} else if path := boltPath(c.Store.URL); path != "" {
+		c.Store.URL = boltURL(absolute(dir, path))
 	}
 	if c.Store.KeyFile == "" {
 		c.Store.KeyFile = filepath.Join(state, "seal.key")
@@ -241,6 +240,23 @@ func (s *source) secretFile(section string, secret *Secret, path, key string) er
 	}
 	*secret = Secret(v)
 	return nil
+}
+
+func boltURL(path string) string {
+	u := url.URL{Scheme: "bolt", Path: path}
+	return u.String()
+}
+
+// boltPath is the file of a bolt: URL as it was written, "" when it is none.
+func boltPath(raw string) string {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "bolt" {
+		return ""
+	}
+	if path, err := url.PathUnescape(u.Opaque); err == nil && path != "" {
+		return path
+	}
+	return u.Host + u.Path
 }
 
 func absolute(dir, path string) string {

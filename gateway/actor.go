@@ -88,8 +88,13 @@ func (a *actor) run() {
 			a.turn(now, items)
 			continue
 		}
-		if a.mayLeave(now) && a.leave() {
-			return
+		if a.mayLeave(now) {
+			if a.leave() {
+				return
+			}
+			if a.room == nil || a.box.len() > 0 {
+				continue // the store failed, or something came
+			}
 		}
 		a.wait(now)
 	}

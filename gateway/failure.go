@@ -128,7 +128,7 @@ func (a *actor) reject(it item, text string) {
 	case it.request != nil:
 		it.request.answer <- mucmap.Reply{ID: it.request.ID, Status: http.StatusServiceUnavailable, Body: []byte(text)}
 	case it.ask != nil:
-		it.ask(nil)
+		it.ask(a)
 	case it.delivered != 0:
 		a.outboxDone = append(a.outboxDone, it.delivered)
 	}

@@ -13,8 +13,8 @@ type item struct {
 	stanza    *xmpp.Stanza
 	request   *request
 	done      *jobResult
-	delivered uint64 // id of the outbox entry that needs no further attempt
-	ask       func(Room)
+	delivered uint64       // id of the outbox entry that needs no further attempt
+	ask       func(*actor) // a.room is nil when the room is not available
 
 	at    time.Time // when it came
 	tries int       // turns it was lost with

@@ -72,3 +72,5 @@ func (c core) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery,
 func (r room) Step(now time.Time, seed [32]byte, in mucmap.Input) mucmap.Output {
 	return r.Room.Step(now, seed, in)
 }
+
+func (c core) RoomName(uri mimi.URI) string { return uri.Name() }

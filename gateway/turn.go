@@ -78,7 +78,7 @@ func (a *actor) step(now time.Time, it item) (out *mucmap.Output, p any, stack [
 		}
 		in = it.done.CommitDone
 	case it.ask != nil:
-		it.ask(a.room)
+		it.ask(a)
 		return nil, nil, nil
 	case it.delivered != 0:
 		a.outboxDone = append(a.outboxDone, it.delivered)

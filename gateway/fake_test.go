@@ -1,0 +1,413 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mucmap"
+	"anteroom/store/memstore"
+	"anteroom/xmpp"
+)
+
+// tally is a small room for tests of the gateway: it follows the contract of mucmap.Room (state is the fold of its events, stanzas
+// follow from events with fixed ids) and can be told to misbehave, which the real core cannot. Presence joins, unavailable leaves,
+// a message is an event that is broadcast to all, and "deliver PROVIDER" in a body owes that provider a delivery.
+type tally struct {
+	svc    *tallies
+	name   string
+	seq    uint64
+	here   []string
+	texts  []string
+	sent   uint64
+	gone   bool
+	wakeAt time.Time
+	job    uint64
+}
+
+// tallyEvent is the one kind of event.
+type tallyEvent struct {
+	N              uint64
+	Join, Leave    string
+	Who, Say       string
+	Created, Ended bool
+	Wake           *time.Time
+}
+
+type tallies struct {
+	mu       sync.Mutex
+	panicOn  func(room, body string) bool
+	restored []mucmap.Snapshot
+	damaged  bool
+}
+
+func (s *tallies) New(name string) Room { return &tally{svc: s, name: name} }
+
+func (s *tallies) RoomName(uri mimi.URI) string {
+	if uri.Kind() != mimi.KindRoom || uri.Provider() != "a.example" {
+		return ""
+	}
+	return uri.Name()
+}
+
+func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error) {
+	s.mu.Lock()
+	s.restored = append(s.restored, snap)
+	damaged := s.damaged
+	s.mu.Unlock()
+	if damaged {
+		return nil, mucmap.Recovery{}, errors.New("damaged")
+	}
+	r := &tally{svc: s, name: name, sent: snap.Sent}
+	var rec mucmap.Recovery
+	for _, b := range snap.Events {
+		var e tallyEvent
+		if err := json.Unmarshal(b, &e); err != nil {
+			return nil, rec, err
+		}
+		out := r.apply(e)
+		if r.seq > snap.Sent {
+			rec.Stanzas = append(rec.Stanzas, out...)
+		}
+	}
+	rec.Summary = r.Summary()
+	rec.Wake = r.wakeAt
+	return r, rec, nil
+}
+
+func (s *tallies) HandleService(_ time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza {
+	if body, _ := st.Body(); body == "panic" {
+		panic("asked to")
+	}
+	n := 0
+	for range rooms {
+		n++
+	}
+	answer := st.Reply()
+	answer.ID = fmt.Sprintf("%d rooms", n)
+	return []xmpp.Stanza{answer}
+}
+
+// apply folds one event and renders its stanzas.
+func (r *tally) apply(e tallyEvent) []xmpp.Broadcast {
+	r.seq++
+	if e.Wake != nil {
+		r.wakeAt = *e.Wake
+	}
+	text := ""
+	to := r.here
+	switch {
+	case e.Join != "":
+		r.here = append(append([]string(nil), r.here...), e.Join)
+		to, text = r.here, "joined "+e.Join
+	case e.Leave != "":
+		var rest []string
+		for _, h := range r.here {
+			if h != e.Leave {
+				rest = append(rest, h)
+			}
+		}
+		r.here, text = rest, "left "+e.Leave
+	case e.Ended:
+		r.gone, r.here, text = true, nil, "ended"
+	default:
+		r.texts = append(r.texts, e.Say)
+		text = e.Who + ": " + e.Say
+	}
+	st := xmpp.Stanza{Kind: xmpp.Message, From: xmpp.MustParseJID(r.name + "@rooms.a.example"), ID: fmt.Sprintf("%s-%d", r.name, e.N), Type: xmpp.TypeGroupchat,
+		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", text)}}
+	b := xmpp.Broadcast{Template: xmpp.NewTemplate(st)}
+	for _, h := range to {
+		b.To = append(b.To, xmpp.MustParseJID(h))
+	}
+	return []xmpp.Broadcast{b}
+}
+
+func (r *tally) Step(now time.Time, _ [32]byte, in mucmap.Input) mucmap.Output {
+	out := mucmap.Output{Wake: r.wakeAt}
+	emit := func(e tallyEvent) {
+		e.N = r.seq + 1
+		b, _ := json.Marshal(e)
+		out.Events = append(out.Events, b)
+		out.Stanzas = append(out.Stanzas, r.apply(e)...)
+	}
+	switch in := in.(type) {
+	case mucmap.StanzaIn:
+		r.stanza(now, in.Stanza, &out, emit)
+	case mucmap.Request:
+		if !r.Exists() {
+			out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: 404})
+			break
+		}
+		emit(tallyEvent{Who: in.Provider, Say: string(in.Body)})
+		out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: 200, Body: []byte("took " + string(in.Body))})
+	case mucmap.CommitDone:
+		if in.Job == r.job && in.Err == nil {
+			emit(tallyEvent{Who: "job", Say: fmt.Sprint(in.Result)})
+		}
+	case mucmap.Timer:
+		if !r.wakeAt.IsZero() && !now.Before(r.wakeAt) {
+			emit(tallyEvent{Who: "clock", Say: "woken", Wake: &time.Time{}})
+			out.Wake = r.wakeAt
+		}
+	}
+	if len(out.Events) > 0 {
+		s := r.Summary()
+		out.Summary = &s
+	}
+	out.Seq = r.seq
+	return out
+}
+
+func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit func(tallyEvent)) {
+	body, _ := st.Body()
+	r.svc.mu.Lock()
+	bad := r.svc.panicOn != nil && r.svc.panicOn(r.name, body)
+	r.svc.mu.Unlock()
+	if bad {
+		panic("told to")
+	}
+	from := st.From.String()
+	switch {
+	case st.Kind == xmpp.Presence && st.Type == xmpp.TypeUnavailable:
+		emit(tallyEvent{Leave: from})
+	case st.Kind == xmpp.Presence:
+		emit(tallyEvent{Join: from, Created: !r.Exists()})
+	case !r.Exists():
+		e := st.ErrorReply(xmpp.NewError(xmpp.ItemNotFound, ""))
+		out.Stanzas = append(out.Stanzas, xmpp.Broadcast{Template: xmpp.NewTemplate(e), To: []xmpp.JID{e.To}})
+	case strings.HasPrefix(body, "deliver "):
+		emit(tallyEvent{Who: from, Say: body})
+		_, provider, _ := strings.Cut(body, " ")
+		out.Outbox = append(out.Outbox, mucmap.Delivery{Provider: provider, Endpoint: "notify", Room: "mimi://a.example/r/" + r.name, Body: []byte(fmt.Sprintf("%s-%d", r.name, r.seq))})
+	case strings.HasPrefix(body, "work"):
+		r.job++
+		out.Jobs = append(out.Jobs, mucmap.CommitJob{ID: r.job, Run: func() (any, error) {
+			if body == "work badly" {
+				panic("told to")
+			}
+			return "worked", nil
+		}})
+	case strings.HasPrefix(body, "wake "):
+		d, _ := time.ParseDuration(body[5:])
+		at := now.Add(d)
+		emit(tallyEvent{Who: from, Say: body, Wake: &at})
+		out.Wake = r.wakeAt
+	case body == "end":
+		emit(tallyEvent{Ended: true})
+		out.Destroyed, out.Tombstone = true, []byte("moved")
+	default:
+		emit(tallyEvent{Who: from, Say: body})
+	}
+}
+
+func (r *tally) Exists() bool        { return r.seq > 0 && !r.gone }
+func (r *tally) Idle() bool          { return len(r.here) == 0 }
+func (r *tally) Seq() uint64         { return r.seq }
+func (r *tally) MarkSent(seq uint64) { r.sent = seq }
+func (r *tally) Summary() mucmap.Summary {
+	return mucmap.Summary{Name: r.name, Public: true, Occupants: len(r.here), Wake: r.wakeAt}
+}
+
+// line is a fake component connection: it keeps what was sent, in order.
+type line struct {
+	mu      sync.Mutex
+	got     []xmpp.Stanza
+	down    bool // queues but nothing leaves
+	mark    Mark
+	written Mark
+}
+
+func (l *line) Send(_ context.Context, stanzas []xmpp.Broadcast) (Mark, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, b := range stanzas {
+		for _, to := range b.To {
+			st := b.Template.Stanza()
+			st.To = to
+			l.got = append(l.got, st)
+			l.mark++
+		}
+	}
+	if !l.down {
+		l.written = l.mark
+	}
+	return l.mark, nil
+}
+
+func (l *line) Written() Mark {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.written
+}
+
+func (l *line) Flush(ctx context.Context, m Mark) error {
+	if l.Written() < m {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
+
+// to lists what a user got: bodies, or the conditions of errors.
+func (l *line) to(user string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for _, st := range l.got {
+		if st.To.String() != user {
+			continue
+		}
+		if e := st.Err(); e != nil {
+			out = append(out, "error "+string(e.Condition)+" "+string(e.Type))
+			continue
+		}
+		body, _ := st.Body()
+		out = append(out, body)
+	}
+	return out
+}
+
+func (l *line) ids(user string) []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	for _, st := range l.got {
+		if st.To.String() == user {
+			out = append(out, st.ID)
+		}
+	}
+	return out
+}
+
+// post is a fake way to providers.
+type posts struct {
+	mu     sync.Mutex
+	got    []string
+	answer func(provider, body string, n int) (PeerReply, error)
+}
+
+func (p *posts) Post(_ context.Context, provider string, _ mimi.Endpoint, _ mimi.URI, body []byte) (PeerReply, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got = append(p.got, provider+" "+string(body))
+	if p.answer != nil {
+		return p.answer(provider, string(body), len(p.got))
+	}
+	return PeerReply{Status: 201}, nil
+}
+
+func (p *posts) forget() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.got = nil
+}
+
+func (p *posts) all() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return append([]string(nil), p.got...)
+}
+
+// bench is a gateway under test, with everything around it in memory.
+type bench struct {
+	t     *testing.T
+	g     *Gateway
+	line  *line
+	posts *posts
+	core  *tallies
+	store *memstore.Store
+	opt   Options
+	logs  *strings.Builder
+}
+
+// inBubble runs a test in a synctest bubble.
+func inBubble(t *testing.T, f func(b *bench), change ...func(*Options)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		logs := &strings.Builder{}
+		b := &bench{t: t, line: &line{}, posts: &posts{}, core: &tallies{}, store: memstore.New(), logs: logs}
+		b.opt = Options{Rooms: b.core, Store: b.store, Server: b.line, Peers: b.posts, Provider: "a.example", Workers: 2,
+			Log: slog.New(slog.NewTextHandler(logs, &slog.HandlerOptions{Level: slog.LevelDebug}))}
+		for _, c := range change {
+			c(&b.opt)
+		}
+		b.start()
+		f(b)
+		b.stop()
+	})
+}
+
+func (b *bench) start() {
+	b.t.Helper()
+	g, err := New(b.opt)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if err := g.Start(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+	b.g = g
+	synctest.Wait()
+}
+
+func (b *bench) stop() {
+	if b.g == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	if err := b.g.Stop(ctx); err != nil {
+		b.t.Errorf("stop: %v", err)
+	}
+	b.g = nil
+}
+
+// crash ends the gateway as kill -9 does: nothing more reaches the store. A new line is what the next process has.
+func (b *bench) crash() {
+	b.t.Helper()
+	b.store.SetFaults(func(uint64) memstore.Fault { return memstore.Before })
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	_ = b.g.Stop(ctx)
+	b.store.SetFaults(nil)
+	b.g = nil
+	b.line = &line{}
+	b.opt.Server = b.line
+}
+
+// settle lets everything happen that needs no time to pass.
+func (b *bench) settle() { synctest.Wait() }
+
+// say delivers a message to a room.
+func (b *bench) say(room, from, body string) bool {
+	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeGroupchat, ID: "m", From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example"),
+		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", body)}})
+}
+
+func (b *bench) join(room, from string) bool {
+	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Presence, From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example/nick")})
+}
+
+func (b *bench) leave(room, from string) bool {
+	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Presence, Type: xmpp.TypeUnavailable, From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example/nick")})
+}
+
+// want compares what a user got.
+func (b *bench) want(why, user string, texts ...string) {
+	b.t.Helper()
+	b.settle()
+	got := b.line.to(user)
+	if strings.Join(got, "|") != strings.Join(texts, "|") {
+		b.t.Errorf("%s: %s got %q, want %q\n%s", why, user, got, texts, b.logs)
+	}
+}

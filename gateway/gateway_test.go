@@ -1,0 +1,513 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"anteroom/mimi"
+	"anteroom/store"
+	"anteroom/store/memstore"
+	"anteroom/xmpp"
+)
+
+const (
+	juliet = "juliet@a.example/balcony"
+	romeo  = "romeo@a.example/garden"
+)
+
+func TestStanzasOfARoomKeepTheirOrder(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		want := []string{"joined " + juliet}
+		for i := range 200 {
+			b.say("garden", romeo, fmt.Sprint(i))
+			want = append(want, fmt.Sprintf("%s: %d", romeo, i))
+		}
+		b.want("messages come in the order in which they were sent", juliet, want...)
+	})
+}
+
+func TestManyRoomsShareOneWrite(t *testing.T) {
+	reg := prometheus.NewRegistry()
+	inBubble(t, func(b *bench) {
+		for i := range 50 {
+			b.join(fmt.Sprintf("r%d", i), juliet)
+		}
+		b.settle()
+		if got := len(b.line.to(juliet)); got != 50 {
+			t.Errorf("%d of 50 joins came through", got)
+		}
+		if got := len(b.g.RoomList()); got != 50 {
+			t.Errorf("the directory lists %d rooms", got)
+		}
+	}, func(o *Options) { o.Registry = reg })
+	if families, err := reg.Gather(); err != nil || len(families) == 0 {
+		t.Errorf("no metrics: %v", err)
+	} else {
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				for _, l := range m.GetLabel() {
+					if strings.Contains(l.GetValue(), "r1") || strings.Contains(l.GetValue(), "juliet") {
+						t.Errorf("%s is labelled %s=%s", f.GetName(), l.GetName(), l.GetValue())
+					}
+				}
+			}
+		}
+	}
+}
+
+func TestFullMailboxRefusesAndOtherRoomsGoOn(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		// The room's lease is held by somebody else, so that its inputs wait for it to be loaded.
+		if _, err := b.store.Claim(b.t.Context(), store.RoomLease("busy"), "another gateway", time.Minute); err != nil {
+			t.Fatal(err)
+		}
+		b.g.dir.set(b.core.New("busy").Summary()) // known, so that it must be claimed
+		taken := 0
+		for range 20 {
+			if b.say("busy", romeo, "x") {
+				taken++
+			}
+		}
+		if taken != 8 {
+			t.Errorf("a mailbox of 8 took %d stanzas", taken)
+		}
+		b.say("garden", romeo, "still here")
+		b.want("another room goes on", juliet, "joined "+juliet, romeo+": still here")
+		time.Sleep(2 * Patience)
+		b.settle()
+		if got := b.line.to(romeo); len(got) != 8 || got[0] != "error internal-server-error wait" {
+			t.Errorf("those who wait in vain hear of it: %q", got)
+		}
+	}, func(o *Options) { o.Mailbox = 8 })
+}
+
+func TestFastSenderIsRefusedAndMayStillLeave(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		taken := 0
+		for range 20 {
+			if b.say("garden", romeo, "x") {
+				taken++
+			}
+		}
+		if taken != 5 {
+			t.Errorf("a burst of 5 took %d", taken)
+		}
+		if !b.leave("garden", romeo) {
+			t.Error("leaving is refused")
+		}
+		if !b.say("garden", juliet, "x") {
+			t.Error("another user is refused")
+		}
+		time.Sleep(2 * time.Second)
+		if !b.say("garden", romeo, "x") {
+			t.Error("still refused after the pause")
+		}
+	}, func(o *Options) { o.MessageRate, o.MessageBurst = 1, 5 })
+}
+
+func TestWatchedSendersAreBounded(t *testing.T) {
+	r := newRates(1, 1)
+	now := time.Now()
+	for i := range 2*MaxSenders + 10 {
+		r.allow(now, &xmpp.Stanza{Kind: xmpp.Message, From: xmpp.MustParseJID(fmt.Sprintf("u%d@a.example", i))})
+	}
+	if n := len(r.now) + len(r.old); n > 2*MaxSenders {
+		t.Errorf("%d users are watched", n)
+	}
+}
+
+// A write fails before or after it took effect, for each write of a short conversation: nobody loses a message, nobody gets one
+// twice, and the room goes on.
+func TestEveryWriteMayFail(t *testing.T) {
+	for _, fault := range []memstore.Fault{memstore.Before, memstore.After} {
+		for n := range uint64(12) {
+			t.Run(fmt.Sprintf("fault %d at write %d", fault, n+1), func(t *testing.T) {
+				inBubble(t, func(b *bench) {
+					b.store.SetFaults(func(write uint64) memstore.Fault {
+						if write == n+1 {
+							return fault
+						}
+						return memstore.None
+					})
+					b.join("garden", juliet)
+					want := []string{"joined " + juliet}
+					for i := range 6 {
+						b.settle()
+						b.say("garden", romeo, fmt.Sprint(i))
+						want = append(want, fmt.Sprintf("%s: %d", romeo, i))
+						time.Sleep(700 * time.Millisecond)
+					}
+					time.Sleep(10 * time.Second)
+					b.want("all messages once and in order", juliet, want...)
+					if ids := b.line.ids(juliet); len(slices.Compact(slices.Sorted(slices.Values(ids)))) != len(ids) {
+						t.Errorf("an id was sent twice: %q", ids)
+					}
+				})
+			})
+		}
+	}
+}
+
+// The process is killed after a write took effect and before its stanzas left, or before the write: the next process sends what
+// was not sent, with the same ids, and nobody has to join again.
+func TestKilledProcessIsContinued(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		time.Sleep(2 * FlushAfter)
+		b.line.down = true // stanzas are queued, and nothing leaves
+		b.say("garden", romeo, "stored and not sent")
+		b.settle()
+		ids := b.line.ids(juliet)
+		b.crash()
+		b.start()
+		b.want("what was not sent is sent", juliet, romeo+": stored and not sent")
+		if again := b.line.ids(juliet); len(again) != 1 || again[0] != ids[len(ids)-1] {
+			t.Errorf("sent again with ids %q, before %q", again, ids)
+		}
+		b.say("garden", romeo, "and on")
+		b.want("nobody has to join again", juliet, romeo+": stored and not sent", romeo+": and on")
+		last := b.core.restored[len(b.core.restored)-1]
+		if last.Clean {
+			t.Error("a killed room was restored as clean")
+		}
+	})
+}
+
+func TestWhatWasSentIsNotSentAgain(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.say("garden", romeo, "hello")
+		b.settle()
+		time.Sleep(2 * FlushAfter)
+		b.crash()
+		b.start()
+		b.want("progress was noted in time", juliet)
+		if len(b.core.restored) != 1 || b.core.restored[0].Seq != 2 || b.core.restored[0].Sent != 2 {
+			t.Errorf("restored as %+v", b.core.restored)
+		}
+	})
+}
+
+func TestGracefulStopLeavesRoomsClean(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		b.say("garden", romeo, "one")
+		b.say("garden", romeo, "work") // comes back as an event
+		b.stop()
+		if got := b.line.to(juliet); len(got) != 3 || got[2] != "job: worked" {
+			t.Errorf("before the end came %q", got)
+		}
+		b.line = &line{}
+		b.opt.Server = b.line
+		b.start()
+		b.want("nothing is sent again", juliet)
+		if n := len(b.core.restored); n != 1 || !b.core.restored[0].Clean || b.core.restored[0].Seq != 3 {
+			t.Errorf("restored %d rooms, %+v", n, b.core.restored)
+		}
+		if b.g.Deliver(&xmpp.Stanza{}); b.g.stopping.Load() {
+			t.Error("the new gateway stops")
+		}
+		b.say("garden", romeo, "two")
+		b.want("and the room goes on", juliet, romeo+": two")
+		time.Sleep(2 * FlushAfter)
+		b.crash()
+		b.start()
+		if last := b.core.restored[len(b.core.restored)-1]; last.Clean {
+			t.Error("the mark of a clean end outlived the next write")
+		}
+	})
+}
+
+func TestStopTakesNoNewWork(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		g := b.g
+		b.stop()
+		if g.Deliver(&xmpp.Stanza{Kind: xmpp.Message, From: xmpp.MustParseJID(romeo), To: xmpp.MustParseJID("garden@rooms.a.example")}) {
+			t.Error("a stanza was taken after the stop")
+		}
+		if status, _ := g.Update(b.t.Context(), "b.example", mimi.MustURI("mimi://a.example/r/garden"), nil); status != http.StatusServiceUnavailable {
+			t.Errorf("a request got status %d after the stop", status)
+		}
+		if err := g.Stop(b.t.Context()); err == nil {
+			t.Error("stopped twice")
+		}
+	})
+}
+
+func TestPanicCostsOneErrorAndNothingElse(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.core.panicOn = func(_, body string) bool { return body == "poison" }
+		b.join("garden", juliet)
+		b.join("other", juliet)
+		b.settle()
+		b.say("garden", romeo, "before")
+		b.say("garden", "mallory@a.example/x", "poison")
+		b.say("garden", romeo, "after")
+		b.say("other", romeo, "elsewhere")
+		b.settle()
+		got := b.line.to(juliet)
+		slices.Sort(got)
+		want := []string{"joined " + juliet, "joined " + juliet, romeo + ": after", romeo + ": before", romeo + ": elsewhere"}
+		if !slices.Equal(got, want) {
+			t.Errorf("juliet got %q", got)
+		}
+		b.want("the culprit hears of it", "mallory@a.example/x", "error internal-server-error wait")
+		if !strings.Contains(b.logs.String(), "panic in the room core") || !strings.Contains(b.logs.String(), "fake_test.go") {
+			t.Errorf("no log with a stack:\n%s", b.logs)
+		}
+		if strings.Contains(b.logs.String(), "poison") || strings.Contains(b.logs.String(), "before") {
+			t.Errorf("the log shows a message:\n%s", b.logs)
+		}
+	})
+}
+
+func TestRoomThatPanicsAgainAndAgainIsQuarantined(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.core.panicOn = func(_, body string) bool { return body == "poison" }
+		b.join("garden", juliet)
+		for range MaxCrashes {
+			b.say("garden", "mallory@a.example/x", "poison")
+			b.settle()
+		}
+		b.say("garden", romeo, "during")
+		b.want("a quarantined room answers with an error", romeo, "error internal-server-error wait")
+		b.join("other", romeo)
+		b.want("other rooms go on", romeo, "error internal-server-error wait", "joined "+romeo)
+		time.Sleep(QuarantineTime + time.Second)
+		b.say("garden", romeo, "after")
+		b.want("it is tried again later, with its occupants", juliet, "joined "+juliet, romeo+": after")
+	})
+}
+
+func TestPanicOfACommitJobIsTheRoomsAlone(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.say("garden", romeo, "work badly")
+		b.settle()
+		b.say("garden", romeo, "work")
+		b.want("the next commit works", juliet, "joined "+juliet, "job: worked")
+	})
+}
+
+func TestDamagedRoomIsQuarantined(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		b.crash()
+		b.core.damaged = true
+		b.start()
+		b.say("garden", romeo, "x")
+		b.want("its users get an error", romeo, "error internal-server-error wait")
+		b.join("other", romeo)
+		b.want("other rooms go on", romeo, "error internal-server-error wait", "joined "+romeo)
+		b.core.damaged = false
+	})
+}
+
+func TestStoreThatIsAwayIsTriedAgain(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		b.store.SetFaults(func(uint64) memstore.Fault { return memstore.Before })
+		b.say("garden", romeo, "while it is away")
+		time.Sleep(5 * time.Second)
+		b.want("nothing leaves that is not stored", juliet, "joined "+juliet)
+		b.want("the sender hears of it", romeo, "error internal-server-error wait")
+		b.store.SetFaults(nil)
+		time.Sleep(2 * time.Second)
+		b.say("garden", romeo, "back")
+		b.want("then it goes on", juliet, "joined "+juliet, romeo+": back")
+	})
+}
+
+func TestTimersWakeRoomsThatWereDropped(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.say("garden", juliet, "wake 1h")
+		b.leave("garden", juliet)
+		b.settle()
+		time.Sleep(DefaultIdle + 3*time.Second)
+		b.settle()
+		if n := loaded(b.g); n != 0 {
+			t.Fatalf("%d rooms are loaded", n)
+		}
+		b.stop()
+		b.start() // the directory remembers the time
+		time.Sleep(time.Hour)
+		b.settle()
+		r, err := b.store.Load(b.t.Context(), "garden")
+		if err != nil || len(r.Events) != 4 || !strings.Contains(string(r.Events[3]), "woken") {
+			t.Errorf("events %q, %v", r.Events, err)
+		}
+	})
+}
+
+func loaded(g *Gateway) int {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.actors)
+}
+
+func TestRoomsThatDoNotExistCostNoWrite(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		writes := b.store.Writes()
+		for i := range 100 {
+			b.say(fmt.Sprintf("none%d", i), romeo, "x")
+		}
+		b.settle()
+		if n := b.store.Writes() - writes; n != 0 {
+			t.Errorf("%d writes", n)
+		}
+		if n := loaded(b.g); n != 0 {
+			t.Errorf("%d rooms stay loaded", n)
+		}
+		if got := b.line.to(romeo); len(got) != 100 || got[0] != "error item-not-found cancel" {
+			t.Errorf("answers %q", got)
+		}
+	})
+}
+
+func TestDestroyedRoomLeavesATombstone(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var down atomic.Bool
+		down.Store(true)
+		b.posts.answer = func(_, _ string, _ int) (PeerReply, error) {
+			if down.Load() {
+				return PeerReply{}, errors.New("nobody there")
+			}
+			return PeerReply{Status: 201}, nil
+		}
+		b.join("garden", juliet)
+		b.say("garden", juliet, "deliver b.example")
+		b.say("garden", juliet, "end")
+		b.want("the end is told", juliet, "joined "+juliet, juliet+": deliver b.example", "ended")
+		if _, err := b.store.Load(b.t.Context(), "garden"); err != nil {
+			t.Errorf("the room went while a provider waits for it: %v", err)
+		}
+		b.crash()
+		b.start()
+		down.Store(false)
+		time.Sleep(MaxBackoff)
+		b.settle()
+		r, err := b.store.Load(b.t.Context(), "garden")
+		if err != nil || string(r.Tombstone) != "moved" {
+			t.Errorf("tombstone %+v, %v", r, err)
+		}
+		if n := len(b.g.RoomList()); n != 0 {
+			t.Errorf("the directory still lists %d rooms", n)
+		}
+		b.join("garden", romeo)
+		b.want("a new room of the same name begins anew", romeo, "joined "+romeo)
+	})
+}
+
+func TestRequestsOfProviders(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		garden := mimi.MustURI("mimi://a.example/r/garden")
+		b.join("garden", juliet)
+		b.settle()
+		if status, body := b.g.Update(b.t.Context(), "b.example", garden, []byte("hi")); status != 200 || string(body) != "took hi" {
+			t.Errorf("update: %d %q", status, body)
+		}
+		b.want("and it is told", juliet, "joined "+juliet, "b.example: hi")
+		for _, uri := range []string{"mimi://c.example/r/garden", "mimi://a.example/u/garden", "mimi://a.example/r/none"} {
+			if status, _ := b.g.SubmitMessage(b.t.Context(), "b.example", mimi.MustURI(uri), nil); status != 404 {
+				t.Errorf("%s: %d", uri, status)
+			}
+		}
+		if status, _ := b.g.Notify(b.t.Context(), "b.example", garden, nil); status != 404 {
+			t.Errorf("notify: %d", status)
+		}
+		b.store.SetFaults(func(uint64) memstore.Fault { return memstore.Before })
+		if status, _ := b.g.GroupInfo(b.t.Context(), "b.example", garden, nil); status != 503 {
+			t.Errorf("a request that could not be stored: %d", status)
+		}
+		b.store.SetFaults(nil)
+		b.store.FailAfter(1)
+		if status, body := b.g.Update(b.t.Context(), "b.example", garden, []byte("unknown")); status != 200 || string(body) != "took unknown" {
+			t.Errorf("a request whose write took effect: %d %q", status, body)
+		}
+		ctx, cancel := context.WithCancel(b.t.Context())
+		cancel()
+		if status, _ := b.g.Update(ctx, "b.example", garden, nil); status != 503 && status != 200 {
+			t.Errorf("a request given up: %d", status)
+		}
+	})
+}
+
+func TestServiceAnswersAndSurvivesPanics(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		service := xmpp.MustParseJID("rooms.a.example")
+		for _, body := range []string{"panic", "list"} {
+			b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Message, From: xmpp.MustParseJID(romeo), To: service, Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", body)}})
+			b.settle()
+		}
+		if ids := b.line.ids(romeo); len(ids) != 2 || ids[1] != "1 rooms" || b.line.to(romeo)[0] != "error internal-server-error wait" {
+			t.Errorf("answers %q %q", ids, b.line.to(romeo))
+		}
+	})
+}
+
+func TestLostLeaseDropsTheRoom(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		// Another process of the same owner claims the room and writes to it.
+		fence, err := b.store.Claim(b.t.Context(), store.RoomLease("garden"), "anteroom", LeaseTime)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := b.store.Write(b.t.Context(), store.Batch{Room: "garden", Fence: fence, Seq: 1, Events: [][]byte{[]byte(`{"N":2,"Who":"other","Say":"x"}`)}}); err != nil {
+			t.Fatal(err)
+		}
+		b.say("garden", romeo, "hello")
+		b.settle()
+		r, err := b.store.Load(b.t.Context(), "garden")
+		if err != nil || len(r.Events) != 3 {
+			t.Errorf("the room was not read anew: %q, %v", r.Events, err)
+		}
+		b.want("both are told, in order", juliet, "joined "+juliet, "other: x", romeo+": hello")
+	})
+}
+
+func TestAdministration(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		h := b.g.AdminHandler()
+		for path, want := range map[string]string{
+			"/rooms":        `"name": "garden"`,
+			"/rooms/garden": `"events": 1`,
+			"/rooms/none":   "no such room",
+		} {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+			if !strings.Contains(w.Body.String(), want) {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
+	})
+}
+
+func TestOptionsThatAreMissing(t *testing.T) {
+	if _, err := New(Options{}); err == nil {
+		t.Error("a gateway without rooms, store and server")
+	}
+}
