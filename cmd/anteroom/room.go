@@ -1,0 +1,140 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"anteroom/gateway"
+)
+
+// roomCommand asks a running gateway by its administration socket.
+type roomCommand struct {
+	List    roomListCommand    `cmd:"" help:"List all rooms."`
+	Show    roomShowCommand    `cmd:"" help:"Describe one room."`
+	Members roomMembersCommand `cmd:"" help:"List the participants of one room: roles, leaves and occupants."`
+}
+
+type roomFlags struct {
+	configFile
+	JSON bool `help:"Print JSON."`
+}
+
+type roomListCommand struct{ roomFlags }
+
+type roomShowCommand struct {
+	roomFlags
+	Name string `arg:"" help:"Localpart of the room's address."`
+}
+
+type roomMembersCommand struct {
+	roomFlags
+	Name string `arg:"" help:"Localpart of the room's address."`
+}
+
+// Run lists rooms.
+func (c *roomListCommand) Run() error {
+	var rooms []gateway.RoomLine
+	return c.ask("/rooms", &rooms, func(w io.Writer) {
+		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOADED\tTITLE")
+		for _, r := range rooms {
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public), yes(r.Persistent), yes(r.Loaded), printable(r.Title))
+		}
+	})
+}
+
+// Run describes a room.
+func (c *roomShowCommand) Run() error {
+	var d gateway.RoomDetail
+	return c.ask("/rooms/"+url.PathEscape(c.Name), &d, func(w io.Writer) {
+		for _, row := range [][2]string{
+			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
+			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"occupants", fmt.Sprint(d.Occupants)},
+			{"uri", d.URI}, {"group", d.Group}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
+			{"leaves", fmt.Sprint(d.Leaves)}, {"events", fmt.Sprint(d.Events)},
+			{"commits under way", fmt.Sprint(d.Jobs)}, {"waiting", fmt.Sprint(d.Waiting)}, {"owed to providers", fmt.Sprint(d.Owed)},
+		} {
+			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
+		}
+	})
+}
+
+// Run lists the participants of a room.
+func (c *roomMembersCommand) Run() error {
+	var members []gateway.MemberLine
+	return c.ask("/rooms/"+url.PathEscape(c.Name)+"/members", &members, func(w io.Writer) {
+		fmt.Fprintln(w, "USER\tROLE\tLEAVES\tNICK\tPRESENT")
+		for _, m := range members {
+			fmt.Fprintf(w, "%s\t%s\t%d\t%s\t%d\n", m.User, m.Role, m.Leaves, printable(m.Nick), m.Sessions)
+		}
+	})
+}
+
+// ask gets JSON from the gateway into v and prints it.
+func (f *roomFlags) ask(path string, v any, table func(io.Writer)) error {
+	cfg, err := f.load()
+	if err != nil {
+		return err
+	}
+	body, err := askSocket(cfg.Admin.Socket, path)
+	if err != nil {
+		return err
+	}
+	if f.JSON {
+		_, err := os.Stdout.Write(body)
+		return err
+	}
+	if err := json.Unmarshal(body, v); err != nil {
+		return fmt.Errorf("answer of the gateway: %w", err)
+	}
+	w := tabwriter.NewWriter(os.Stdout, 0, 8, 2, ' ', 0)
+	table(w)
+	return w.Flush()
+}
+
+func askSocket(socket, path string) ([]byte, error) {
+	client := &http.Client{
+		Timeout: time.Minute,
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}},
+	}
+	resp, err := client.Get("http://anteroom" + path)
+	if err != nil {
+		return nil, fmt.Errorf("no gateway answers at admin.socket %s: is anteroom serve running?", socket)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, err
+	}
+	if resp.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s", strings.TrimSpace(string(body)))
+	}
+	return body, nil
+}
+
+func yes(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}
+
+// printable keeps what users wrote from controlling the operator's terminal.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
+			return '�'
+		}
+		return r
+	}, s)
+}
