@@ -39,7 +39,8 @@ type actor struct {
 	owed       int       // outbox entries in the store
 	outboxDone []uint64  // entries to forget with the next write
 	clean      bool      // the store has partClean
-	tombstone  []byte    // not nil: destroyed, to be deleted when nothing is owed
+	tombstone  []byte    // not nil: destroyed, to be deleted when nothing is owed, or at buryBy
+	buryBy     time.Time
 	wake       time.Time
 	flushAt    time.Time // write progress by then; zero: nothing to note
 	idleSince  time.Time
@@ -80,6 +81,12 @@ func (a *actor) run() {
 			continue
 		}
 		a.progress()
+		if a.tombstone != nil {
+			if !a.bury(now) {
+				return
+			}
+			continue
+		}
 		items := a.box.take(MaxBatch)
 		if !a.wake.IsZero() && !now.Before(a.wake) {
 			items = append(items, item{at: now})
@@ -139,6 +146,9 @@ func (a *actor) deadlines(now time.Time) []time.Time {
 		return at
 	}
 	at := []time.Time{a.wake, a.flushAt, a.renewAt}
+	if a.tombstone != nil {
+		return []time.Time{a.buryBy, a.renewAt, now.Add(FlushAfter)}
+	}
 	if a.dispensable() {
 		at = append(at, a.idleSince.Add(a.g.opt.Idle))
 	}
@@ -147,18 +157,15 @@ func (a *actor) deadlines(now time.Time) []time.Time {
 
 // dispensable: the room may be dropped without anybody noticing.
 func (a *actor) dispensable() bool {
-	return a.jobs == 0 && a.owed == 0 && a.tombstone == nil && a.room.Idle()
+	return a.jobs == 0 && a.owed == 0 && a.room.Idle()
 }
 
-// mayLeave: there is a reason to drop the room, and nothing against it. A room that does not exist goes at once; one that is
-// destroyed when nothing is owed any more; others when they were idle for long, or when the gateway stops and no commit is under
-// way.
+// mayLeave: there is a reason to drop the room, and nothing against it. A room that does not exist goes at once, others when they
+// were idle for long, or when the gateway stops and no commit is under way.
 func (a *actor) mayLeave(now time.Time) bool {
 	switch {
 	case a.g.stopping.Load():
 		return a.jobs == 0
-	case a.tombstone != nil:
-		return a.owed == 0 && len(a.outboxDone) == 0
 	case !a.room.Exists():
 		return a.jobs == 0 && a.owed == 0
 	}
@@ -170,15 +177,8 @@ func (a *actor) leave() bool {
 	if !a.flushed() {
 		return false
 	}
-	switch {
-	case a.tombstone != nil && a.owed == 0:
-		if !a.delete() {
-			return false
-		}
-	case a.stored && !a.clean:
-		if !a.writeClean() {
-			return false
-		}
+	if a.stored && !a.clean && !a.writeClean() {
+		return false
 	}
 	if !a.box.closeIfEmpty() {
 		return false
@@ -186,7 +186,7 @@ func (a *actor) leave() bool {
 	switch {
 	case !a.stored:
 		a.g.dir.remove(a.name)
-	case a.owed == 0 && a.tombstone == nil:
+	case a.owed == 0:
 		a.g.dir.close(a.name, a.wake)
 	} // otherwise it stays open: the next start goes on with what is owed
 	a.g.outbox.forget(a.name)

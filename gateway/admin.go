@@ -24,11 +24,26 @@ type RoomLine struct {
 // RoomDetail is one room as the administration shows it.
 type RoomDetail struct {
 	RoomLine
-	Description string `json:"description,omitempty"`
-	Events      uint64 `json:"events"` // of its log
-	Jobs        int    `json:"jobs"`   // commits under way
-	Waiting     int    `json:"waiting"`
-	Owed        int    `json:"owed"` // deliveries to providers
+	Description  string `json:"description,omitempty"`
+	URI          string `json:"uri"`
+	Group        string `json:"group"` // id of the MLS group
+	Epoch        uint64 `json:"epoch"`
+	Participants int    `json:"participants"`
+	Leaves       int    `json:"leaves"` // clients in the group, the keeper's included
+	Events       uint64 `json:"events"` // of its log
+	Jobs         int    `json:"jobs"`   // commits under way
+	Waiting      int    `json:"waiting"`
+	Owed         int    `json:"owed"` // deliveries to providers
+}
+
+// MemberLine is one participant of a room.
+type MemberLine struct {
+	User        string `json:"user"` // mimi:// URI
+	Affiliation string `json:"affiliation"`
+	Role        string `json:"role"`
+	Leaves      int    `json:"leaves"`
+	Nick        string `json:"nick,omitempty"`
+	Sessions    int    `json:"sessions"` // devices that are present
 }
 
 // ErrNoRoom: there is no such room.
@@ -86,13 +101,26 @@ func (g *Gateway) inspect(ctx context.Context, name string, f func(*actor)) erro
 func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error) {
 	var d RoomDetail
 	err := g.inspect(ctx, name, func(a *actor) {
-		s := a.room.Summary()
-		d = RoomDetail{RoomLine: g.line(s), Description: s.Description, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
+		x := a.room.Describe()
+		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Epoch: x.Epoch,
+			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
 	})
 	return d, err
 }
 
-// AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /rooms/{name}. It is for a socket that only
+// RoomMembers lists the participants of one room.
+func (g *Gateway) RoomMembers(ctx context.Context, name string) ([]MemberLine, error) {
+	out := []MemberLine{}
+	err := g.inspect(ctx, name, func(a *actor) {
+		for _, p := range a.room.Describe().Participants {
+			out = append(out, MemberLine{User: p.User.String(), Affiliation: p.Affiliation, Role: p.Role, Leaves: p.Leaves, Nick: p.Nick, Sessions: p.Sessions})
+		}
+	})
+	return out, err
+}
+
+// AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /rooms/{name}
+// and /rooms/{name}/members. It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -102,6 +130,12 @@ func (g *Gateway) AdminHandler() http.Handler {
 		defer cancel()
 		d, err := g.RoomShow(ctx, r.PathValue("name"))
 		answerJSON(w, d, err)
+	})
+	mux.HandleFunc("GET /rooms/{name}/members", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
+		defer cancel()
+		m, err := g.RoomMembers(ctx, r.PathValue("name"))
+		answerJSON(w, m, err)
 	})
 	return mux
 }

@@ -84,7 +84,7 @@ func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recov
 	return r, rec, nil
 }
 
-func (s *tallies) HandleService(_ time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza {
+func (s *tallies) HandleService(st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza {
 	if body, _ := st.Body(); body == "panic" {
 		panic("asked to")
 	}
@@ -164,7 +164,9 @@ func (r *tally) Step(now time.Time, _ [32]byte, in mucmap.Input) mucmap.Output {
 		s := r.Summary()
 		out.Summary = &s
 	}
-	out.Seq = r.seq
+	if !out.Destroyed {
+		out.Seq = r.seq
+	}
 	return out
 }
 
@@ -204,7 +206,8 @@ func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit 
 		out.Wake = r.wakeAt
 	case body == "end":
 		emit(tallyEvent{Ended: true})
-		out.Destroyed, out.Tombstone = true, []byte("moved")
+		out.Destroyed, out.Tombstone, out.Seq = true, []byte("moved"), r.seq
+		*r = tally{svc: r.svc, name: r.name}
 	default:
 		emit(tallyEvent{Who: from, Say: body})
 	}
@@ -214,6 +217,14 @@ func (r *tally) Exists() bool        { return r.seq > 0 && !r.gone }
 func (r *tally) Idle() bool          { return len(r.here) == 0 }
 func (r *tally) Seq() uint64         { return r.seq }
 func (r *tally) MarkSent(seq uint64) { r.sent = seq }
+func (r *tally) Describe() mucmap.Description {
+	d := mucmap.Description{Summary: r.Summary(), Epoch: r.seq}
+	for _, h := range r.here {
+		u, _ := mimi.UserURI("a.example", h)
+		d.Participants = append(d.Participants, mucmap.Participant{User: u, Sessions: 1})
+	}
+	return d
+}
 func (r *tally) Summary() mucmap.Summary {
 	return mucmap.Summary{Name: r.name, Public: true, Occupants: len(r.here), Wake: r.wakeAt}
 }

@@ -396,14 +396,18 @@ func TestDestroyedRoomLeavesATombstone(t *testing.T) {
 		b.say("garden", juliet, "deliver b.example")
 		b.say("garden", juliet, "end")
 		b.want("the end is told", juliet, "joined "+juliet, juliet+": deliver b.example", "ended")
-		if _, err := b.store.Load(b.t.Context(), "garden"); err != nil {
-			t.Errorf("the room went while a provider waits for it: %v", err)
+		if r, err := b.store.Load(b.t.Context(), "garden"); err != nil || len(r.Outbox) != 1 {
+			t.Errorf("the room went while a provider waits for it: %+v, %v", r, err)
 		}
 		b.crash()
-		b.start()
+		b.posts.forget()
 		down.Store(false)
-		time.Sleep(MaxBackoff)
+		b.start()
+		time.Sleep(BuryWithin + time.Second)
 		b.settle()
+		if got := b.posts.all(); len(got) != 1 {
+			t.Errorf("the provider got %q", got)
+		}
 		r, err := b.store.Load(b.t.Context(), "garden")
 		if err != nil || string(r.Tombstone) != "moved" {
 			t.Errorf("tombstone %+v, %v", r, err)
@@ -493,9 +497,10 @@ func TestAdministration(t *testing.T) {
 		b.settle()
 		h := b.g.AdminHandler()
 		for path, want := range map[string]string{
-			"/rooms":        `"name": "garden"`,
-			"/rooms/garden": `"events": 1`,
-			"/rooms/none":   "no such room",
+			"/rooms":                `"name": "garden"`,
+			"/rooms/garden":         `"events": 1`,
+			"/rooms/none":           "no such room",
+			"/rooms/garden/members": "mimi://a.example/u/juliet",
 		} {
 			w := httptest.NewRecorder()
 			h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))

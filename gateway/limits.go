@@ -20,6 +20,7 @@ const (
 	LoadTimeout  = 30 * time.Second // of claiming and loading one room
 	Patience     = 20 * time.Second // an input that waits longer for the store is answered with an error
 	FlushAfter   = time.Second      // what only notes progress is written with the next batch, or after this long
+	BuryWithin   = 5 * time.Second  // a destroyed room stays in the store so long for what it owes to providers
 	FlushGrace   = 2 * time.Second  // a room that is given up waits this long for the server to take its stanzas
 	RequestTime  = 25 * time.Second // a provider's request is answered with 503 after this long
 

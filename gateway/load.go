@@ -124,8 +124,10 @@ func (a *actor) restore(ctx context.Context, now time.Time, stored *store.Room) 
 		if err != nil {
 			return err
 		}
-		if r, recovery, err = a.rebuild(snap); err != nil {
-			return err
+		if r, recovery, err = a.rebuild(snap); err != nil && stored.Secrets[partTombstone] == nil {
+			return err // what is destroyed need not be whole
+		} else if err != nil {
+			r = a.g.opt.Rooms.New(a.name)
 		}
 		a.stored = true
 		if !snap.Clean {
@@ -139,7 +141,7 @@ func (a *actor) restore(ctx context.Context, now time.Time, stored *store.Room) 
 	a.idleSince = now
 	a.wake, a.flushAt = recovery.Wake, time.Time{}
 	_, a.clean = stored.Secrets[partClean]
-	a.tombstone = stored.Secrets[partTombstone]
+	a.tombstone, a.buryBy = stored.Secrets[partTombstone], now.Add(BuryWithin)
 	a.opened = a.g.dir.isOpen(a.name)
 	a.resumeOutbox(now, stored)
 	if !empty {
@@ -226,6 +228,39 @@ func backoff(n int) time.Duration {
 		d = min(MinBackoff<<(n-1), MaxBackoff)
 	}
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// tombstoneFormat begins a stored tombstone, so that an empty one is told from none.
+const tombstoneFormat = 1
+
+// bury waits until providers have what a destroyed room owes them, and the server its last stanzas, and deletes it; then its name
+// is free for a new room. Nothing new is taken meanwhile. False: the gateway stops, and the next one goes on here.
+func (a *actor) bury(now time.Time) bool {
+	for _, it := range a.box.takeDelivered() {
+		a.outboxDone = append(a.outboxDone, it.delivered)
+	}
+	owed := a.owed > len(a.outboxDone)
+	switch {
+	case (!owed && len(a.marks) == 0) || !now.Before(a.buryBy):
+	case a.g.stopping.Load():
+		if a.flushed(); owed {
+			a.release()
+			a.abandon()
+			return false
+		}
+	default:
+		a.wait(now)
+		return true
+	}
+	if !a.delete() {
+		return true
+	}
+	a.g.dir.remove(a.name)
+	a.room = a.g.opt.Rooms.New(a.name)
+	a.incarnation++
+	a.jobs, a.owed, a.outboxDone = 0, 0, nil
+	a.tombstone, a.clean, a.opened, a.wake, a.flushAt = nil, false, false, time.Time{}, time.Time{}
+	return true
 }
 
 // delete removes a destroyed room from the store. False: it failed, and the room was dropped to be restored.

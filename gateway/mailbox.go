@@ -104,6 +104,22 @@ func (m *mailbox) take(n int) []item {
 	return out
 }
 
+// takeDelivered removes and returns what tells of deliveries.
+func (m *mailbox) takeDelivered() []item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var told, rest []item
+	for _, it := range m.items {
+		if it.delivered != 0 {
+			told = append(told, it)
+		} else {
+			rest = append(rest, it)
+		}
+	}
+	m.items = rest
+	return told
+}
+
 // restore puts items back to the front, in order.
 func (m *mailbox) restore(items []item) {
 	if len(items) == 0 {

@@ -45,6 +45,7 @@ type Room interface {
 	Seq() uint64
 	MarkSent(seq uint64)
 	Summary() mucmap.Summary
+	Describe() mucmap.Description
 }
 
 // Rooms is what a gateway needs of a *mucmap.Service; see there.
@@ -52,7 +53,7 @@ type Rooms interface {
 	New(name string) Room
 	Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error)
 	RoomName(uri mimi.URI) string // "": not one of ours
-	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
+	HandleService(st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
 }
 
 // Core makes the rooms of s runnable.
@@ -72,5 +73,3 @@ func (c core) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery,
 func (r room) Step(now time.Time, seed [32]byte, in mucmap.Input) mucmap.Output {
 	return r.Room.Step(now, seed, in)
 }
-
-func (c core) RoomName(uri mimi.URI) string { return uri.Name() }

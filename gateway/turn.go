@@ -18,7 +18,6 @@ type turn struct {
 	outs       []mucmap.Output // of Steps, in order
 	batch      store.Batch
 	durable    bool
-	destroyed  bool
 	deliveries []delivery
 }
 
@@ -33,6 +32,11 @@ func (a *actor) turn(now time.Time, items []item) {
 		}
 		if out != nil {
 			t.outs = append(t.outs, *out)
+			if out.Destroyed {
+				t.items = items[:i+1]
+				a.box.restore(items[i+1:]) // for the room that comes after
+				break
+			}
 		}
 	}
 	if len(t.outs) > 0 {
@@ -129,15 +133,8 @@ func (a *actor) assemble(now time.Time, t *turn) error {
 			}
 		}
 		if out.Destroyed {
-			t.destroyed = true
-			b.SetSecrets[partTombstone] = append([]byte{1}, out.Tombstone...)
-		} else if t.destroyed && len(out.Events) > 0 {
-			t.destroyed = false // created anew in the same turn
-			delete(b.SetSecrets, partTombstone)
+			b.SetSecrets[partTombstone] = append([]byte{tombstoneFormat}, out.Tombstone...)
 		}
-	}
-	if a.tombstone != nil && !t.destroyed && len(b.Events) > 0 {
-		drop[partTombstone] = true
 	}
 	if a.clean {
 		drop[partClean] = true
@@ -197,10 +194,8 @@ func (a *actor) written(t *turn) {
 	a.outboxDone = nil
 	a.flushAt = time.Time{}
 	_, a.clean = t.batch.SetSecrets[partClean]
-	if t.destroyed {
-		a.tombstone = t.batch.SetSecrets[partTombstone]
-	} else if len(t.batch.Events) > 0 {
-		a.tombstone = nil
+	if tombstone, ok := t.batch.SetSecrets[partTombstone]; ok {
+		a.tombstone, a.buryBy = tombstone, time.Now().Add(BuryWithin)
 	}
 }
 

@@ -1,0 +1,46 @@
+package mucmap
+
+import "anteroom/mimi"
+
+// Description is a room as operators see it.
+type Description struct {
+	Summary
+	URI          string // mimi:// URI; empty while the room does not exist
+	Group        string // id of its MLS group
+	Epoch        uint64
+	Leaves       int // clients in the group, the keeper's included
+	Participants []Participant
+}
+
+// Participant is an entry of the participant list, the keeper's left out.
+type Participant struct {
+	User        mimi.URI
+	Affiliation string // of XEP-0045
+	Role        string // of XEP-0045, as it is or would be while present
+	Leaves      int    // clients in the group
+	Nick        string // the last one used
+	Sessions    int    // devices that are present
+}
+
+// Describe tells what an operator may want to know; it changes nothing.
+func (r *Room) Describe() Description {
+	d := Description{Summary: r.Summary()}
+	if !r.pub.Exists {
+		return d
+	}
+	d.URI, d.Group, d.Epoch = r.uri.String(), r.pub.Group, r.pub.Epoch
+	for _, u := range r.pub.users() {
+		m := r.pub.members[u]
+		d.Leaves += m.Leaves
+		if u == r.keeper {
+			continue
+		}
+		st := standingOf(m.Role)
+		p := Participant{User: u, Affiliation: st.affiliation.String(), Role: st.role.String(), Leaves: m.Leaves, Nick: m.Nick}
+		if o := r.pub.occupant(u); o != nil {
+			p.Nick, p.Sessions = o.Nick, len(o.Sessions)
+		}
+		d.Participants = append(d.Participants, p)
+	}
+	return d
+}
