@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -236,19 +237,20 @@ func (c *Client) Expect(ctx context.Context, what string, match func(*xmpp.Stanz
 	}
 }
 
-// Forget drops everything received so far that no Expect has returned.
-func (c *Client) Forget() {
-	c.unread = nil
+// Forget drops everything received so far that no Expect has returned and for which match is true.
+func (c *Client) Forget(match func(*xmpp.Stanza) bool) {
 	for {
 		select {
-		case _, ok := <-c.in:
-			if !ok {
-				return
+		case st, ok := <-c.in:
+			if ok {
+				c.unread = append(c.unread, st)
+				continue
 			}
 		default:
-			return
 		}
+		break
 	}
+	c.unread = slices.DeleteFunc(c.unread, match)
 }
 
 // Request sends an IQ with payload and returns the answer; an error answer is returned as *xmpp.StanzaError.
@@ -267,9 +269,10 @@ func (c *Client) Request(ctx context.Context, to, kind, payload string) (*xmpp.S
 	return st, nil
 }
 
-// Join enters room (a bare JID) as nick and waits for the self-presence.
+// Join enters room (a bare JID) as nick and waits for the self-presence. Presences of an earlier stay are forgotten.
 func (c *Client) Join(ctx context.Context, room, nick string) (*xmpp.Stanza, error) {
 	me := room + "/" + nick
+	c.Forget(func(st *xmpp.Stanza) bool { return st.Kind == xmpp.Presence && st.From.Bare().String() == room })
 	if err := c.Send(`<presence to='` + escape(me) + `'><x xmlns='http://jabber.org/protocol/muc'/></presence>`); err != nil {
 		return nil, err
 	}
