@@ -39,6 +39,7 @@ func (a *AbuseReport) MarshalTLS(w *wire.Writer) {
 }
 
 func (a *AbuseReport) UnmarshalTLS(r *wire.Reader) {
+	*a = AbuseReport{}
 	if reporter := r.At("AbuseReport.reportingUser").String(); reporter != "" && r.Err() == nil {
 		u, err := ParseURI(reporter)
 		if err != nil || u.Kind() != KindUser {

@@ -38,6 +38,7 @@ func (c *ConsentEntry) MarshalTLS(w *wire.Writer) {
 }
 
 func (c *ConsentEntry) UnmarshalTLS(r *wire.Reader) {
+	*c = ConsentEntry{}
 	c.Operation = ConsentOperation(r.At("ConsentEntry.consentOperation").U8())
 	if r.Err() == nil && c.Operation > ConsentRevoke {
 		r.Failf("unknown operation %d", c.Operation)

@@ -32,6 +32,7 @@ func (m *FanoutMessage) MarshalTLS(w *wire.Writer) {
 }
 
 func (m *FanoutMessage) UnmarshalTLS(r *wire.Reader) {
+	*m = FanoutMessage{}
 	m.Timestamp = r.At("FanoutMessage.timestamp").U64()
 	m.Message = readMessage(r, "FanoutMessage.message")
 	switch shapeOf(m.Message) {

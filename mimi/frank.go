@@ -24,6 +24,7 @@ func (c *FrankingContext) MarshalTLS(w *wire.Writer) {
 }
 
 func (c *FrankingContext) UnmarshalTLS(r *wire.Reader) {
+	*c = FrankingContext{}
 	c.Sender = readKind(r, "ServerFrankingContext.sender_uri", KindUser)
 	c.Room = readKind(r, "ServerFrankingContext.room_uri", KindRoom)
 	c.AcceptedAt = r.At("ServerFrankingContext.accepted_timestamp").U64()

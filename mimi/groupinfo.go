@@ -71,6 +71,7 @@ func (q *GroupInfoRequest) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *GroupInfoRequest) UnmarshalTLS(r *wire.Reader) {
+	*q = GroupInfoRequest{}
 	readProtocol(r, "GroupInfoRequest.protocol")
 	q.Suite = mls.CipherSuite(r.At("GroupInfoRequest.cipher_suite").U16())
 	q.SignatureKey = r.At("GroupInfoRequest.requestingSignatureKey").Opaque()
@@ -118,6 +119,7 @@ func (q *GroupInfoResponse) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *GroupInfoResponse) UnmarshalTLS(r *wire.Reader) {
+	*q = GroupInfoResponse{}
 	readProtocol(r, "GroupInfoResponse.version")
 	q.Room = readKind(r, "GroupInfoResponse.room_id", KindRoom)
 	q.Code = GroupInfoCode(r.At("GroupInfoResponse.status").U8())
@@ -175,6 +177,7 @@ func (g *GroupInfoAndTree) MarshalTLS(w *wire.Writer) {
 }
 
 func (g *GroupInfoAndTree) UnmarshalTLS(r *wire.Reader) {
+	*g = GroupInfoAndTree{}
 	g.GroupInfo = new(mls.GroupInfo)
 	g.GroupInfo.UnmarshalTLS(r)
 	g.RatchetTree.UnmarshalTLS(r)

@@ -78,6 +78,7 @@ func (q *IdentifierRequest) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *IdentifierRequest) UnmarshalTLS(r *wire.Reader) {
+	*q = IdentifierRequest{}
 	q.Elements = readList(r, "IdentifierRequest.query_elements", MaxQueryElements, func(r *wire.Reader, e *QueryElement) {
 		e.Type = SearchType(r.At("QueryElement.searchType").U8())
 		if r.Err() == nil && (e.Type == 0 || e.Type > SearchVCardField) {
@@ -114,6 +115,7 @@ func (q *IdentifierResponse) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *IdentifierResponse) UnmarshalTLS(r *wire.Reader) {
+	*q = IdentifierResponse{}
 	q.Code = IdentifierCode(r.At("IdentifierResponse.responseCode").U8())
 	if r.Err() == nil && q.Code > IdentifierUnsupportedField {
 		r.Failf("unknown code %d", q.Code)

@@ -76,6 +76,7 @@ func (q *KeyMaterialRequest) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *KeyMaterialRequest) UnmarshalTLS(r *wire.Reader) {
+	*q = KeyMaterialRequest{}
 	readProtocol(r, "KeyMaterialRequest.protocol")
 	q.Requester = readKind(r, "KeyMaterialRequest.requestingUser", KindUser)
 	q.Target = readKind(r, "KeyMaterialRequest.targetUser", KindUser)
@@ -131,6 +132,7 @@ func (m *ClientKeyMaterial) MarshalTLS(w *wire.Writer) {
 }
 
 func (m *ClientKeyMaterial) UnmarshalTLS(r *wire.Reader) {
+	*m = ClientKeyMaterial{}
 	m.Code = ClientCode(r.At("ClientKeyMaterial.clientStatus").U8())
 	if r.Err() == nil && m.Code > ClientNothingCompatible {
 		r.Failf("unknown code %d", m.Code)
@@ -156,6 +158,7 @@ func (q *KeyMaterialResponse) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *KeyMaterialResponse) UnmarshalTLS(r *wire.Reader) {
+	*q = KeyMaterialResponse{}
 	readProtocol(r, "KeyMaterialResponse.protocol")
 	q.Code = KeyMaterialCode(r.At("KeyMaterialResponse.userStatus").U8())
 	if r.Err() == nil && q.Code > KeyMaterialUserDeleted {

@@ -36,6 +36,7 @@ func (m *RoomMetadata) MarshalTLS(w *wire.Writer) {
 }
 
 func (m *RoomMetadata) UnmarshalTLS(r *wire.Reader) {
+	*m = RoomMetadata{}
 	m.Room = readURI(r, "RoomMetaData.room_uri")
 	if r.Err() == nil && m.Room.Kind() != KindRoom {
 		r.Fail("not a room uri")

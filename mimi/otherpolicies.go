@@ -11,6 +11,7 @@ func (p *StatusNotificationPolicy) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *StatusNotificationPolicy) UnmarshalTLS(r *wire.Reader) {
+	*p = StatusNotificationPolicy{}
 	p.Delivery = readOptionality(r, "StatusNotificationPolicy.delivery_notifications")
 	p.Read = readOptionality(r, "StatusNotificationPolicy.read_receipts")
 }
@@ -31,6 +32,7 @@ func (p *JoinLinkPolicy) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *JoinLinkPolicy) UnmarshalTLS(r *wire.Reader) {
+	*p = JoinLinkPolicy{}
 	p.OnRequest = r.At("JoinLinkPolicy.on_request").Bool()
 	p.Link = readLink(r, "JoinLinkPolicy.join_link")
 	p.MultiUser = r.At("JoinLinkPolicy.multiuser").Bool()
@@ -75,6 +77,7 @@ func (u *JoinLinksUpdate) MarshalTLS(w *wire.Writer) {
 }
 
 func (u *JoinLinksUpdate) UnmarshalTLS(r *wire.Reader) {
+	*u = JoinLinksUpdate{}
 	u.Removed = readIntegers[uint32](r, "JoinLinksUpdate.removedIndices", 4, MaxJoinLinks)
 	u.Added = readLinks(r, "JoinLinksUpdate.added_links")
 }
@@ -123,6 +126,7 @@ func (p *LoggingPolicy) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *LoggingPolicy) UnmarshalTLS(r *wire.Reader) {
+	*p = LoggingPolicy{}
 	p.Logging = readOptionality(r, "LoggingPolicy.logging")
 	if p.Logging == Forbidden {
 		return
@@ -157,6 +161,7 @@ func (p *HistoryPolicy) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *HistoryPolicy) UnmarshalTLS(r *wire.Reader) {
+	*p = HistoryPolicy{}
 	p.Sharing = readOptionality(r, "HistoryPolicy.history_sharing")
 	if p.Sharing == Forbidden {
 		return
@@ -198,6 +203,7 @@ func (p *BotPolicy) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *BotPolicy) UnmarshalTLS(r *wire.Reader) {
+	*p = BotPolicy{}
 	p.Allowed = readList(r, "BotPolicy.allowed_bots", MaxPolicyEntries, func(r *wire.Reader, bot *Bot) {
 		bot.Name = readText(r, "Bot.name", MaxMetadataText)
 		bot.Description = readText(r, "Bot.description", MaxMetadataText)
@@ -231,6 +237,7 @@ func (p *MessageExpiration) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *MessageExpiration) UnmarshalTLS(r *wire.Reader) {
+	*p = MessageExpiration{}
 	p.Expiring = readOptionality(r, "MessageExpiration.expiring_messages")
 	if p.Expiring == Forbidden {
 		return

@@ -46,6 +46,7 @@ func (p *ParticipantList) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *ParticipantList) UnmarshalTLS(r *wire.Reader) {
+	*p = ParticipantList{}
 	p.Participants = readList(r, "ParticipantListData.participants", MaxParticipants, readParticipant)
 	if r.Err() == nil && hasDuplicateUser(p.Participants) {
 		r.Fail("a user is listed twice")
@@ -93,6 +94,7 @@ func (u *ParticipantListUpdate) MarshalTLS(w *wire.Writer) {
 }
 
 func (u *ParticipantListUpdate) UnmarshalTLS(r *wire.Reader) {
+	*u = ParticipantListUpdate{}
 	u.Changed = readList(r, "ParticipantListUpdate.changedRoleParticipants", MaxListChanges, func(r *wire.Reader, c *RoleChange) {
 		c.Index = r.At("UserindexRolePair.user_index").U32()
 		c.Role = RoleIndex(r.At("UserindexRolePair.role_index").U32())

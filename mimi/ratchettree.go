@@ -75,6 +75,7 @@ func (o *RatchetTreeOption) MarshalTLS(w *wire.Writer) {
 }
 
 func (o *RatchetTreeOption) UnmarshalTLS(r *wire.Reader) {
+	*o = RatchetTreeOption{}
 	o.Representation = TreeRepresentation(r.At("RatchetTreeOption.representation").U8())
 	switch o.Representation {
 	case TreeFull:
@@ -104,6 +105,7 @@ func (p *PartialGroupInfo) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *PartialGroupInfo) UnmarshalTLS(r *wire.Reader) {
+	*p = PartialGroupInfo{}
 	p.Presence = TreePresence(r.At("PartialGroupInfo.ratchet_tree_presence").U8())
 	if r.Err() == nil && p.Presence > TreeAdded {
 		r.Failf("unknown presence %d", p.Presence)
@@ -128,6 +130,7 @@ func (o *GroupInfoOption) MarshalTLS(w *wire.Writer) {
 }
 
 func (o *GroupInfoOption) UnmarshalTLS(r *wire.Reader) {
+	*o = GroupInfoOption{}
 	switch representation := r.At("GroupInfoOption.representation").U8(); representation {
 	case 1:
 		o.Full = new(mls.GroupInfo)

@@ -69,6 +69,7 @@ func (r *Role) MarshalTLS(w *wire.Writer) {
 }
 
 func (r *Role) UnmarshalTLS(rd *wire.Reader) {
+	*r = Role{}
 	r.Index = RoleIndex(rd.At("Role.role_index").U32())
 	r.Name = readText(rd, "Role.role_name", MaxMetadataText)
 	r.Description = readText(rd, "Role.role_description", MaxMetadataText)
@@ -90,6 +91,7 @@ func (r *Role) UnmarshalTLS(rd *wire.Reader) {
 func (l *RolesList) MarshalTLS(w *wire.Writer) { wire.WriteVector(w, l.Roles) }
 
 func (l *RolesList) UnmarshalTLS(r *wire.Reader) {
+	*l = RolesList{}
 	l.Roles = readList(r, "RoleData.roles", MaxRoles, func(r *wire.Reader, role *Role) { role.UnmarshalTLS(r) })
 	if r.Err() == nil {
 		if rule := l.check(); rule != "" {

@@ -34,6 +34,7 @@ func (p *BaseRoomPolicy) MarshalTLS(w *wire.Writer) {
 }
 
 func (p *BaseRoomPolicy) UnmarshalTLS(r *wire.Reader) {
+	*p = BaseRoomPolicy{}
 	p.FixedMembership = r.At("BaseRoomPolicy.fixed_membership").Bool()
 	p.ParentDependent = r.At("BaseRoomPolicy.parent_dependant").Bool()
 	parent := r.At("BaseRoomPolicy.parent_room").String()
@@ -126,6 +127,7 @@ func (l *PreauthList) MarshalTLS(w *wire.Writer) {
 }
 
 func (l *PreauthList) UnmarshalTLS(r *wire.Reader) {
+	*l = PreauthList{}
 	l.Entries = readList(r, "PreAuthData.preauthorized_entries", MaxPreauth, func(r *wire.Reader, entry *Preauth) {
 		entry.Claims = readList(r, "PreAuthRoleEntry.claimset", MaxClaims, func(r *wire.Reader, claim *Claim) {
 			claim.CredentialType = mls.CredentialType(r.At("ClaimId.credential_type").U16())

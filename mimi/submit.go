@@ -43,6 +43,7 @@ func (q *SubmitMessageRequest) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *SubmitMessageRequest) UnmarshalTLS(r *wire.Reader) {
+	*q = SubmitMessageRequest{}
 	readProtocol(r, "SubmitMessageRequest.protocol")
 	q.Message = readMessage(r, "SubmitMessageRequest.appMessage")
 	if r.Err() == nil && shapeOf(q.Message) != shapeApplication {
@@ -58,6 +59,7 @@ func (f *Frank) MarshalTLS(w *wire.Writer) {
 }
 
 func (f *Frank) UnmarshalTLS(r *wire.Reader) {
+	*f = Frank{}
 	copy(f.ServerFrank[:], r.At("Frank.server_frank").Raw(len(f.ServerFrank)))
 	f.Suite = mls.CipherSuite(r.At("Frank.franking_signature_ciphersuite").U16())
 	f.Signature = r.At("Frank.franking_integrity_signature").Opaque()
@@ -88,6 +90,7 @@ func (q *SubmitMessageResponse) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *SubmitMessageResponse) UnmarshalTLS(r *wire.Reader) {
+	*q = SubmitMessageResponse{}
 	readProtocol(r, "SubmitMessageResponse.protocol")
 	q.Code = SubmitCode(r.At("SubmitMessageResponse.statusCode").U8())
 	switch q.Code {

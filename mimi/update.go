@@ -52,6 +52,7 @@ func (q *UpdateRequest) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *UpdateRequest) UnmarshalTLS(r *wire.Reader) {
+	*q = UpdateRequest{}
 	q.Message = readMessage(r, "HandshakeBundle.proposalOrCommit")
 	switch shapeOf(q.Message) {
 	case shapeProposal:
@@ -94,6 +95,7 @@ func (q *UpdateResponse) MarshalTLS(w *wire.Writer) {
 }
 
 func (q *UpdateResponse) UnmarshalTLS(r *wire.Reader) {
+	*q = UpdateResponse{}
 	q.Code = UpdateCode(r.At("UpdateRoomResponse.responseCode").U8())
 	if r.Err() == nil && q.Code > UpdateInvalidProposal {
 		r.Failf("unknown code %d", q.Code)
