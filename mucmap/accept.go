@@ -110,6 +110,7 @@ func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 	if a.Effects == nil {
 		return
 	}
+	r.moveLeaves(a.Effects)
 	reasons := map[mimi.URI]why{}
 	cfg := r.pub.Config
 	for _, d := range deltas {

@@ -136,9 +136,15 @@ func (t *turn) startJob() {
 		j.id = r.jobs
 		r.job = j
 		group, seed := r.hub.Group().WithNow(uint64(t.now.Unix())), t.derive("commit")
+		signers := map[mimi.URI]mls.LeafIndex{}
+		for _, d := range append(j.deltas, &delta{signer: r.keeper}) {
+			if i, ok := r.leaf(d.signer); ok {
+				signers[d.signer] = i
+			}
+		}
 		svc, deltas, keeper, now := r.svc, j.deltas, r.keeper, t.now
 		t.out.Jobs = append(t.out.Jobs, CommitJob{ID: j.id, Run: func() (any, error) {
-			return runCommit(svc, group, seed, now, keeper, deltas, pending)
+			return runCommit(svc, group, seed, now, keeper, signers, deltas, pending)
 		}})
 	}
 }
@@ -196,6 +202,10 @@ func (d *delta) removeLeaves(u mimi.URI) {
 	if d.state.Clients(u) == 0 {
 		return
 	}
+	if i, ok := d.r.leaf(u); ok && d.state.Clients(u) == 1 {
+		d.removes = append(d.removes, i)
+		return
+	}
 	for i, node := range d.r.hub.Group().Public().Leaves() {
 		if c, err := mimi.CredentialClient(node.Credential); err == nil && c.ClientUser() == u {
 			d.removes = append(d.removes, i)
@@ -212,8 +222,8 @@ func (d *delta) replace(id mls.ComponentID, v wire.Marshaler) {
 func marshal(v wire.Marshaler) []byte { return wire.Marshal(v) }
 
 // runCommit builds proposals and commit. It runs outside the room, on values only.
-func runCommit(svc *Service, g *mls.Group, seed mls.Seed, now time.Time, keeper mimi.URI, deltas []*delta, pending []mls.PendingProposal) (*jobResult, error) {
-	b := builder{svc: svc, group: g, seed: seed, now: now, leaves: localLeaves(g), params: mls.CommitParams{AuthenticatedData: emptyAAD}}
+func runCommit(svc *Service, g *mls.Group, seed mls.Seed, now time.Time, keeper mimi.URI, signers map[mimi.URI]mls.LeafIndex, deltas []*delta, pending []mls.PendingProposal) (*jobResult, error) {
+	b := builder{svc: svc, group: g, seed: seed, now: now, leaves: signers, params: mls.CommitParams{AuthenticatedData: emptyAAD}}
 	var removed []mls.LeafIndex
 	for _, d := range deltas {
 		removed = append(removed, d.removes...)

@@ -100,6 +100,7 @@ type bench struct {
 	crashAt int // number of the write that crashes, from 1; 0: none
 	after   bool
 	crashed bool
+	open    []Input // whose commits are not through
 
 	check bool // replay after every step
 	out   strings.Builder
@@ -315,10 +316,16 @@ func (b *bench) do(s *script.Step) error {
 		held := b.held
 		b.held = nil
 		for _, j := range held {
-			if err := b.run(j); err != nil {
+			if err := b.run(j); errors.Is(err, errCrash) {
+				if b.after && b.room.job == nil && len(b.room.queue) == 0 {
+					b.open = nil
+				}
+				return b.recover()
+			} else if err != nil {
 				return err
 			}
 		}
+		b.open = nil
 	case "advance":
 		d, err := time.ParseDuration(s.Bare(0))
 		if err != nil {
@@ -327,7 +334,11 @@ func (b *bench) do(s *script.Step) error {
 		b.now = b.now.Add(d)
 		return b.feed(Timer{})
 	case "restart":
-		return b.restart(s.Bare(0) == "clean")
+		err := b.restart(s.Bare(0) == "clean")
+		if errors.Is(err, errCrash) {
+			return b.recover()
+		}
+		return err
 	case "room":
 		b.out.WriteString(b.digest())
 	case "service":
@@ -348,17 +359,39 @@ func (b *bench) do(s *script.Step) error {
 
 // feed gives an input; at a crash it restarts, and whoever got no answer tries again.
 func (b *bench) feed(in Input) error {
+	jobs, queued := b.room.jobs, len(b.room.queue)
+	b.open = append(b.open, in)
 	err := b.step(in)
-	if !errors.Is(err, errCrash) {
-		return err
+	busy := b.room.job != nil || len(b.room.queue) > 0
+	switch {
+	case errors.Is(err, errCrash):
+		switch {
+		case b.after && !busy:
+			b.open = nil
+		case b.after && b.room.jobs == jobs && len(b.room.queue) == queued:
+			b.open = b.open[:len(b.open)-1] // it took effect, earlier ones wait
+		}
+		return b.recover()
+	case !busy:
+		b.open = nil
+	case b.room.jobs == jobs && len(b.room.queue) == queued:
+		b.open = b.open[:len(b.open)-1] // it wanted no commit
 	}
-	b.crashed = true
-	again := !b.after || b.room.job != nil || len(b.room.queue) > 0
+	return err
+}
+
+// recover restarts after a crash. Wishes are not stored: who waits for one asks again.
+func (b *bench) recover() error {
+	b.crashed, b.hold = true, false
 	if err := b.restart(false); err != nil {
 		return fmt.Errorf("after the crash: %w", err)
 	}
-	if again {
-		return b.step(in)
+	again := b.open
+	b.open = nil
+	for _, in := range again {
+		if err := b.step(in); err != nil {
+			return err
+		}
 	}
 	return nil
 }

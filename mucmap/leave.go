@@ -88,6 +88,15 @@ func (t *turn) bounced(st *xmpp.Stanza) {
 	t.emit(&left{At: t.now, JID: st.From, Code: muc.StatusRemovedServiceError})
 }
 
+// lingerers looks after absent guests when their number may have changed or one's time is up, and returns when to look again.
+func (t *turn) lingerers() time.Time {
+	r := t.r
+	if r.absent || !r.wake.IsZero() && !t.now.Before(r.wake) {
+		r.absent, r.wake = false, t.linger()
+	}
+	return r.wake
+}
+
 // linger removes guests that have been absent for too long: XMPP cannot tell leaving from going offline, so a guest's leaf
 // outlives its presence for a while (ARCHITECTURE §3). It returns when to look again.
 func (t *turn) linger() time.Time {

@@ -25,8 +25,7 @@ type Room struct {
 
 	stored     *mls.Group // as the secrets that are stored, or will be with the last Output
 	hubChanged bool
-	leaves     map[mimi.URI]mls.LeafIndex // of our users in leavesOf
-	leavesOf   mls.Epoch
+	leaves     map[mimi.URI]mls.LeafIndex // of our users, in the present epoch; nil: not needed yet
 
 	seq, snapAt, sent uint64
 
@@ -40,6 +39,8 @@ type Room struct {
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
+	absent   bool // who is absent has changed since lingering was last looked at
+	wake     time.Time
 	summary  Summary
 }
 
@@ -49,6 +50,7 @@ func (r *Room) reset() {
 	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
 	r.queue, r.job, r.waiting = nil, nil, nil
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
+	r.absent, r.wake = false, time.Time{}
 	r.unclean, r.restored, r.seq, r.snapAt, r.sent = false, false, 0, 0, 0
 	r.summary = Summary{Name: r.name}
 }
@@ -112,7 +114,7 @@ func (t *turn) recover() {
 func (t *turn) end() {
 	r := t.r
 	t.release()
-	wake := t.linger()
+	wake := t.lingerers()
 	t.startJob()
 	t.release()
 	t.expire()
@@ -161,11 +163,29 @@ func (t *turn) store() {
 
 // leaf is the leaf of one of our users.
 func (r *Room) leaf(u mimi.URI) (mls.LeafIndex, bool) {
-	if e := r.hub.Group().Public().Epoch(); r.leaves == nil || r.leavesOf != e {
-		r.leaves, r.leavesOf = localLeaves(r.hub.Group()), e
+	if r.leaves == nil {
+		r.leaves = localLeaves(r.hub.Group())
 	}
 	i, ok := r.leaves[u]
 	return i, ok
+}
+
+// moveLeaves lets the map of our users' leaves follow a commit.
+func (r *Room) moveLeaves(eff *mls.Effects) {
+	if r.leaves == nil {
+		return
+	}
+	for _, gone := range eff.Removed {
+		if u := nodeUser(gone.Node); r.leaves[u] == gone.Index && r.svc.local(u) {
+			delete(r.leaves, u)
+		}
+	}
+	g := r.hub.Group()
+	for _, i := range eff.Added {
+		if u := leafUser(eff.After, i); g.IsLocal(i) {
+			r.leaves[u] = i
+		}
+	}
 }
 
 // Exists says that the room has been created and not destroyed: a room that does not exist need not be kept.

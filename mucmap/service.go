@@ -118,7 +118,7 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		}
 	}
 	r.unclean = !snap.Clean && r.hub != nil
-	r.restored = true
+	r.restored, r.absent = true, true
 	r.summary = r.Summary()
 	recovery.Summary = r.summary
 	if r.unclean {

@@ -34,6 +34,10 @@ func (t *turn) id() string {
 func (t *turn) emit(e event) {
 	t.out.Events = append(t.out.Events, encodeEvent(e))
 	t.r.seq++
+	switch e.(type) {
+	case *committed, *joined, *left:
+		t.r.absent = true
+	}
 	p := stage{live: true, out: t.out.Stanzas}
 	e.apply(t.r.pub, &p)
 	t.out.Stanzas = p.out

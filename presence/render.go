@@ -21,12 +21,16 @@ type Change struct {
 // for the occupant itself.
 type views struct{ see, blind, self *xmpp.Template }
 
-func (r *Room) views(o *Occupant, typ string, c Change) views {
+func (r *Room) views(o *Occupant, typ string, c Change, forSelf bool) views {
 	payload := c.Payload
+	plain := typ == xmpp.TypeAvailable && len(c.Codes) == 0 && c.Actor == "" && c.Reason == ""
 	if typ == xmpp.TypeAvailable {
 		payload = o.payload()
 	}
 	variant := func(real, self bool) *xmpp.Template {
+		if plain && !self {
+			return r.plain(o, real)
+		}
 		s := xmpp.Stanza{Kind: xmpp.Presence, From: r.Address(o.Nick), Type: typ}
 		u := r.user(o, typ, real, c)
 		if self {
@@ -36,11 +40,28 @@ func (r *Room) views(o *Occupant, typ string, c Change) views {
 		s.Payload = append(append([]*xmpp.Element{}, payload...), u.Element())
 		return xmpp.NewTemplate(s)
 	}
-	v := views{see: variant(true, false), self: variant(true, true)}
+	v := views{see: variant(true, false)}
 	if r.anonymous {
 		v.blind = variant(false, false)
 	}
+	if forSelf {
+		v.self = variant(true, true)
+	}
 	return v
+}
+
+// plain is an occupant's presence as a newcomer sees it. It is encoded once per change of the occupant.
+func (r *Room) plain(o *Occupant, real bool) *xmpp.Template {
+	at := &o.shown[0]
+	if real {
+		at = &o.shown[1]
+	}
+	if *at == nil {
+		s := xmpp.Stanza{Kind: xmpp.Presence, From: r.Address(o.Nick)}
+		s.Payload = append(append(s.Payload, o.payload()...), r.user(o, xmpp.TypeAvailable, real, Change{}).Element())
+		*at = xmpp.NewTemplate(s)
+	}
+	return *at
 }
 
 // user is the muc#user payload for others (XEP-0045 §7.2.2).
@@ -82,7 +103,7 @@ func (r *Room) Farewell(o *Occupant, c Change) []xmpp.Broadcast {
 }
 
 func (r *Room) announce(o *Occupant, typ string, c Change, self bool) []xmpp.Broadcast {
-	v := r.views(o, typ, c)
+	v := r.views(o, typ, c, self)
 	bs := r.see.except(nil, v.see, o.Sessions)
 	if r.anonymous {
 		bs = r.blind.except(bs, v.blind, o.Sessions)
@@ -95,20 +116,17 @@ func (r *Room) announce(o *Occupant, typ string, c Change, self bool) []xmpp.Bro
 
 // ToSelf is an occupant's presence, of any type, to some of its own devices.
 func (r *Room) ToSelf(o *Occupant, typ string, c Change, devices ...xmpp.JID) xmpp.Broadcast {
-	return xmpp.Broadcast{Template: r.views(o, typ, c).self, To: devices}
+	return xmpp.Broadcast{Template: r.views(o, typ, c, true).self, To: devices}
 }
 
 // Roster is the presence of all occupants but one to one of its devices, in order of arrival (XEP-0045 §7.2.2).
 func (r *Room) Roster(o *Occupant, device xmpp.JID) []xmpp.Broadcast {
 	real, to := r.MaySee(o), []xmpp.JID{device}
-	bs := make([]xmpp.Broadcast, 0, len(r.byUser))
-	for _, other := range r.Sorted() {
-		if other == o {
-			continue
+	bs := make([]xmpp.Broadcast, 0, len(r.order))
+	for _, other := range r.order {
+		if other != o {
+			bs = append(bs, xmpp.Broadcast{Template: r.plain(other, real), To: to})
 		}
-		s := xmpp.Stanza{Kind: xmpp.Presence, From: r.Address(other.Nick)}
-		s.Payload = append(append(s.Payload, other.payload()...), r.user(other, xmpp.TypeAvailable, real, Change{}).Element())
-		bs = append(bs, xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: to})
 	}
 	return bs
 }

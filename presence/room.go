@@ -1,6 +1,7 @@
 package presence
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +26,8 @@ type Occupant struct {
 	Role        muc.Role
 	Sessions    []Session // in order of joining; the last one speaks for the occupant
 	Since       int64     // number of its arrival: the order in which newcomers see the others
+
+	shown [2]*xmpp.Template // its plain presence without and with the real JID, as of its last change
 }
 
 // Session returns the session of a full JID.
@@ -53,6 +56,7 @@ type Room struct {
 	byNick    map[string]*Occupant // by NicknameKey
 	byUser    map[string]*Occupant
 	bySession map[xmpp.JID]*Occupant
+	order     []*Occupant // by Since
 	arrivals  int64
 
 	everybody list // all sessions
@@ -110,14 +114,7 @@ func occupantJID(room xmpp.JID, nick string) xmpp.JID {
 }
 
 // Sorted is all occupants in order of arrival.
-func (r *Room) Sorted() []*Occupant {
-	all := make([]*Occupant, 0, len(r.byUser))
-	for _, o := range r.byUser {
-		all = append(all, o)
-	}
-	slices.SortFunc(all, func(a, b *Occupant) int { return int(a.Since - b.Since) })
-	return all
-}
+func (r *Room) Sorted() []*Occupant { return slices.Clone(r.order) }
 
 // Enter adds an occupant, whose user and nick must be free.
 func (r *Room) Enter(o Occupant) *Occupant {
@@ -128,6 +125,7 @@ func (r *Room) Enter(o Occupant) *Occupant {
 	o.Since = r.arrivals
 	in := &o
 	r.byUser[in.User], r.byNick[nickKey(in.Nick)] = in, in
+	r.order = append(r.order, in)
 	for _, s := range in.Sessions {
 		r.bySession[s.JID] = in
 	}
@@ -148,6 +146,7 @@ func (r *Room) AddSession(o *Occupant, s Session) {
 // RemoveSession takes a device away. The occupant stays, even without devices: see Leave.
 func (r *Room) RemoveSession(o *Occupant, full xmpp.JID) {
 	o.Sessions = slices.DeleteFunc(slices.Clone(o.Sessions), func(s Session) bool { return s.JID == full })
+	o.shown = [2]*xmpp.Template{}
 	delete(r.bySession, full)
 	r.everybody.remove(full)
 	r.see.remove(full)
@@ -164,12 +163,16 @@ func (r *Room) Leave(o *Occupant) {
 	}
 	delete(r.byUser, o.User)
 	delete(r.byNick, nickKey(o.Nick))
+	if i, found := slices.BinarySearchFunc(r.order, o.Since, func(x *Occupant, since int64) int { return cmp.Compare(x.Since, since) }); found {
+		r.order = slices.Delete(r.order, i, i+1)
+	}
 }
 
 // Rename gives an occupant another nick, which must be free or its own.
 func (r *Room) Rename(o *Occupant, nick string) {
 	delete(r.byNick, nickKey(o.Nick))
 	o.Nick = nick
+	o.shown = [2]*xmpp.Template{}
 	r.byNick[nickKey(nick)] = o
 }
 
@@ -187,6 +190,7 @@ func (r *Room) MaySee(o *Occupant) bool {
 // place puts an occupant's devices on the lists of those who may see real JIDs and of those who may not.
 func (r *Room) place(o *Occupant) {
 	sees := r.MaySee(o)
+	o.shown = [2]*xmpp.Template{}
 	for _, s := range o.Sessions {
 		r.everybody.add(s.JID)
 		if sees {
