@@ -223,7 +223,7 @@ func TestSafeAAD(t *testing.T) {
 	_, _, err = a.Propose(0, Remove{1}, []byte{1})
 	wantRule(t, "free authenticated data of a proposal", "mlsext-safe-aad", err)
 	safe := wire.Marshal(SafeAAD{{Component: 9, Data: []byte("x")}})
-	a, m, err := a.Protect(s.next(), 0, []byte("x"), safe)
+	_, m, err := a.Protect(s.next(), 0, []byte("x"), safe)
 	if err != nil {
 		t.Fatal(err)
 	}
