@@ -1,6 +1,8 @@
 package policy
 
 import (
+	"bytes"
+
 	"anteroom/mimi"
 	"anteroom/mls"
 	"anteroom/mls/wire"
@@ -13,6 +15,14 @@ type actor struct {
 	role       mimi.RoleIndex // in the epoch before
 	member     bool           // sends from a leaf of the group
 	joining    bool           // sends an external commit
+}
+
+// same says whether two proposals come from the same user, or from the same external sender that is no user.
+func (a *actor) same(b *actor) bool {
+	if a.user.IsZero() || b.user.IsZero() {
+		return a.user == b.user && bytes.Equal(wire.Marshal(a.credential), wire.Marshal(b.credential))
+	}
+	return a.user == b.user
 }
 
 // transition is what a commit does to one user's entry in the participant list.

@@ -184,11 +184,8 @@ func (s *State) mayJoin(by *actor, to mimi.RoleIndex, o Options) *mimi.Refusal {
 func (c *change) judgeAdds(after *State) *mimi.Refusal {
 	for _, m := range c.adds {
 		t := c.transitions[m.user]
-		if t != nil && t.from == mimi.RoleNone && t.by.user == m.by.user && !m.by.user.IsZero() {
+		if t != nil && t.from == mimi.RoleNone && t.by.same(m.by) {
 			continue // ActAddUser or ActJoin
-		}
-		if t != nil && t.from == mimi.RoleNone && t.by == m.by {
-			continue // by the same external sender
 		}
 		if r := c.addClient(m, after); r != nil {
 			return r
@@ -221,7 +218,7 @@ func (c *change) addClient(m move, after *State) *mimi.Refusal {
 func (c *change) judgeRemoves(after *State) *mimi.Refusal {
 	asked := make(map[mimi.URI]mimi.URI) // target to actor: one question per pair in a row
 	for _, m := range c.removes {
-		if t := c.transitions[m.user]; t != nil && t.by.user == m.by.user && (t.to == mimi.RoleNone || t.to == mimi.RoleBanned) {
+		if t := c.transitions[m.user]; t != nil && t.by.same(m.by) && c.takesClients(t) {
 			continue
 		}
 		if c.replaced(m) {
@@ -248,6 +245,12 @@ func (c *change) judgeRemoves(after *State) *mimi.Refusal {
 		}
 	}
 	return nil
+}
+
+// takesClients says whether a transition brings the right to remove the target's clients: a removal, a leave, or a ban by
+// canBan. Who bans by canChangeUserRole needs canKick too (room-policy §8.1.3).
+func (c *change) takesClients(t *transition) bool {
+	return t.to == mimi.RoleNone || t.to == mimi.RoleBanned && c.before.role(t.by.role).Has(mimi.CanBan)
 }
 
 // kick: canKick; authorised role changes are not consulted (room-policy §8.1.2).

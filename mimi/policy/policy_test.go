@@ -259,6 +259,9 @@ func TestRules(t *testing.T) {
 	inactive.nodes = slices.DeleteFunc(inactive.nodes, func(n *mls.LeafNode) bool {
 		return string(n.Credential.Identity) == clientURI("member", "one").String()
 	})
+	softban := newFixture() // members may set role 1 by canChangeUserRole, without canBan or canKick
+	softban.roles.Roles[member].Capabilities = append(softban.roles.Roles[member].Capabilities, mimi.CanChangeUserRole)
+	softban.roles.Roles[member].Changes = changes([]mimi.RoleIndex{guest, banned})
 	code := Options{JoinCode: func(user mimi.URI, role mimi.RoleIndex) bool { return role == guest }}
 
 	for _, c := range []struct {
@@ -344,6 +347,7 @@ func TestRules(t *testing.T) {
 		{"ban before it comes", f, Options{}, []said{enlist("admin", "new", banned)}, ""},
 		{"ban before it comes, without capability", f, Options{}, []said{enlist("gmod", "new", banned)}, "can-ban"},
 		{"ban with a new client", f, Options{}, []said{enlist("admin", "new", banned), addClient("admin", "new", "one")}, "clients-of-banned"},
+		{"ban by a role change needs canKick for the client", softban, Options{}, []said{softban.role("member", "guest", banned), softban.removes("member", "guest")}, "can-kick"},
 		{"unban", f, Options{}, []said{f.role("admin", "outcast", member)}, ""},
 		{"unban into nothing", f, Options{}, []said{f.unlist("admin", "outcast")}, ""},
 		{"unban without capability", f, Options{}, []said{f.role("gmod", "outcast", member)}, "can-unban"},
@@ -438,6 +442,7 @@ func TestRoomRules(t *testing.T) {
 		{"history by an admin", []said{{by: "admin", p: history}}, "can-change-policy"},
 		{"an unknown component", []said{{by: "owner", p: mls.AppDataUpdate{Component: 0x8123}}}, "component-unknown"},
 		{"the list goes", []said{{by: "owner", p: mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Remove: true}}}, "component-required"},
+		{"safe_aad goes", []said{{by: "owner", p: mls.AppDataUpdate{Component: mls.ComponentSafeAAD, Remove: true}}}, "component-required"},
 		{"the roles go", []said{{by: "owner", p: mls.AppDataUpdate{Component: mimi.ComponentRolesList, Remove: true}}}, "component-required"},
 		{"reinit", []said{{by: "owner", p: mls.ReInit{}}}, "can-reinit"},
 		{"extensions by an owner", []said{{by: "owner", p: mls.GroupContextExtensions{}}}, ""},
@@ -459,6 +464,16 @@ func ruleOf(r *mimi.Refusal) string {
 		return ""
 	}
 	return r.Rule
+}
+
+// Two external senders without a user are not one another.
+func TestExternalSendersAreTold(t *testing.T) {
+	a := &actor{credential: mls.Credential{Type: mls.CredentialBasic, Identity: []byte("hub")}}
+	b := &actor{credential: mls.Credential{Type: mls.CredentialBasic, Identity: []byte("follower")}}
+	again := *a
+	if a.same(b) || !a.same(&again) || a.same(&actor{user: userURI("member")}) {
+		t.Error("external senders are confused")
+	}
 }
 
 // A stricter hub is asked about every act that the documents allow, with who does what to whom.

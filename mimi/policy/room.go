@@ -29,8 +29,8 @@ func (c *change) judgeComponents(after *State) *mimi.Refusal {
 			r = c.needRoom(u, "can-change-preauth", mimi.CanChangePreauthorizedUserList, "change the preauthorisation list")
 		case mimi.ComponentBaseRoomPolicy:
 			r = c.changeBase(u, after)
-		case mimi.ComponentParticipantList:
-			r = deny("component-required", "the participant list cannot be removed")
+		case mimi.ComponentParticipantList, mls.ComponentAppComponents, mls.ComponentSafeAAD:
+			r = deny("component-required", "component 0x%04x cannot be removed", uint16(u.p.Component))
 		case mimi.ComponentJoinLinks:
 			r = c.changeJoinLinks(u)
 		default:
