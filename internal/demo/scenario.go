@@ -219,6 +219,9 @@ func (p *play) voice() error {
 			return err
 		}
 	}
+	if _, err := p.bobSees("his voice given", func(l *stack.Line) bool { return l.Type == "epoch" && l.Has("role_changed", p.bob.User) }); err != nil {
+		return err
+	}
 	if err := p.bobSays("I have my voice back."); err != nil {
 		return err
 	}
