@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"anteroom/internal/servertest/stack"
@@ -131,7 +132,7 @@ func (p *play) bobSays(text string) error { return p.bob.Command("send " + garde
 
 func (p *play) bobHears(sender, text string) error {
 	_, err := p.bobSees(fmt.Sprintf("%q from %s", text, sender), func(l *stack.Line) bool {
-		return l.Type == "message" && l.Sender == sender && l.Text == text
+		return l.Type == "message" && l.Sender == sender && l.Body == text
 	})
 	return err
 }
@@ -244,12 +245,10 @@ func (p *play) bobSeesRemoval(user string) error {
 	if err != nil {
 		return err
 	}
-	for _, proposer := range l.Proposers {
-		if proposer == juliet {
-			return nil
-		}
+	if !slices.Contains(l.Proposer, juliet) {
+		return fmt.Errorf("epoch %d removes %s but juliet is not among its proposers %v", l.Epoch, user, l.Proposer)
 	}
-	return fmt.Errorf("epoch %d removes %s but juliet is not among its proposers %v", l.Epoch, user, l.Proposers)
+	return nil
 }
 
 func (p *play) ban() error {
@@ -280,7 +279,10 @@ func (p *play) kickBob() error {
 	if err := p.setRole("bob", "none", "even MLS users"); err != nil {
 		return err
 	}
-	if _, err := p.bobSees("his own removal", func(l *stack.Line) bool { return l.Type == "removed" && l.By == juliet }); err != nil {
+	if err := p.bobSeesRemoval(p.bob.User); err != nil {
+		return err
+	}
+	if _, err := p.bobSees("that he is out", func(l *stack.Line) bool { return l.Type == "removed" }); err != nil {
 		return err
 	}
 	if err := p.says(p.juliet, "Bob cannot read this."); err != nil {
@@ -298,7 +300,7 @@ func (p *play) kickBob() error {
 	if err := p.bobHears(juliet, "Welcome back."); err != nil {
 		return err
 	}
-	if n := p.bob.Seen(func(l *stack.Line) bool { return l.Type == "message" && l.Text == "Bob cannot read this." }); len(n) > 0 {
+	if n := p.bob.Seen(func(l *stack.Line) bool { return l.Type == "message" && l.Body == "Bob cannot read this." }); len(n) > 0 {
 		return fmt.Errorf("bob read a message that was sent while he was out")
 	}
 	p.saw("bob (MLS) never saw what was said while he was out")
@@ -340,8 +342,8 @@ func describe(l *stack.Line) string {
 		var what []string
 		for _, c := range l.Changes {
 			words := c.Kind + " " + short(c.User)
-			if c.Name != "" {
-				words += " as " + c.Name
+			if c.RoleName != "" {
+				words += " as " + c.RoleName
 			}
 			if strings.HasPrefix(c.Kind, "leaf") {
 				words += fmt.Sprintf(" (leaf %d)", c.Leaf)
@@ -349,20 +351,20 @@ func describe(l *stack.Line) string {
 			what = append(what, words)
 		}
 		var who []string
-		for _, p := range l.Proposers {
+		for _, p := range l.Proposer {
 			who = append(who, short(p))
 		}
 		return fmt.Sprintf("epoch %d, proposed by %s, committed by %s: %s", l.Epoch, strings.Join(who, " and "), short(l.Committer), strings.Join(what, ", "))
 	case "message":
-		return fmt.Sprintf("epoch %d, message of %s: %q", l.Epoch, short(l.Sender), l.Text)
+		return fmt.Sprintf("epoch %d, message of %s: %q", l.Epoch, short(l.Sender), l.Body)
 	case "joined":
 		return fmt.Sprintf("joined %s in epoch %d", short(l.Room), l.Epoch)
 	case "removed":
-		return fmt.Sprintf("epoch %d, removed by %s", l.Epoch, short(l.By))
+		return "removed from " + short(l.Room)
 	case "refused":
-		return fmt.Sprintf("%s refused: %s: %s", l.Command, l.Code, l.Text)
+		return fmt.Sprintf("%s refused: %s", l.Command, l.Text)
 	case "sent":
-		return fmt.Sprintf("his own message accepted in epoch %d: %q", l.Epoch, l.Text)
+		return fmt.Sprintf("his own message accepted in epoch %d: %q", l.Epoch, l.Body)
 	}
 	return strings.TrimSpace(l.Type + " " + l.Text)
 }

@@ -20,36 +20,36 @@ type Native struct {
 	next  int // lines before this were passed by Expect
 }
 
-// Line is one JSON line of a native participant.
+// Line is one JSON line of a native participant; docs/client.md says which fields go with which Type.
 type Line struct {
-	Type         string
-	User         string
-	Room         string
-	Epoch        uint64
-	Committer    string
-	Proposers    []string
-	Changes      []Change
-	Sender, Text string
-	Command      string
-	Code         string
-	By           string
-	Banned       bool
-	Participants []Participant
-	Leaves       []Leaf
+	Type, Room    string
+	User          string
+	Epoch         uint64
+	Proposer      []string
+	Committer     string
+	CommitterLeaf uint32 `json:"committer_leaf"`
+	Changes       []Change
+	Sender, Body  string
+	Command, Text string
+	Endpoint      string
+	Code          uint8
+	Participants  []Participant
+	Leaves        []Leaf
 }
 
 // Change, Participant and Leaf are parts of a Line.
 type (
 	Change struct {
-		Kind, By, User, Name, Client, Key string
-		Role, From                        uint32
-		Leaf                              uint32
-		Subject                           string
+		Kind, Proposer, User, Client, Key string
+		Role, From, Leaf                  uint32
+		RoleName                          string `json:"role_name"`
+		Reason, Subject                   string
 	}
 	Participant struct {
-		User, Name string
-		Role       uint32
-		Clients    int
+		User     string
+		Role     uint32
+		RoleName string `json:"role_name"`
+		Active   bool
 	}
 	Leaf struct {
 		Leaf              uint32
