@@ -36,9 +36,6 @@ func (p *PublicGroup) applyProposals(list []CommittedProposal, committer Sender)
 		a.removed = append(a.removed, RemovedLeaf{i, p.tree.leaf(i)})
 		a.tree = a.tree.replace(i, nil, blankParent)
 	}
-	if a.tree.members() == 0 && len(sorted.adds) == 0 && committer.Type != SenderNewMemberCommit {
-		return nil, invalid("9420-12.2-empty-group", "commit removes every member")
-	}
 	a.tree = a.tree.truncated()
 	for _, kp := range sorted.adds {
 		if a.tree.members() >= MaxLeaves {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"anteroom/mls/internal/suite"
@@ -25,9 +26,19 @@ var vectors = map[string]func(t *testing.T, file string){
 }
 
 func TestVectors(t *testing.T) {
-	dir := vectorDir(t)
-	for name, test := range vectors {
-		t.Run(name, func(t *testing.T) { test(t, filepath.Join(dir, name+".json")) })
+	files, err := filepath.Glob(filepath.Join(vectorDir(t), "*.json"))
+	if err != nil || len(files) < len(vectors) {
+		t.Fatalf("%d files for %d tests, %v", len(files), len(vectors), err)
+	}
+	for _, file := range files {
+		name := strings.TrimSuffix(filepath.Base(file), ".json")
+		t.Run(name, func(t *testing.T) {
+			test := vectors[name]
+			if test == nil {
+				t.Fatal("nothing tests this file")
+			}
+			test(t, file)
+		})
 	}
 }
 
