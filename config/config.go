@@ -70,7 +70,7 @@ type Log struct {
 // Limits bounds what users and peers can make grow.
 type Limits struct {
 	Occupants    int      `toml:"occupants" doc:"Occupants that one room takes; a room may be configured lower (muc#roomconfig_maxusers). Administrators and owners get in nevertheless."`
-	History      int      `toml:"history" doc:"Messages of the archive that a joining occupant gets when it asks for no other number, and at most."`
+	History      int      `toml:"history" doc:"Messages of each room that are kept in memory: the most that a room can be configured to show to who enters. New rooms show 20."`
 	Mailbox      int      `toml:"mailbox" doc:"Stanzas and requests that may wait for one room. More are answered with resource-constraint."`
 	MessageRate  float64  `toml:"message_rate" doc:"Stanzas per second that one user may send for longer than a moment. 0: no limit."`
 	MessageBurst int      `toml:"message_burst" doc:"Stanzas that one user may send at once."`
@@ -87,7 +87,7 @@ func Default() Config {
 		Log:       Log{Level: "info", Format: "auto"},
 		Limits: Limits{
 			Occupants:    1000,
-			History:      20,
+			History:      100,
 			Mailbox:      256,
 			MessageRate:  20,
 			MessageBurst: 100,

@@ -34,6 +34,9 @@ type serveCommand struct{ configFile }
 // stopPatience bounds a graceful stop; what is not stored by then is as after a crash.
 const stopPatience = 10 * time.Second
 
+// reconnectWithin bounds the pause between attempts to reach the XMPP server: users wait for it.
+const reconnectWithin = 20 * time.Second
+
 // hubSuite is the cipher suite of the hub's signature key: the one that every MIMI room can use.
 const hubSuite = mls.CipherSuite(1)
 
@@ -187,6 +190,8 @@ func (s *service) connect(reg *prometheus.Registry, rooms *mucmap.Service) (err 
 		Secret: s.cfg.Component.Secret.Reveal(),
 		Addr:   net.JoinHostPort(s.cfg.Component.Host, strconv.Itoa(s.cfg.Component.Port)),
 		Log:    s.log,
+
+		MaxBackoff: reconnectWithin,
 	}, h)
 	if err != nil {
 		return err
