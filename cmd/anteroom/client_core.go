@@ -215,7 +215,7 @@ func (c *nativeClient) send(ctx context.Context, uri mimi.URI) {
 		if err == nil && reply.Status != http.StatusTooManyRequests && reply.Status < http.StatusInternalServerError {
 			wait = firstRetry
 			err = c.step(uri, func(r *follower.Room) (follower.Output, error) {
-				return r.Answer(time.Now(), freshSeed(), reply.Status, reply.Body), nil
+				return r.Answer(time.Now(), freshSeed(), request, reply.Status, reply.Body), nil
 			})
 			if err == nil {
 				continue

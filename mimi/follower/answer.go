@@ -1,6 +1,7 @@
 package follower
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"time"
@@ -11,12 +12,13 @@ import (
 	"anteroom/mls/wire"
 )
 
-// Answer goes on with the hub's answer to the request on the way: the HTTP status and body. Do not call it for a status that asks for
-// a repetition (429, 5xx) or without an answer: send the request again as it is.
-func (r *Room) Answer(now time.Time, seed mls.Seed, status int, body []byte) Output {
+// Answer goes on with the hub's answer to a request: the HTTP status and body. Do not call it for a status that asks for a repetition
+// (429, 5xx) or without an answer: send the request again as it is. An answer to a request that is no longer on the way, because notify
+// told its outcome first, has no effect.
+func (r *Room) Answer(now time.Time, seed mls.Seed, request *Request, status int, body []byte) Output {
 	t := r.turn(now, seed)
 	f := r.flight
-	if f == nil {
+	if f == nil || f.endpoint != request.Endpoint || !bytes.Equal(f.body, request.Body) {
 		return t.done()
 	}
 	t.r.flight = nil
@@ -36,7 +38,7 @@ func (r *Room) Answer(now time.Time, seed mls.Seed, status int, body []byte) Out
 			t.refuseHead(*refused)
 			break
 		}
-		t.r.flight = next
+		t.depart(next)
 	case flightCommit, flightProposals:
 		t.updateAnswer(f, body)
 	case flightMessage:
@@ -58,6 +60,10 @@ func (t *turn) updateAnswer(f *flight, body []byte) {
 	case mimi.UpdateWrongEpoch:
 		t.r.waitFor = response.Epoch // the wish stays first and is built anew
 	case mimi.UpdateInvalidProposal:
+		if missing := t.unknown(response.Invalid); f.kind == flightCommit && t.r.member && len(missing) > 0 {
+			t.r.missing = missing // the hub holds proposals that our commit left out; the wish stays first and is built anew
+			return
+		}
 		t.refuseHead(Refused{Endpoint: f.endpoint, Code: uint8(response.Code), Text: response.Text})
 	default:
 		t.refuseHead(Refused{Endpoint: f.endpoint, Code: uint8(response.Code), Text: response.Text})
@@ -89,13 +95,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 		t.r.queue = t.r.queue[1:]
 	}
 	if f.kind == flightProposals {
-		n := 0
-		if t.r.group != nil {
-			n = len(t.r.group.Public().Pending())
-		}
-		t.r.group = f.staged
-		t.r.leaving = append(t.r.leaving, client)
-		t.tell(Proposed{f.staged.Public().Pending()[n:], at})
+		t.proposed(f, client, at)
 		return
 	}
 	before, effects := t.r.state, f.effects
@@ -116,6 +116,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 		}
 	}
 	t.r.group, t.r.state, t.r.member, t.r.waitFor = f.staged, state, true, 0
+	t.r.missing = nil
 	if join {
 		leaf, _ := t.r.Leaf(client)
 		t.tell(Joined{client, leaf, f.staged.Public().Epoch()})
@@ -126,8 +127,51 @@ func (t *turn) accepted(f *flight, at uint64) {
 	t.afterEpoch()
 }
 
+// proposed takes up our own leave, unless a commit has overtaken the answer.
+func (t *turn) proposed(f *flight, client mimi.URI, at uint64) {
+	var request mimi.UpdateRequest
+	if err := wire.Unmarshal(f.body, &request); err != nil {
+		t.breakDown("our own proposals: %v", err)
+		return
+	}
+	t.r.leaving = append(t.r.leaving, client)
+	if !t.r.member || request.Message.Public.Content.Epoch != t.r.group.Public().Epoch() {
+		t.afterEpoch()
+		return
+	}
+	group := t.r.group
+	var bundle []mls.PendingProposal
+	for _, m := range request.Proposals() {
+		next, pending, err := group.AddProposal(m)
+		if err != nil {
+			t.breakDown("our own proposals: %v", err)
+			return
+		}
+		group = next
+		bundle = append(bundle, *pending)
+	}
+	t.r.group = group
+	t.tell(Proposed{bundle, at})
+}
+
+// unknown returns the references that our group does not hold.
+func (t *turn) unknown(refs []mls.ProposalRef) [][]byte {
+	var list [][]byte
+	if !t.r.member {
+		return nil
+	}
+	pending := t.r.group.Public().Pending()
+	for _, ref := range refs {
+		if !slices.ContainsFunc(pending, func(p mls.PendingProposal) bool { return bytes.Equal(p.Ref, ref) }) {
+			list = append(list, ref)
+		}
+	}
+	return list
+}
+
 // afterEpoch proposes a leave again that an external commit has made void.
 func (t *turn) afterEpoch() {
+	t.r.missing = nil
 	t.r.leaving = slices.DeleteFunc(t.r.leaving, func(client mimi.URI) bool {
 		if _, still := t.r.Leaf(client); still && len(t.r.queue) < MaxQueue {
 			t.r.queue = append(t.r.queue, queued{wish: Wish{Kind: Leave, Client: client}})

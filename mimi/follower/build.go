@@ -16,7 +16,7 @@ type flightKind uint8
 const (
 	flightGroupInfo flightKind = iota + 1 // for a Join
 	flightCommit                          // staged is the epoch after it; of a Join, a Change, or of others' proposals
-	flightProposals                       // of a Leave; staged is the group with them cached
+	flightProposals                       // of a Leave
 	flightMessage
 )
 
@@ -25,7 +25,7 @@ type flight struct {
 	endpoint mimi.Endpoint
 	body     []byte
 	whole    bool       // its success fulfils the first wish; else that is only prepared
-	staged   *mls.Group // flightCommit and flightProposals
+	staged   *mls.Group // flightCommit
 	commit   []byte     // encoded MLSMessage of flightCommit
 	effects  *mls.Effects
 	private  mls.HPKEPrivateKey     // flightGroupInfo
@@ -137,7 +137,7 @@ func (t *turn) buildLeave(w *Wish) (*flight, error) {
 		return nil, err
 	}
 	body := wire.Marshal(&mimi.UpdateRequest{Message: messages[0], More: messages[1:]})
-	return &flight{kind: flightProposals, endpoint: mimi.EndpointUpdate, body: body, whole: true, staged: group}, nil
+	return &flight{kind: flightProposals, endpoint: mimi.EndpointUpdate, body: body, whole: true}, nil
 }
 
 // buildChange makes proposals of the wish by user name, so that it stays meant when positions and leaves have changed.

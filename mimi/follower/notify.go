@@ -90,11 +90,7 @@ func (t *turn) epoch(groupID []byte, epoch mls.Epoch) (now bool, err error) {
 		return false, nil
 	}
 	if epoch > pg.Epoch() {
-		if t.r.flight != nil && t.r.flight.kind == flightCommit {
-			return false, ErrAhead
-		}
-		// The hub keeps order and got no answer from us for what is missing, so it will come, or never came.
-		return false, ErrAhead
+		return false, ErrAhead // the hub keeps order: what is missing is the answer to our own commit
 	}
 	return true, nil
 }
@@ -125,6 +121,11 @@ func (t *turn) commit(m *mimi.FanoutMessage) {
 		t.accepted(f, m.Timestamp)
 		return
 	}
+	if t.commitsOurs(m.Message) {
+		f := t.r.flight
+		t.r.flight, t.out.Request = nil, nil
+		t.accepted(f, m.Timestamp)
+	}
 	staged, err := t.r.group.WithNow(uint64(t.now.Unix())).StageCommit(m.Message)
 	if err != nil {
 		t.breakDown("the hub accepted a commit that is not valid: %v", err)
@@ -137,7 +138,7 @@ func (t *turn) commit(m *mimi.FanoutMessage) {
 	}
 	before := t.r.state
 	if staged.Group == nil || len(staged.Group.Local()) == 0 {
-		t.r.member, t.r.waitFor, t.r.leaving = false, 0, nil
+		t.r.member, t.r.waitFor, t.r.missing, t.r.leaving = false, 0, nil, nil
 		t.tell(Epoch{staged.Effects, before, after, m.Timestamp})
 		t.tell(Removed{m.Timestamp})
 		return
@@ -148,6 +149,32 @@ func (t *turn) commit(m *mimi.FanoutMessage) {
 	if len(m.More) > 0 {
 		t.proposals(m.More, m.Timestamp)
 	}
+}
+
+// commitsOurs says whether a commit contains proposals of ours whose acceptance we have not heard of yet.
+func (t *turn) commitsOurs(m *mls.Message) bool {
+	f := t.r.flight
+	if f == nil || f.kind != flightProposals || m.Public.Content.Commit == nil {
+		return false
+	}
+	var request mimi.UpdateRequest
+	if wire.Unmarshal(f.body, &request) != nil {
+		return false
+	}
+	group := t.r.group
+	for _, own := range request.Proposals() {
+		next, pending, err := group.AddProposal(own)
+		if err != nil {
+			return false
+		}
+		group = next
+		for _, p := range m.Public.Content.Commit.Proposals {
+			if p.Proposal == nil && bytes.Equal(p.Ref, pending.Ref) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 func (t *turn) proposals(messages []*mls.Message, at uint64) {
@@ -250,6 +277,7 @@ func (t *turn) enter(m *mimi.FanoutMessage, w *mls.Welcome, keys *mls.KeyPackage
 		return fmt.Errorf("the group says that it is the room %s", room)
 	}
 	t.r.group, t.r.state, t.r.member, t.r.waitFor = group, state, true, 0
+	t.r.missing = nil
 	leaf, _ := t.r.Leaf(client)
 	t.tell(Joined{client, leaf, group.Public().Epoch()})
 	return nil

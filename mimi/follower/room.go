@@ -1,6 +1,7 @@
 package follower
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -32,6 +33,7 @@ type Room struct {
 	queue   []queued
 	leaving []mimi.URI // clients whose leave the hub accepted; it takes effect with the next commit
 	waitFor mls.Epoch  // the hub's epoch, which notify will bring us to, before anything else is tried
+	missing [][]byte   // references of proposals that the hub holds and notify will bring, in this epoch
 	seen    [][32]byte // digests of notify bodies, oldest first
 }
 
@@ -156,7 +158,7 @@ func (r *Room) InFlight() *Request {
 // start builds requests from the queue until one is on the way.
 func (t *turn) start() {
 	for t.r.flight == nil && t.r.broken == "" && len(t.r.queue) > 0 {
-		if t.r.waitFor > 0 && t.r.member && t.r.group.Public().Epoch() < t.r.waitFor {
+		if t.waiting() {
 			return
 		}
 		head := &t.r.queue[0]
@@ -174,11 +176,31 @@ func (t *turn) start() {
 			t.r.queue = t.r.queue[1:]
 			continue
 		}
-		t.r.flight = f
+		t.depart(f)
 	}
-	if t.r.flight != nil && t.out.Request == nil {
-		t.out.Request = t.r.InFlight()
+}
+
+// depart puts a request on the way.
+func (t *turn) depart(f *flight) {
+	t.r.flight = f
+	t.out.Request = t.r.InFlight()
+}
+
+// waiting says whether the hub knows something that it has not told us yet.
+func (t *turn) waiting() bool {
+	if !t.r.member {
+		return false
 	}
+	pg := t.r.group.Public()
+	if pg.Epoch() < t.r.waitFor {
+		return true
+	}
+	for _, ref := range t.r.missing {
+		if !slices.ContainsFunc(pg.Pending(), func(p mls.PendingProposal) bool { return bytes.Equal(p.Ref, ref) }) {
+			return true
+		}
+	}
+	return false
 }
 
 // refuseHead drops the first wish and says why.

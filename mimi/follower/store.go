@@ -100,6 +100,11 @@ func (r *Room) encode() []byte {
 		}
 	})
 	w.Vector(func(w *wire.Writer) {
+		for _, ref := range r.missing {
+			w.Opaque(ref)
+		}
+	})
+	w.Vector(func(w *wire.Writer) {
 		for i := range r.seen {
 			w.Raw(r.seen[i][:])
 		}
@@ -134,6 +139,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		r.queue = append(r.queue, q)
 	})
 	in.At("room.leaving").Vector(func(in *wire.Reader) { r.leaving = append(r.leaving, readURI(in, "room.leaving")) })
+	in.At("room.missing").Vector(func(in *wire.Reader) { r.missing = append(r.missing, bytes.Clone(in.Opaque())) })
 	in.At("room.seen").Vector(func(in *wire.Reader) {
 		var sum [32]byte
 		copy(sum[:], in.Raw(len(sum)))
@@ -167,7 +173,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	}
 	if r.flight != nil {
 		r.flight.staged = staged
-		if staged == nil && r.flight.kind != flightMessage {
+		if staged == nil && r.flight.kind == flightCommit {
 			return nil, fmt.Errorf("follower: %s: the request on the way has no group", r.uri)
 		}
 	}

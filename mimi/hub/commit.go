@@ -123,12 +123,13 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 	return accepted, nil
 }
 
-// checkPending refuses a commit that leaves out accepted proposals (draft-ietf-mimi-protocol-06 §7.3). A committer cannot commit its own
+// checkPending refuses a commit that leaves out accepted proposals (draft-ietf-mimi-protocol-06 §7.3) and names them, so that a committer
+// that has not heard of them yet can wait for them. A committer cannot commit its own
 // Update (RFC 9420 §12.2). An external commit makes them void, except those that leave by SelfRemove, which it must contain.
 func (r *Room) checkPending(e *mls.Effects) ([]mls.PendingProposal, *mimi.Refusal) {
 	external := e.Sender.Type == mls.SenderNewMemberCommit
 	var voided []mls.PendingProposal
-	omitted := 0
+	var omitted [][]byte
 	for _, p := range r.group.Public().Pending() {
 		if slices.ContainsFunc(e.Proposals, func(c mls.CommittedProposal) bool { return bytes.Equal(c.Ref, p.Ref) }) {
 			continue
@@ -138,11 +139,13 @@ func (r *Room) checkPending(e *mls.Effects) ([]mls.PendingProposal, *mimi.Refusa
 			voided = append(voided, p)
 		case !external && p.Proposal.Type() == mls.ProposalUpdate && p.Sender == e.Sender:
 		default:
-			omitted++
+			omitted = append(omitted, p.Ref)
 		}
 	}
-	if omitted > 0 {
-		return nil, notAllowed("pending-omitted", "the commit leaves out %d proposals that the hub has accepted", omitted)
+	if len(omitted) > 0 {
+		refusal := refuse(mimi.EndpointUpdate, uint8(mimi.UpdateInvalidProposal), "pending-omitted", "the commit leaves out %d proposals that the hub has accepted", len(omitted))
+		refusal.Invalid = omitted
+		return nil, refusal
 	}
 	return voided, nil
 }

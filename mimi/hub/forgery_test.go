@@ -159,7 +159,7 @@ func TestForgedUpdates(t *testing.T) {
 		{name: "bob's leave by another provider", from: "c.example", code: mimi.UpdateNotAllowed, rule: "foreign-user", make: func(w *world) *mimi.UpdateRequest {
 			return bobProposes(w, mls.Remove{Removed: w.leaf(bob)})
 		}},
-		{name: "leaves out what is pending", code: mimi.UpdateNotAllowed, rule: "pending-omitted", make: func(w *world) *mimi.UpdateRequest {
+		{name: "leaves out what is pending", code: mimi.UpdateInvalidProposal, rule: "pending-omitted", make: func(w *world) *mimi.UpdateRequest {
 			w.propose(alice, w.roleChange(bob.ClientUser(), roleVisitor))
 			group, leaf := bobsGroup(w)
 			staged, err := group.WithoutPending().Commit(w.seed(), leaf, mls.CommitParams{ForcePath: true, AuthenticatedData: aad()})

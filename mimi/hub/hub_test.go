@@ -214,7 +214,7 @@ func TestRebase(t *testing.T) {
 			t.Fatalf("code %d epoch %d, want wrongEpoch with %d", response.Code, response.Epoch, w.room.Group().Public().Epoch())
 		}
 		// The answer comes before the commit that explains it.
-		out = w.rooms["b.example"].Answer(w.now, w.seed(), 200, answer)
+		out = w.rooms["b.example"].Answer(w.now, w.seed(), out.Request, 200, answer)
 		w.adopt("b.example", out)
 		if out.Request != nil {
 			t.Fatal("something was sent before the new epoch is known")
@@ -257,13 +257,88 @@ func TestOvertaking(t *testing.T) {
 	if _, err := w.rooms["b.example"].Notify(w.now, w.seed(), "a.example", later.Fanout[0].Body); err != follower.ErrAhead {
 		t.Fatalf("error %v, want ErrAhead", err)
 	}
-	w.adopt("b.example", w.rooms["b.example"].Answer(w.now, w.seed(), 200, answer))
+	w.adopt("b.example", w.rooms["b.example"].Answer(w.now, w.seed(), out.Request, 200, answer))
 	w.notify(later.Fanout[0])
 	w.notify(later.Fanout[0]) // the hub may repeat
 	w.want("b.example", "epoch 4", "epoch 5")
 	w.agree("b.example")
 	if _, err := w.rooms["b.example"].Notify(w.now, w.seed(), "c.example", later.Fanout[0].Body); err != follower.ErrNotHub {
 		t.Errorf("a stranger's notify: %v, want ErrNotHub", err)
+	}
+}
+
+// The keeper may commit a leave before the leaver has the answer to it; the answer then has no effect.
+func TestLeaveCommittedBeforeAnswer(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		w := newWorld(t)
+		w.wish(follower.Wish{Kind: follower.Join, Client: bob})
+		w.wish(follower.Wish{Kind: follower.Join, Client: bella})
+		w.received("b.example")
+		out := w.rooms["b.example"].Do(w.now, w.seed(), follower.Wish{Kind: follower.Leave, Client: bob})
+		w.adopt("b.example", out)
+		accepted, answer, err := w.room.AcceptUpdate(w.now, "b.example", out.Request.Body)
+		w.must(err)
+		w.room = accepted.Next
+		if restart {
+			w.restart("b.example")
+		}
+		w.commitPending()
+		w.want("b.example", "proposed 2", "epoch 4")
+		w.wish(follower.Wish{Kind: follower.Send, Client: bella, Data: []byte("alone")})
+		w.adopt("b.example", w.rooms["b.example"].Answer(w.now, w.seed(), out.Request, 200, answer))
+		w.want("b.example", "sent alone")
+		w.agree("b.example")
+	}
+}
+
+// A leave that an external commit voids before the leaver has the answer is proposed again.
+func TestLeaveVoidedBeforeAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
+	w.received("b.example")
+	out := w.rooms["b.example"].Do(w.now, w.seed(), follower.Wish{Kind: follower.Leave, Client: bob})
+	w.adopt("b.example", out)
+	accepted, answer, err := w.room.AcceptUpdate(w.now, "b.example", out.Request.Body)
+	w.must(err)
+	w.room = accepted.Next
+	w.wish(follower.Wish{Kind: follower.Join, Client: carol})
+	w.want("b.example", "epoch 3")
+	again := w.rooms["b.example"].Answer(w.now, w.seed(), out.Request, 200, answer)
+	w.adopt("b.example", again)
+	w.pump("b.example", again.Request)
+	w.want("b.example", "proposed 2")
+	w.commitPending()
+	w.want("b.example", "epoch 4", "removed")
+}
+
+// A commit that left out a proposal on its way to us waits for it and is built anew.
+func TestCommitMeetsProposal(t *testing.T) {
+	w := newWorld(t)
+	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
+	w.commit(w.leaf(alice), mls.CommitParams{ByValue: []mls.Proposal{w.roleChange(bob.ClientUser(), roleOwner)}})
+	w.received("b.example")
+	w.busy["b.example"] = true
+	out := w.rooms["b.example"].Do(w.now, w.seed(), follower.Wish{Kind: follower.Change, Client: bob, Roles: []mimi.Participant{{User: carol.ClientUser(), Role: roleBanned}}})
+	w.adopt("b.example", out)
+	group, m, err := w.room.Group().Propose(w.leaf(alice), w.roleChange(bella.ClientUser(), roleBanned), aad())
+	w.must(err)
+	accepted, err := w.room.AcceptLocalProposals(w.now, group, m)
+	w.must(err)
+	w.room = accepted.Next
+	answer := w.ask("b.example", *out.Request)
+	w.busy["b.example"] = false
+	waits := w.rooms["b.example"].Answer(w.now, w.seed(), out.Request, 200, answer)
+	w.adopt("b.example", waits)
+	if waits.Request != nil {
+		t.Fatal("something was sent before the proposal is known")
+	}
+	w.restart("b.example")
+	w.notify(accepted.Fanout[0])
+	w.want("b.example", "proposed 1", "epoch 4")
+	for _, pest := range []mimi.URI{carol.ClientUser(), bella.ClientUser()} {
+		if role := w.room.State().RoleOf(pest); role != roleBanned {
+			t.Errorf("%s has role %d, want banned", pest, role)
+		}
 	}
 }
 

@@ -7,5 +7,5 @@ const (
 	// MaxRoutes is how many claimed key packages are waiting for their Welcome. The one that expires first is forgotten first.
 	MaxRoutes = 8192
 	// MaxPending is how many accepted proposals may wait for a commit.
-	MaxPending = 1024
+	MaxPending = 256
 )

@@ -348,7 +348,7 @@ func (w *world) pump(provider string, request *follower.Request) {
 		w.busy[provider] = true
 		answer := w.ask(provider, *request)
 		w.busy[provider] = false
-		out := w.rooms[provider].Answer(w.now, w.seed(), 200, answer)
+		out := w.rooms[provider].Answer(w.now, w.seed(), request, 200, answer)
 		w.adopt(provider, out)
 		request = out.Request
 		if request == nil {
