@@ -3,7 +3,7 @@ GO ?= go
 export GOFLAGS := -buildvcs=false
 export ANTEROOM_VECTORS ?= $(abspath ../shared/vectors)
 
-.PHONY: build test check race demo bench deps clean
+.PHONY: build test check race demo bench deps peers interop clean
 
 build: ## the one binary, in bin/
 	$(GO) build -o bin/anteroom ./cmd/anteroom
@@ -17,11 +17,21 @@ check: ## formatting, vet, staticcheck, layers and purity
 	$(GO) tool staticcheck ./...
 	$(GO) test ./internal/layers
 
-test: deps check build ## everything, with real Prosody, Redis and slixmpp
+test: deps peers check build ## everything, with real Prosody, Redis and slixmpp
 	@GO="$(GO)" scripts/test.sh
 
 race: deps ## the packages with goroutines under the race detector
 	$(GO) test -race -shuffle=on ./gateway/... ./store/... ./xmpp/component/... ./mimi/mimihttp/... ./mucmap/... ./mls/
+
+peers: interop/peers/node_modules/.package-lock.json ## the MLS implementations that interop/ talks to, from npm
+
+interop/peers/node_modules/.package-lock.json: interop/peers/package-lock.json interop/peers/package.json
+	@command -v npm >/dev/null || { echo "peers: Node.js 20 with npm is needed"; exit 1; }
+	cd interop/peers && npm ci --no-audit --no-fund
+	@touch $@
+
+interop: peers ## our MLS live against other implementations; docs/interop.md says what works
+	$(GO) test -count=1 -v ./interop
 
 demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after the scenario, STORE=redis uses Redis
 	@scripts/deps.sh prosody $(if $(filter redis,$(STORE)),redis-server)

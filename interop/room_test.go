@@ -1,0 +1,225 @@
+package interop
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/mls"
+)
+
+// spec is what the tests know of a peer.
+type spec struct {
+	name   string // as in the table
+	driver string
+	suite  mls.CipherSuite
+	// identity names the n-th client in the form the peer insists on; nil for any.
+	identity func(n int) []byte
+	// types are extensions that leaves of both sides announce.
+	types     []mls.ExtensionType
+	proposals []mls.ProposalType
+	// label and about are label and context of the exporter whose output is compared.
+	label string
+	about []byte
+	// departures are the operations that do not work, and why.
+	departures map[string]departure
+	walk       walkParams
+}
+
+// departure explains an operation that fails.
+type departure struct {
+	errors string // part of the error that strict behaviour ends in
+	why    string // for the table
+	// lenient says that the operation works if the driver makes good for it.
+	lenient string
+}
+
+// room is one group with members of both implementations.
+type room struct {
+	spec    *spec
+	peer    *peer
+	seeds   *seeds
+	count   int
+	members []member
+	walking bool
+	ghosts  []member // added, but refused to join
+}
+
+func newRoom(t testing.TB, s *spec, p *peer) *room {
+	t.Helper()
+	r := &room{spec: s, peer: p, seeds: new(seeds)}
+	r.seeds.n = uint64(p.next) << 20
+	return r
+}
+
+// client makes somebody who is in no group yet.
+func (r *room) client(ours bool) (member, error) {
+	r.count++
+	id := fmt.Appendf(nil, "client %d", r.count)
+	if r.spec.identity != nil {
+		id = r.spec.identity(r.count)
+	}
+	if !ours {
+		return newRemote(r.peer, r.spec.suite, id, r.spec.types)
+	}
+	return newLocal(r.seeds, localParams{
+		suite: r.spec.suite, identity: id, extensions: slices.Clone(r.spec.types), proposals: slices.Clone(r.spec.proposals),
+		now: uint64(time.Now().Unix()), label: r.spec.label, about: r.spec.about})
+}
+
+// found lets somebody create the group.
+func (r *room) found(ours bool, extensions ...extension) error {
+	m, err := r.client(ours)
+	if err != nil {
+		return err
+	}
+	// An identifier of 8 bytes is what one of the peers insists on.
+	if err := m.create(binary.BigEndian.AppendUint64(nil, r.seeds.n+1), extensions); err != nil {
+		return fmt.Errorf("create: %w", err)
+	}
+	r.members = append(r.members, m)
+	return agree(r.members)
+}
+
+func adds(joiners []member) (out []proposal) {
+	for _, j := range joiners {
+		out = append(out, proposal{Type: "add", KeyPackage: j.keyPackage()})
+	}
+	return out
+}
+
+func remove(m member) proposal {
+	leaf := uint32(m.leaf())
+	return proposal{Type: "remove", Leaf: &leaf, Identity: m.identity()}
+}
+
+// commit lets m commit, everybody follow, joiners join by the Welcome and those who are not in keep leave.
+func (r *room) commit(m member, c commitRequest, joiners ...member) error {
+	done, err := m.commit(c)
+	if err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	if done.proposal != nil { // of peers that can only commit what they have proposed
+		if err := r.deliver(m, done.proposal); err != nil {
+			return err
+		}
+	}
+	if err := r.deliver(m, done.commit); err != nil {
+		return err
+	}
+	if (done.welcome != nil) != (len(joiners) > 0) {
+		return fmt.Errorf("Welcome present: %t, with %d new members", done.welcome != nil, len(joiners))
+	}
+	for _, j := range joiners {
+		err := j.join(done.welcome, done.tree)
+		if refuses := r.spec.walk.refusesTree; r.walking && refuses != "" && err != nil && strings.Contains(err.Error(), refuses) {
+			r.ghosts = append(r.ghosts, j)
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("join: %w", err)
+		}
+		r.members = append(r.members, j)
+	}
+	return agree(r.members)
+}
+
+// deliver gives a handshake message to everybody but its sender.
+func (r *room) deliver(from member, message []byte) error {
+	for _, m := range r.members {
+		if m == from {
+			continue
+		}
+		if _, err := m.process(message); err != nil {
+			return fmt.Errorf("process: %w", err)
+		}
+	}
+	return nil
+}
+
+// propose lets m send a proposal to everybody.
+func (r *room) propose(m member, p proposal) error {
+	message, err := m.propose(p, false)
+	if err != nil {
+		return fmt.Errorf("propose: %w", err)
+	}
+	return r.deliver(m, message)
+}
+
+// drop takes somebody off the list who was removed, and checks that the client knows it.
+func (r *room) drop(gone member, commit func() error) error {
+	kept := slices.DeleteFunc(slices.Clone(r.members), func(m member) bool { return m == gone })
+	if err := commit(); err != nil && !gone.view().removed {
+		return err
+	}
+	if !gone.view().removed {
+		return fmt.Errorf("%s does not know that it was removed", gone.name())
+	}
+	r.members = kept
+	return agree(r.members)
+}
+
+// add lets m add somebody of each kind wanted by one commit.
+func (r *room) add(m member, withoutTree bool, kinds ...bool) error {
+	var joiners []member
+	for _, ours := range kinds {
+		j, err := r.client(ours)
+		if err != nil {
+			return err
+		}
+		joiners = append(joiners, j)
+	}
+	return r.commit(m, commitRequest{proposals: adds(joiners), withoutTree: withoutTree}, joiners...)
+}
+
+// enter lets somebody join by external commit, from a GroupInfo of somebody of the other implementation.
+func (r *room) enter(ours, lenient bool) error {
+	j, err := r.client(ours)
+	if err != nil {
+		return err
+	}
+	gi, err := r.one(!ours).groupInfo(lenient)
+	if err != nil {
+		return fmt.Errorf("GroupInfo: %w", err)
+	}
+	commit, err := j.externalJoin(gi, lenient, false)
+	if err != nil {
+		return fmt.Errorf("external join: %w", err)
+	}
+	if err := r.deliver(j, commit); err != nil {
+		return err
+	}
+	r.members = append(r.members, j)
+	return agree(r.members)
+}
+
+// talk lets m send an application message that all others decrypt.
+func (r *room) talk(m member, data []byte) error {
+	message, err := m.encrypt(data)
+	if err != nil {
+		return fmt.Errorf("encrypt: %w", err)
+	}
+	for _, o := range r.members {
+		if o == m {
+			continue
+		}
+		if got, err := o.process(message); err != nil || !bytes.Equal(got, data) {
+			return fmt.Errorf("decrypt: got %q, %w", got, err)
+		}
+	}
+	return nil
+}
+
+// one returns the first member of an implementation, other the second.
+func (r *room) one(ours bool) member {
+	return r.members[slices.IndexFunc(r.members, func(m member) bool { return m.ours() == ours })]
+}
+
+func (r *room) other(ours bool) member {
+	first := r.one(ours)
+	return r.members[slices.IndexFunc(r.members, func(m member) bool { return m.ours() == ours && m != first })]
+}
