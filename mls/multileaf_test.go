@@ -307,3 +307,38 @@ func TestLoadGroupRefuses(t *testing.T) {
 		t.Errorf("other version: error %v", err)
 	}
 }
+
+// A value may be used from several goroutines at once (run with -race).
+func TestConcurrentUse(t *testing.T) {
+	var s testSeed
+	bob := s.newClient(t, "bob")
+	g := s.newGroup(t, s.newClient(t, "0"))
+	g, _ = addLocal(t, &s, g, 0, 6)
+	staged := commit(t, &s, g, 0, CommitParams{ByValue: []Proposal{Add{bob.KeyPackage}}, ForcePath: true})
+	g, other := staged.Group, join(t, staged, bob)
+	remote := commit(t, &s, other, 7, CommitParams{})
+	g, err := g.Reserve(0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	uses := []func() error{
+		func() error { _, err := g.Commit(Seed{1}, 1, CommitParams{ByValue: []Proposal{Remove{2}}}); return err },
+		func() error { _, err := g.StageCommit(remote.Commit); return err },
+		func() error { _, _, err := g.Protect(Seed{2}, 0, []byte("x"), nil); return err },
+		func() error { _, _, err := g.Propose(3, Remove{2}, nil); return err },
+		func() error { _, err := LoadGroup(g.Parts(nil).Set, testConfig()); return err },
+		func() error { _, err := g.GroupInfo(0, true); return err },
+		func() error { _, err := g.Export("label", nil, 32); return err },
+	}
+	done := make(chan error)
+	for _, use := range uses {
+		for range 2 {
+			go func() { done <- use() }()
+		}
+	}
+	for range 2 * len(uses) {
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	}
+}

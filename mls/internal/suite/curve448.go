@@ -50,8 +50,10 @@ func (k kem448) public(private []byte) ([]byte, error) {
 }
 
 func (k kem448) checkPublic(public []byte) error {
-	_, err := k.parsePublic(public)
-	return err
+	if _, err := k.parsePublic(public); err != nil {
+		return err
+	}
+	return checkOrder(public)
 }
 
 func (k kem448) parsePublic(public []byte) (circl.PublicKey, error) {

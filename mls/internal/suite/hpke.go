@@ -66,8 +66,14 @@ func (k stdKEM) checkPublic(public []byte) error {
 	if _, err := k.kem.NewPublicKey(public); err != nil {
 		return keyError(err)
 	}
+	if k.kem.ID() == x25519KEM {
+		return checkOrder(public)
+	}
 	return nil
 }
+
+// x25519KEM is DHKEM(X25519, HKDF-SHA256), RFC 9180 §7.1.
+const x25519KEM = 0x0020
 
 func (k stdKEM) sender(public, info []byte) ([]byte, *hpke.Sender, error) {
 	key, err := k.kem.NewPublicKey(public)
@@ -144,7 +150,7 @@ func (s *Suite) DeriveKeyPair(ikm []byte) (private, public []byte) {
 // HPKEPublic returns the public key of an HPKE private key.
 func (s *Suite) HPKEPublic(private []byte) ([]byte, error) { return s.kem.public(private) }
 
-// CheckHPKEPublic fails when public is not a well-formed key of the suite's KEM.
+// CheckHPKEPublic fails when public is not a key of the suite's KEM to which one can encrypt.
 func (s *Suite) CheckHPKEPublic(public []byte) error { return s.kem.checkPublic(public) }
 
 // EncryptWithLabel encrypts to a public key, bound to a label and a context, RFC 9420 §5.1.3. It draws randomness.
