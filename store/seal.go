@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"golang.org/x/crypto/chacha20poly1305"
 )
@@ -23,11 +24,13 @@ const (
 type kind string
 
 const (
-	kindSecret  kind = "secret part"  // room, name
-	kindOutbox  kind = "outbox body"  // room, destination and id
-	kindArchive kind = "archive body" // room, id
-	kindRecord  kind = "record"       // bucket, key
-	kindCheck   kind = "key check"
+	kindSecret   kind = "secret part"  // room, name
+	kindEvent    kind = "event"        // room, sequence
+	kindSnapshot kind = "snapshot"     // room, sequence
+	kindOutbox   kind = "outbox body"  // room, destination and id
+	kindArchive  kind = "archive body" // room, id
+	kindRecord   kind = "record"       // bucket, key
+	kindCheck    kind = "key check"
 )
 
 // The key check is a record, in clear as far as the store knows, that only the right key opens.
@@ -43,7 +46,7 @@ type sealer struct {
 
 func newSealer(k Key) *sealer {
 	s := &sealer{id: k.id(), aead: make(map[kind]cipher.AEAD)}
-	for _, kd := range []kind{kindSecret, kindOutbox, kindArchive, kindRecord, kindCheck} {
+	for _, kd := range []kind{kindSecret, kindEvent, kindSnapshot, kindOutbox, kindArchive, kindRecord, kindCheck} {
 		aead, err := chacha20poly1305.NewX(k.derive(string(kd), chacha20poly1305.KeySize))
 		if err != nil {
 			panic(err) // only for a wrong key length
@@ -87,10 +90,12 @@ func associated(kd kind, place, part string) []byte {
 	return append(ad, part...)
 }
 
+func seqPart(n Seq) string { return strconv.FormatUint(uint64(n), 10) }
+
 func outboxPart(e OutboxEntry) string { return fmt.Sprintf("%d %s", e.ID, e.To) }
 
-// Seal returns inner with secret parts, outbox bodies, archive bodies and record values encrypted on their way in and
-// decrypted on their way out. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
+// Seal returns inner with events, snapshots, secret parts, outbox bodies, archive bodies and record values encrypted on their way
+// in and decrypted on their way out. In clear stay: room keys, part names, destinations, senders, times and sequences. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
 // key. What does not open is ErrCorrupt.
 func Seal(ctx context.Context, inner Store, k Key) (Store, error) {
 	s := newSealer(k)

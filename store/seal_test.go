@@ -120,7 +120,10 @@ func TestTampered(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := store.Batch{Room: room, Fence: f, SetSecrets: map[string][]byte{}}
+		b := store.Batch{
+			Room: room, Fence: f, SetSecrets: map[string][]byte{}, Events: [][]byte{[]byte(planted), []byte(planted), []byte(planted)},
+			Snapshot: []byte(planted), SnapshotSeq: 1,
+		}
 		for _, id := range []string{"a", "b"} {
 			b.SetSecrets[id] = []byte(planted)
 			b.Archive = append(b.Archive, store.ArchiveEntry{ID: id, Time: time.Unix(1, 0), Body: []byte(planted)})
@@ -148,6 +151,10 @@ func TestTampered(t *testing.T) {
 		{"nothing", tampered{}},
 		{"a part of another name", tampered{room: func(r *store.Room) { r.Secrets["a"] = r.Secrets["b"] }}},
 		{"a part of another room", tampered{room: func(r *store.Room) { r.Secrets["a"] = other.Secrets["a"] }}},
+		{"an event of another place", tampered{room: func(r *store.Room) { r.Events[0] = r.Events[1] }}},
+		{"an event of another room", tampered{room: func(r *store.Room) { r.Events[0] = other.Events[0] }}},
+		{"a snapshot of another room", tampered{room: func(r *store.Room) { r.Snapshot = other.Snapshot }}},
+		{"an event in place of a snapshot", tampered{room: func(r *store.Room) { r.Snapshot = r.Events[0] }}},
 		{"an outbox body in place of a part", tampered{room: func(r *store.Room) { r.Secrets["a"] = r.Outbox[0].Body }}},
 		{"an outbox body of another entry", tampered{room: func(r *store.Room) { r.Outbox[0].Body = r.Outbox[1].Body }}},
 		{"an outbox body to another destination", tampered{room: func(r *store.Room) { r.Outbox[0].To = "evil.example" }}},

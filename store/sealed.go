@@ -15,6 +15,16 @@ func (w *sealed) Load(ctx context.Context, room string) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.Snapshot != nil {
+		if r.Snapshot, err = w.s.open(kindSnapshot, room, seqPart(r.SnapshotSeq), r.Snapshot); err != nil {
+			return nil, err
+		}
+	}
+	for i, e := range r.Events {
+		if r.Events[i], err = w.s.open(kindEvent, room, seqPart(r.SnapshotSeq+Seq(i)+1), e); err != nil {
+			return nil, err
+		}
+	}
 	for name, part := range r.Secrets {
 		if r.Secrets[name], err = w.s.open(kindSecret, room, name, part); err != nil {
 			return nil, err
@@ -60,6 +70,13 @@ func (w *sealed) batch(b Batch) Batch {
 			parts[name] = w.s.seal(kindSecret, b.Room, name, part)
 		}
 		b.SetSecrets = parts
+	}
+	b.Events = append([][]byte(nil), b.Events...)
+	for i, e := range b.Events {
+		b.Events[i] = w.s.seal(kindEvent, b.Room, seqPart(b.Seq+Seq(i)+1), e)
+	}
+	if b.Snapshot != nil {
+		b.Snapshot = w.s.seal(kindSnapshot, b.Room, seqPart(b.SnapshotSeq), b.Snapshot)
 	}
 	b.Outbox = append([]OutboxEntry(nil), b.Outbox...)
 	for i, e := range b.Outbox {

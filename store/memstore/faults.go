@@ -65,6 +65,7 @@ func (s *Store) Each(f func([]byte)) {
 			f(e.Body)
 		}
 		for _, e := range r.archive {
+			f([]byte(e.Sender))
 			f(e.Body)
 		}
 	}

@@ -3,6 +3,7 @@ package storetest
 import (
 	"bytes"
 	"crypto/rand"
+	"encoding/hex"
 	"testing"
 
 	"anteroom/store"
@@ -26,7 +27,7 @@ func Sealing(t *testing.T, fresh func(t *testing.T) (p Place, dump func(t *testi
 		}
 		raw := dump(t)
 		if !bytes.Contains(raw, public) {
-			t.Error("the search does not find a public event")
+			t.Error("the search does not find what stays in clear")
 		}
 		for field, secret := range secrets {
 			if found := bytes.Contains(raw, secret); found == sealed {
@@ -38,7 +39,7 @@ func Sealing(t *testing.T, fresh func(t *testing.T) (p Place, dump func(t *testi
 	t.Run("bare", func(t *testing.T) { run(t, false) })
 }
 
-// plant writes secrets by every way that takes any, and a public event.
+// plant writes secrets by every way that takes any, and a sender, which stays in clear.
 func plant(t *testing.T, s store.Store) (secrets map[string][]byte, public []byte) {
 	t.Helper()
 	random := func() []byte {
@@ -51,15 +52,15 @@ func plant(t *testing.T, s store.Store) (secrets map[string][]byte, public []byt
 		secrets[field] = random()
 		return secrets[field]
 	}
-	public = random()
+	public = []byte(hex.EncodeToString(random()))
 	f := claim(t, s, "r")
 	write(t, s, store.Batch{
-		Room: "r", Fence: f, Events: [][]byte{public},
+		Room: "r", Fence: f, Events: [][]byte{random()},
 		SetSecrets: map[string][]byte{"part": secret("secret part")},
 		Outbox:     []store.OutboxEntry{{ID: 1, To: "b.example", Body: secret("outbox body")}},
-		Archive:    []store.ArchiveEntry{{ID: "m1", Time: at(1), Body: secret("archive body")}, {ID: "m2", Time: at(2)}},
+		Archive:    []store.ArchiveEntry{{ID: "m1", Time: at(1), Sender: string(public), Body: secret("archive body")}, {ID: "m2", Time: at(2)}},
 	})
-	write(t, s, store.Batch{Room: "r", Fence: f, Seq: 1, Redact: []store.Redaction{{ID: "m2", Body: secret("redaction")}}})
+	write(t, s, store.Batch{Room: "r", Fence: f, Seq: 1, Events: [][]byte{secret("event")}, Snapshot: secret("snapshot"), SnapshotSeq: 1, Redact: []store.Redaction{{ID: "m2", Body: secret("redaction")}}})
 	update(t, s, "b", store.Change{Key: "k", Value: secret("record")})
 	return secrets, public
 }
