@@ -88,7 +88,7 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 	if refusal != nil {
 		return nil, refusal
 	}
-	if g := r.gone(); e.Sender.Type == mls.SenderMember && g.has(e.Sender.Leaf, sender) || g.users[sender] {
+	if g := r.gone(); e.Sender.Type == mls.SenderMember && g.has(e.Sender.Leaf, sender) || e.Sender.Type != mls.SenderMember && g.anyOf(e.Before, sender) {
 		return nil, notAllowed("leaving", "%s is being removed and may not commit", sender)
 	}
 	after, err := policy.AuthorizeCommit(r.state, e, r.policyOptions(from))

@@ -174,6 +174,31 @@ func TestForgedUpdates(t *testing.T) {
 			w.must(err)
 			return update(w, staged)
 		}},
+		{name: "returns by another client while a kick is pending", code: mimi.UpdateNotAllowed, rule: "leaving", make: func(w *world) *mimi.UpdateRequest {
+			request := joinAs(w, mimi.MustURI("mimi://b.example/d/bob/phone"))
+			w.propose(alice, mls.Remove{Removed: w.leaf(bob)})
+			return request
+		}},
+		{name: "returns by another client while a ban is pending", code: mimi.UpdateNotAllowed, rule: "leaving", make: func(w *world) *mimi.UpdateRequest {
+			request := joinAs(w, mimi.MustURI("mimi://b.example/d/bob/phone"))
+			w.propose(alice, mls.Remove{Removed: w.leaf(bob)}, w.roleChange(bob.ClientUser(), roleBanned))
+			return request
+		}},
+		{name: "adds without a Welcome", code: mimi.UpdateNotAllowed, rule: "welcome-missing", make: func(w *world) *mimi.UpdateRequest {
+			request := ownerAdds(w)
+			request.Welcome = nil
+			return request
+		}},
+		{name: "a Welcome for somebody else", code: mimi.UpdateNotAllowed, rule: "welcome-stranger", make: func(w *world) *mimi.UpdateRequest {
+			request := ownerAdds(w)
+			request.Welcome.Secrets = append(request.Welcome.Secrets, mls.EncryptedGroupSecrets{NewMember: make([]byte, 32)})
+			return request
+		}},
+		{name: "a Welcome that lets in twice", code: mimi.UpdateNotAllowed, rule: "welcome-twice", make: func(w *world) *mimi.UpdateRequest {
+			request := ownerAdds(w)
+			request.Welcome.Secrets = append(request.Welcome.Secrets, request.Welcome.Secrets[0])
+			return request
+		}},
 		{name: "GroupInfo of another epoch", code: mimi.UpdateNotAllowed, rule: "group-info", make: func(w *world) *mimi.UpdateRequest {
 			request := bobCommits(w)
 			group, leaf := bobsGroup(w)
@@ -212,6 +237,12 @@ func TestForgedUpdates(t *testing.T) {
 			t.Errorf("%s: something changed", test.name)
 		}
 	}
+}
+
+// ownerAdds makes bob an owner, who adds carol.
+func ownerAdds(w *world) *mimi.UpdateRequest {
+	w.commit(w.leaf(alice), mls.CommitParams{ByValue: []mls.Proposal{w.roleChange(bob.ClientUser(), roleOwner)}})
+	return bobCommits(w, mls.Add{KeyPackage: w.give(carol).KeyPackage}, w.roleChange(carol.ClientUser(), roleGuest))
 }
 
 // joinAs makes an external commit with a credential of b.example's choice.
@@ -269,6 +300,19 @@ func TestForgedMessages(t *testing.T) {
 			for range 3 {
 				w.commit(w.leaf(alice), mls.CommitParams{ForcePath: true})
 			}
+			return &mimi.SubmitMessageRequest{Message: m, Sender: bob.ClientUser()}
+		}},
+		{name: "while a kick is pending", code: mimi.SubmitNotAllowed, rule: "leaving", make: func(w *world) *mimi.SubmitMessageRequest {
+			m := protect(w)
+			w.propose(alice, mls.Remove{Removed: w.leaf(bob)})
+			return &mimi.SubmitMessageRequest{Message: m, Sender: bob.ClientUser()}
+		}},
+		{name: "by a client that was kicked, while its user has another", code: mimi.SubmitNotAllowed, rule: "sender-removed", make: func(w *world) *mimi.SubmitMessageRequest {
+			phone := mimi.MustURI("mimi://b.example/d/bob/phone")
+			w.wish(follower.Wish{Kind: follower.Join, Client: phone})
+			m := protect(w)
+			w.propose(alice, mls.Remove{Removed: w.leaf(bob)})
+			w.commitPending()
 			return &mimi.SubmitMessageRequest{Message: m, Sender: bob.ClientUser()}
 		}},
 		{name: "damaged", code: mimi.SubmitNotAllowed, make: func(w *world) *mimi.SubmitMessageRequest {

@@ -49,7 +49,7 @@ func (r *Room) groupInfo(from string, body []byte) ([]byte, *mimi.Refusal) {
 	if err := policy.AuthorizeGroupInfo(r.state, request.Credential, r.policyOptions(from)); err != nil {
 		return nil, refusalOf(mimi.EndpointGroupInfo, uint8(mimi.GroupInfoNotAuthorized), "policy", err)
 	}
-	if len(pg.Pending()) > 0 && r.gone().users[client.ClientUser()] {
+	if g := r.gone(); g.anyOf(pg, client.ClientUser()) {
 		return nil, notAuthorized("leaving", "%s is being removed", client.ClientUser())
 	}
 	answer, err := r.sealGroupInfo(&request)

@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"bytes"
+	"errors"
 	"testing"
 
 	"anteroom/mimi"
@@ -129,4 +130,20 @@ func TestLocalCommitTooLate(t *testing.T) {
 	if _, err := w.room.AcceptLocalProposals(w.now, group, m); err == nil {
 		t.Error("a proposal of an earlier epoch was accepted")
 	}
+}
+
+// RFC 9420 §12.2: what waits for a commit can all be in one commit.
+func TestPendingGoTogether(t *testing.T) {
+	w := newWorld(t)
+	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
+	w.propose(alice, mls.Remove{Removed: w.leaf(bob)})
+	group, m, err := w.room.Group().Propose(w.leaf(keeper), mls.Remove{Removed: w.leaf(bob)}, aad())
+	w.must(err)
+	_, err = w.room.AcceptLocalProposals(w.now, group, m)
+	var refusal *mimi.Refusal
+	if !errors.As(err, &refusal) || refusal.Rule != "pending-leaf-twice" {
+		t.Errorf("error %v, want rule pending-leaf-twice", err)
+	}
+	w.commitPending()
+	w.want("b.example", "joined bob", "epoch 2", "proposed 1", "epoch 3", "removed")
 }

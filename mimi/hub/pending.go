@@ -53,6 +53,19 @@ func (r *Room) gone() gone {
 
 func (g *gone) has(leaf mls.LeafIndex, user mimi.URI) bool { return g.leaves[leaf] || g.users[user] }
 
+// anyOf says whether a user or one of its clients is on the way out. Such a user may not join: an external commit would void what removes it.
+func (g *gone) anyOf(pg *mls.PublicGroup, user mimi.URI) bool {
+	if g.users[user] {
+		return true
+	}
+	for leaf := range g.leaves {
+		if client, ok := leafClient(pg, leaf); ok && client.ClientUser() == user {
+			return true
+		}
+	}
+	return false
+}
+
 // checkGone lets those who are on the way out propose nothing but the removal of their own clients.
 func (r *Room) checkGone(p *mls.PendingProposal) *mimi.Refusal {
 	if len(r.group.Public().Pending()) == 0 {
