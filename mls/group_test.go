@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"testing"
 
+	"anteroom/mls/internal/schedule"
+	"anteroom/mls/internal/treemath"
 	"anteroom/mls/wire"
 )
 
@@ -236,4 +238,137 @@ func TestMessages(t *testing.T) {
 	if _, _, err := b.Unprotect(messages[0]); !errors.As(err, &e) {
 		t.Errorf("error %v, want EpochError", err)
 	}
+}
+
+// With all the keys that it ever held, a removed member opens nothing of the path that removes it (§12.4), whereas one that stays
+// opens exactly one ciphertext.
+func TestRemovedMemberLearnsNothing(t *testing.T) {
+	var s testSeed
+	bob, carol := s.newClient(t, "bob"), s.newClient(t, "carol")
+	a := s.newGroup(t, s.newClient(t, "alice"))
+	a, _ = addLocal(t, &s, a, 0, 5)
+	staged := commit(t, &s, a, 0, CommitParams{ByValue: []Proposal{Add{bob.KeyPackage}, Add{carol.KeyPackage}}, ForcePath: true})
+	a, b, c := staged.Group, join(t, staged, bob), join(t, staged, carol)
+	staged = commit(t, &s, a, 4, CommitParams{})
+	a, b, c = staged.Group, follow(t, b, staged.Commit), follow(t, c, staged.Commit)
+
+	staged = commit(t, &s, a, 0, CommitParams{ByValue: []Proposal{Remove{b.Local()[0]}}})
+	path := staged.Commit.Public.Content.Commit.Path
+	provisional := staged.Effects.After.Context()
+	provisional.ConfirmedTranscriptHash = a.public.context.ConfirmedTranscriptHash
+	opens := func(g *Group) int {
+		keys := []HPKEPrivateKey{g.local[0].key}
+		for _, key := range g.nodes {
+			keys = append(keys, key)
+		}
+		n := 0
+		for _, key := range keys {
+			for _, node := range path.Nodes {
+				for _, e := range node.EncryptedPathSecrets {
+					if _, err := g.public.suite.DecryptWithLabel(key, "UpdatePathNode", wire.Marshal(&provisional), e.KEMOutput, e.Ciphertext); err == nil {
+						n++
+					}
+				}
+			}
+		}
+		return n
+	}
+	if n := opens(c); n != 1 {
+		t.Errorf("carol, who stays, opens %d ciphertexts, want 1", n)
+	}
+	if n := opens(b); n != 0 {
+		t.Errorf("bob, who is removed, opens %d ciphertexts", n)
+	}
+	if next, err := b.StageCommit(staged.Commit); err != nil || next.Group != nil || len(next.Effects.Removed) != 1 {
+		t.Errorf("bob: %+v, %v", next, err)
+	}
+	context := staged.Effects.After.Context()
+	if _, guess := advanceSecrets(b.public.suite, b.secrets.Init, nil, nil, &context); bytes.Equal(guess.Authenticator, staged.Group.EpochAuthenticator()) {
+		t.Error("bob gets into the epoch without a commit secret")
+	}
+	wantAgreement(t, staged.Group, follow(t, c, staged.Commit))
+}
+
+// §8.4: PSKs, external ones and those of an earlier epoch, go into the epoch in the order of the commit; who lacks one stays outside.
+func TestPSKs(t *testing.T) {
+	var s testSeed
+	bob, carol := s.newClient(t, "bob"), s.newClient(t, "carol")
+	cfg := testConfig()
+	cfg.ExternalPSK = func(id []byte) ([]byte, bool) { return []byte("secret of " + string(id)), len(id) == 1 }
+	a := s.newGroup(t, s.newClient(t, "alice"))
+	staged := commit(t, &s, a, 0, CommitParams{ByValue: []Proposal{Add{bob.KeyPackage}}})
+	a, b := staged.Group.WithConfig(cfg), join(t, staged, bob).WithConfig(cfg)
+	staged = commit(t, &s, a, 0, CommitParams{})
+	a, b = staged.Group, follow(t, b, staged.Commit)
+
+	external := func(id string) Proposal {
+		return PreSharedKey{PreSharedKeyID{Type: PSKExternal, ID: []byte(id), Nonce: bytes.Repeat([]byte{7}, 32)}}
+	}
+	resumption := PreSharedKey{PreSharedKeyID{Type: PSKResumption, Usage: ResumptionApplication, GroupID: []byte("group"), Epoch: 1,
+		Nonce: bytes.Repeat([]byte{8}, 32)}}
+	staged = commit(t, &s, a, 0, CommitParams{ByValue: []Proposal{external("x"), resumption, external("y")}})
+	if staged.Effects.HasPath {
+		t.Error("PSKs made a path")
+	}
+	swapped := commit(t, &s, a, 0, CommitParams{ByValue: []Proposal{external("y"), resumption, external("x")}})
+	if bytes.Equal(swapped.Group.EpochAuthenticator(), staged.Group.EpochAuthenticator()) {
+		t.Error("the order of PSKs makes no difference")
+	}
+	_, err := b.WithConfig(testConfig()).StageCommit(staged.Commit)
+	wantRule(t, "member without the PSK", "9420-12.4.2-psk-unknown", err)
+	a, b = staged.Group, follow(t, b, staged.Commit)
+	wantAgreement(t, a, b)
+
+	staged = commit(t, &s, a, 0, CommitParams{ByValue: []Proposal{Add{carol.KeyPackage}, external("z")}})
+	p := JoinParams{Tree: staged.Group.Public().Tree(), Config: testConfig()}
+	_, err = Join(staged.Welcome, carol, p)
+	wantRule(t, "joiner without the PSK", "9420-12.4.2-psk-unknown", err)
+	p.PSKs = map[string][]byte{"z": []byte("secret of z")}
+	c, err := Join(staged.Welcome, carol, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantAgreement(t, staged.Group, follow(t, b, staged.Commit), c)
+}
+
+// Handshake messages of others may be PrivateMessages (§6.3), but not a SelfRemove (draft-ietf-mls-extensions).
+func TestPrivateHandshake(t *testing.T) {
+	var s testSeed
+	bob := s.newClient(t, "bob")
+	a := s.newGroup(t, s.newClient(t, "alice"))
+	staged := commit(t, &s, a, 0, CommitParams{ByValue: []Proposal{Add{bob.KeyPackage}}})
+	a, b := staged.Group, join(t, staged, bob)
+	private := func(g *Group, as LeafIndex, p Proposal) *Message {
+		t.Helper()
+		ac := g.public.proposalContent(Sender{Type: SenderMember, Leaf: as}, p, nil)
+		ac.WireFormat = WireFormatPrivateMessage
+		if err := ac.sign(g.public.suite, g.localAt(as).signature, g.public.encodedContext); err != nil {
+			t.Fatal(err)
+		}
+		tree, err := g.tree.Reserve(treemath.LeafIndex(as), schedule.HandshakeRatchet, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, key, err := tree.Next(treemath.LeafIndex(as), schedule.HandshakeRatchet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &Message{Format: WireFormatPrivateMessage, Private: ac.protectPrivate(g.public.suite, g.secrets.SenderData, key, [4]byte{}, 0)}
+	}
+	m := private(b, 1, Remove{1})
+	h, pending, err := a.AddProposal(reencode(t, m))
+	if err != nil || pending.Sender.Leaf != 1 {
+		t.Fatalf("%v, %v", pending, err)
+	}
+	_, _, err = h.AddProposal(m)
+	wantRule(t, "the same again", "9420-9.2-generation-used", err)
+	loaded, err := LoadGroup(h.Parts(nil).Set, testConfig())
+	if err != nil || len(loaded.Public().Pending()) != 1 {
+		t.Fatalf("after loading: %v", err)
+	}
+	if staged := commit(t, &s, loaded, 0, CommitParams{ByReference: []ProposalRef{pending.Ref}}); len(staged.Effects.Removed) != 1 {
+		t.Errorf("removed %v", staged.Effects.Removed)
+	}
+	_, _, err = a.AddProposal(private(b, 1, SelfRemove{}))
+	wantRule(t, "SelfRemove", "mlsext-self-remove-public", err)
 }
