@@ -53,6 +53,18 @@ func TestFollowedRoom(t *testing.T) {
 	w.want("b.example", "joined bob", "epoch 6")
 }
 
+// draft-ietf-mimi-protocol-06 §5.5: a byte-exact repetition of a notification is taken and ignored, also after a restart.
+func TestRepeatedNotify(t *testing.T) {
+	w := newWorld(t)
+	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
+	fanout := w.say(alice, "once").Fanout[0]
+	w.want("b.example", "joined bob", "epoch 2", "message alice: once")
+	w.notify(fanout)
+	w.restart("b.example")
+	w.notify(fanout)
+	w.want("b.example")
+}
+
 // draft-ietf-mimi-room-policy-04 §8: who is banned gets no GroupInfo, and an external commit made before does not help.
 func TestBan(t *testing.T) {
 	w := newWorld(t)
