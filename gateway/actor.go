@@ -45,11 +45,12 @@ type actor struct {
 	flushAt    time.Time // write progress by then; zero: nothing to note
 	idleSince  time.Time
 
-	pending   *turn     // its write failed, and what the store has of it is not known yet
-	failures  int       // to load, one after the other
-	retryAt   time.Time // do not load before
-	crashes   []time.Time
-	suspended bool // quarantined until retryAt
+	pending      *turn     // its write failed, and what the store has of it is not known yet
+	failures     int       // to load, one after the other
+	failedWrites int       // one after the other
+	retryAt      time.Time // do not load before
+	crashes      []time.Time
+	suspended    bool // quarantined until retryAt
 }
 
 func newActor(g *Gateway, name string) *actor {

@@ -23,10 +23,18 @@ func (a *actor) drop(reason string) {
 func (a *actor) lost(now time.Time, t *turn, err error) {
 	a.log.Warn("write failed; the room is restored from the store", "error", err)
 	a.drop("write")
+	a.writeFailed(now)
 	a.pending = t
 	if errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrInvalid) {
 		a.settleLost(now, t) // nothing was written
 		a.pending = nil
+	}
+}
+
+// writeFailed delays the next attempt, unless this is the first failure: a store that loads and does not write must not keep us busy.
+func (a *actor) writeFailed(now time.Time) {
+	if a.failedWrites++; a.failedWrites > 1 {
+		a.retryAt = now.Add(backoff(a.failedWrites - 1))
 	}
 }
 

@@ -335,6 +335,33 @@ func TestStoreThatIsAwayIsTriedAgain(t *testing.T) {
 	})
 }
 
+// A store that can be read and not written must not keep a room, or a destroyed one, busy.
+func TestFailingWritesAreSpacedOut(t *testing.T) {
+	for _, last := range []string{"hello", "end"} {
+		inBubble(t, func(b *bench) {
+			b.join("garden", juliet)
+			b.settle()
+			time.Sleep(2 * FlushAfter)
+			n := b.store.Writes()
+			b.store.SetFaults(func(write uint64) memstore.Fault {
+				if last == "end" && write == n+1 {
+					return memstore.None // the end is stored, the deletion fails
+				}
+				return memstore.Before
+			})
+			for range 30 {
+				b.say("garden", romeo, last)
+				time.Sleep(2 * time.Second)
+			}
+			if n := b.store.Writes() - n; n < 3 || n > 120 {
+				t.Errorf("%s: %d attempts to write in a minute", last, n)
+			}
+			b.store.SetFaults(nil)
+			time.Sleep(MaxBackoff)
+		})
+	}
+}
+
 func TestTimersWakeRoomsThatWereDropped(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.join("garden", juliet)

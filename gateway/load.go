@@ -270,9 +270,10 @@ func (a *actor) delete() bool {
 	if err := a.g.opt.Store.Delete(ctx, a.name, a.fence, a.tombstone[1:]); err != nil {
 		a.log.Warn("destroyed room was not deleted; trying again", "error", err)
 		a.drop("write")
+		a.writeFailed(time.Now())
 		return false
 	}
-	a.stored = false
+	a.stored, a.failedWrites = false, 0
 	a.seq, a.queued, a.sent, a.sentStored, a.marks = 0, 0, 0, 0, nil
 	return true
 }

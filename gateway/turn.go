@@ -187,7 +187,7 @@ func (a *actor) write(now time.Time, t *turn) error {
 
 // written notes what the store has now.
 func (a *actor) written(t *turn) {
-	a.stored = true
+	a.stored, a.failedWrites = true, 0
 	a.seq = t.batch.Seq + store.Seq(len(t.batch.Events))
 	a.sentStored = max(a.sentStored, t.batch.Sent)
 	a.owed -= len(t.batch.OutboxDone)
