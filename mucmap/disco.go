@@ -89,7 +89,7 @@ const maxDiscoItems = 500
 
 // HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name.
 func (s *Service) HandleService(st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp.Stanza {
-	if !st.IsRequest() {
+	if !st.IsRequest() || st.ID == "" {
 		if st.Kind != xmpp.IQ && st.AcceptsError() && st.Kind == xmpp.Message {
 			return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "this service takes messages in its rooms only"))}
 		}

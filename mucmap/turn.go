@@ -45,8 +45,8 @@ func (t *turn) emit(e event) {
 
 // send puts out a stanza that no event stands for: an answer.
 func (t *turn) send(s xmpp.Stanza) {
-	if s.To.IsZero() {
-		return
+	if s.To.IsZero() || s.Kind == xmpp.IQ && s.ID == "" {
+		return // a request without id cannot be answered (RFC 6120 §8.2.3)
 	}
 	t.out.Stanzas = append(t.out.Stanzas, xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: []xmpp.JID{s.To}})
 }

@@ -1,0 +1,79 @@
+package mucmap
+
+import (
+	"strings"
+	"testing"
+
+	"anteroom/mimi"
+	"anteroom/xmpp"
+
+	"pgregory.net/rapid"
+)
+
+// The addresses of MAPPING §4, both ways.
+func TestAddresses(t *testing.T) {
+	s := testService(t)
+	for _, c := range []struct{ jid, uri string }{
+		{"juliet@a.example", "mimi://a.example/u/juliet"},
+		{"juliet@other.example", "mimi://a.example/u/juliet%40other.example"},
+		{"u%bob%b.example@rooms.a.example", "mimi://b.example/u/bob"},
+		{"u%=42ob=20=c3=a9%b.example@rooms.a.example", "mimi://b.example/u/Bob%20%C3%A9"},
+	} {
+		j := xmpp.MustParseJID(c.jid)
+		u, err := s.UserURI(j)
+		if err != nil || u.String() != c.uri {
+			t.Errorf("%s is %s (%v), want %s", c.jid, u, err, c.uri)
+		}
+		if back := s.UserJID(u); back != j {
+			t.Errorf("%s is %s, want %s", u, back, j)
+		}
+	}
+	for _, j := range []string{"a.example", "juliet@rooms.a.example", "u%bob@rooms.a.example", "u%bob%a.example@rooms.a.example", "u%BOB=4%b.example@rooms.a.example"} {
+		if u, err := s.UserURI(xmpp.MustParseJID(j)); err == nil {
+			t.Errorf("%s is no user, read as %s", j, u)
+		}
+	}
+}
+
+// A room's localpart and its MIMI name determine each other; names with "%" are those of rooms elsewhere.
+func TestRoomNames(t *testing.T) {
+	s := testService(t)
+	for local, want := range map[string]string{"garden": "garden", "a=20b": "a b", "café": "=café", "a=2": "=a=2"} {
+		u, ok := s.roomURI(local)
+		if !ok || u.Name() != want || s.RoomName(u) != local {
+			t.Errorf("%q is %v %v and back %q, want the name %q", local, u, ok, s.RoomName(u), want)
+		}
+	}
+	for _, local := range []string{"", "garden%b.example", "=3dx"} {
+		if u, ok := s.roomURI(local); ok {
+			t.Errorf("%q is no room of ours, read as %s", local, u)
+		}
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		local := rapid.StringMatching(`[a-z0-9=._~+é-]{1,20}`).Draw(t, "localpart")
+		if u, ok := s.roomURI(local); ok && s.RoomName(u) != local {
+			t.Fatalf("%q becomes %s becomes %q", local, u, s.RoomName(u))
+		}
+		name := rapid.StringMatching(`[A-Za-z0-9 =%/é._~-]{1,20}`).Draw(t, "name")
+		u, err := mimi.UserURI("b.example", name)
+		if err != nil {
+			return
+		}
+		if back, err := s.UserURI(s.UserJID(u)); err != nil || back != u {
+			t.Fatalf("%s becomes %s becomes %s (%v)", u, s.UserJID(u), back, err)
+		}
+	})
+}
+
+// No XMPP user can have the keeper's name or the hub's.
+func TestKeeperIsNoUser(t *testing.T) {
+	s := testService(t)
+	for _, u := range []mimi.URI{s.keeperURI("garden"), mimi.MustURI("mimi://a.example/u/%2Fhub")} {
+		if !strings.Contains(u.Name(), "/") {
+			t.Errorf("%s has a name that a localpart could be", u)
+		}
+		if back, err := s.UserURI(s.UserJID(u)); err == nil && back == u {
+			t.Errorf("%s has the XMPP address %s", u, s.UserJID(u))
+		}
+	}
+}

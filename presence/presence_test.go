@@ -1,0 +1,139 @@
+package presence
+
+import (
+	"fmt"
+	"slices"
+	"testing"
+
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+
+	"pgregory.net/rapid"
+)
+
+var addr = xmpp.MustParseJID("garden@rooms.a.example")
+
+func jid(i int) xmpp.JID { return xmpp.MustParseJID(fmt.Sprintf("u%d@a.example/r", i)) }
+
+func person(i int, role muc.Role) Occupant {
+	return Occupant{User: fmt.Sprint("user ", i), Nick: fmt.Sprint("nick ", i), Real: jid(i).Bare(), Affiliation: muc.AffiliationNone,
+		Role: role, Sessions: []Session{{JID: jid(i)}}}
+}
+
+// What was handed out does not change, whatever happens afterwards; the list holds exactly those who are in.
+func TestRecipientsAreNeverChanged(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		l := newList()
+		in := map[xmpp.JID]bool{}
+		type handed struct{ slice, copy []xmpp.JID }
+		var out []handed
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			j := jid(rapid.IntRange(0, 9).Draw(t, "who"))
+			if rapid.Bool().Draw(t, "add") {
+				l.add(j)
+				in[j] = true
+			} else {
+				l.remove(j)
+				delete(in, j)
+			}
+			out = append(out, handed{l.all(), slices.Clone(l.all())})
+			if len(l.all()) != len(in) || len(l.pos) != len(in) {
+				t.Fatalf("%d recipients, %d are in", len(l.all()), len(in))
+			}
+			for at, x := range l.all() {
+				if !in[x] || l.pos[x] != at {
+					t.Fatalf("%s at %d, position says %d", x, at, l.pos[x])
+				}
+			}
+		}
+		for _, h := range out {
+			if !slices.Equal(h.slice, h.copy) {
+				t.Fatal("a list that was handed out changed")
+			}
+		}
+	})
+}
+
+// Everybody but one's own devices, as pieces of the shared list: nobody is left out, nobody gets it twice.
+func TestAnnounceReachesEverybodyOnce(t *testing.T) {
+	for _, anonymous := range []bool{false, true} {
+		r := New(addr, anonymous)
+		for i := range 7 {
+			role := muc.RoleParticipant
+			if i%3 == 0 {
+				role = muc.RoleModerator
+			}
+			r.Enter(person(i, role))
+		}
+		o := r.ByUser("user 4")
+		r.AddSession(o, Session{JID: jid(40)})
+		got := map[xmpp.JID]int{}
+		templates := map[*xmpp.Template]bool{}
+		for _, b := range r.Announce(o, Change{}) {
+			templates[b.Template] = true
+			st := b.Template.Stanza()
+			u, err := muc.ParseUser(st.Child(muc.NSUser, "x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, j := range b.To {
+				got[j]++
+				own := j == jid(4) || j == jid(40)
+				mod := j == jid(0) || j == jid(3) || j == jid(6)
+				if u.Has(muc.StatusSelf) != own {
+					t.Errorf("110 for %s: %v", j, u.Has(muc.StatusSelf))
+				}
+				if sees := !u.Items[0].JID.IsZero(); sees != (own || mod || !anonymous) {
+					t.Errorf("anonymous %v: %s sees the real JID: %v", anonymous, j, sees)
+				}
+			}
+		}
+		if len(got) != r.Len() || len(templates) > 3 {
+			t.Errorf("%d of %d got it, by %d variants", len(got), r.Len(), len(templates))
+		}
+		for j, n := range got {
+			if n != 1 {
+				t.Errorf("%s got it %d times", j, n)
+			}
+		}
+	}
+}
+
+// A presence that newcomers see is encoded once and anew after each change.
+func TestPlainPresenceFollowsChanges(t *testing.T) {
+	r := New(addr, false)
+	o := r.Enter(person(1, muc.RoleParticipant))
+	watcher := r.Enter(person(2, muc.RoleParticipant))
+	seen := func() string { return r.Roster(watcher, jid(2))[0].Template.Stanza().String() }
+	last := seen()
+	if seen() != last || r.Roster(watcher, jid(2))[0].Template != r.Roster(watcher, jid(2))[0].Template {
+		t.Error("encoded again without a change")
+	}
+	for what, change := range map[string]func(){
+		"nick": func() { r.Rename(o, "other") },
+		"role": func() { r.SetRole(o, muc.AffiliationMember, muc.RoleModerator) },
+		"status": func() {
+			r.AddSession(o, Session{JID: jid(1), Payload: []*xmpp.Element{xmpp.NewElement(xmpp.NSClient, "show")}})
+		},
+		"devices": func() { r.AddSession(o, Session{JID: jid(9)}) },
+	} {
+		change()
+		if now := seen(); now == last {
+			t.Errorf("%s: newcomers still see %s", what, now)
+		} else {
+			last = now
+		}
+	}
+}
+
+// Nicks are compared as RFC 8266 §2.4 says, and a free one is found beside a taken one.
+func TestNicks(t *testing.T) {
+	r := New(addr, true)
+	r.Enter(person(1, muc.RoleParticipant))
+	if r.ByNick("NICK  1") == nil {
+		t.Error("case or spaces make another nick")
+	}
+	if got := r.FreeNick("Nick 1"); got != "Nick 1 (2)" {
+		t.Errorf("free nick %q", got)
+	}
+}
