@@ -2,7 +2,6 @@ package mls
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 
 	"anteroom/mls/internal/schedule"
@@ -44,16 +43,7 @@ func (g *Group) retire() []*pastEpoch {
 
 // Reserve raises the durable bound of as's sending generations by n. Store the returned value's Parts before using it.
 func (g *Group) Reserve(as LeafIndex, n uint32) (*Group, error) {
-	if !g.IsLocal(as) {
-		return nil, ErrNoLocalLeaf
-	}
-	t, err := g.tree.Reserve(treemath.LeafIndex(as), schedule.ApplicationRatchet, n)
-	if err != nil {
-		return nil, invalidf("limit-reserve", "%v", err)
-	}
-	h := *g
-	h.tree = t
-	return &h, nil
+	return g.reserve(as, schedule.ApplicationRatchet, n)
 }
 
 // Reserved says how many messages as can still protect before Reserve is needed again.
@@ -76,13 +66,6 @@ func (g *Group) Protect(seed Seed, as LeafIndex, data, authenticatedData []byte)
 	if err := p.checkAAD(authenticatedData); err != nil {
 		return nil, nil, err
 	}
-	t, key, err := g.tree.Next(treemath.LeafIndex(as), schedule.ApplicationRatchet)
-	if errors.Is(err, schedule.ErrNotReserved) {
-		return nil, nil, ErrGenerationNotReserved
-	}
-	if err != nil {
-		return nil, nil, err
-	}
 	ac := &authenticatedContent{
 		WireFormat: WireFormatPrivateMessage,
 		Content: FramedContent{GroupID: p.context.GroupID, Epoch: p.context.Epoch, Sender: Sender{Type: SenderMember, Leaf: as},
@@ -91,13 +74,7 @@ func (g *Group) Protect(seed Seed, as LeafIndex, data, authenticatedData []byte)
 	if err := ac.sign(p.suite, l.signature, p.encodedContext); err != nil {
 		return nil, nil, err
 	}
-	guardSeed := seed.Derive("reuse guard", binary.BigEndian.AppendUint64(nil, uint64(p.context.Epoch)),
-		binary.BigEndian.AppendUint32(nil, uint32(as)), binary.BigEndian.AppendUint32(nil, key.Generation))
-	padding := -(len(data) + len(ac.Auth.Signature)) & (paddingBlock - 1)
-	h := *g
-	h.tree = t
-	return &h, &Message{Format: WireFormatPrivateMessage,
-		Private: ac.protectPrivate(p.suite, g.secrets.SenderData, key, [4]byte(guardSeed[:4]), padding)}, nil
+	return g.protectPrivate(seed, ac)
 }
 
 // ApplicationMessage is decrypted and verified application data.

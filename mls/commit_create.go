@@ -18,6 +18,8 @@ type CommitParams struct {
 	NewSigner         *Signer // renews the committer's signature key; needs a path
 	AuthenticatedData []byte
 	WelcomeTree       bool // put the ratchet_tree extension into the Welcome
+	// Private sends the commit as PrivateMessage. It needs ReserveHandshake first, and Staged.Present to go on from if the commit fails.
+	Private bool
 }
 
 // committing is a commit while it is being made.
@@ -29,6 +31,7 @@ type committing struct {
 	leafSign  SignaturePrivateKey // signs the new leaf
 	list      []CommittedProposal
 	aad       []byte
+	guard     *Seed // of the reuse guard, for a PrivateMessage
 	path      *newPath
 	staged    *stagedCommit
 }
@@ -42,6 +45,10 @@ func (g *Group) Commit(seed Seed, as LeafIndex, p CommitParams) (*Staged, error)
 	sender := Sender{Type: SenderMember, Leaf: as}
 	c := &committing{before: g.public, sender: sender, signature: l.signature, leafSign: l.signature,
 		leaf: *g.public.tree.leaf(as), aad: p.AuthenticatedData}
+	if p.Private {
+		guard := seed.Derive("commit message")
+		c.guard = &guard
+	}
 	if p.NewSigner != nil {
 		c.leaf.SignatureKey, c.leafSign = p.NewSigner.Public, p.NewSigner.Private
 	}
@@ -58,7 +65,7 @@ func (g *Group) Commit(seed Seed, as LeafIndex, p CommitParams) (*Staged, error)
 	if err := c.build(seed, p.ForcePath || p.NewSigner != nil); err != nil {
 		return nil, err
 	}
-	return g.finishCommit(c, g.secrets.Init, g.psk, p)
+	return g.finishCommit(c, p)
 }
 
 // build applies the proposals and makes path and content, everything up to the confirmation tag (§12.4.1).
@@ -116,7 +123,7 @@ func (c *committing) sign() error {
 		}
 	}
 	c.staged.content = &authenticatedContent{
-		WireFormat: WireFormatPublicMessage,
+		WireFormat: handshakeFormat(c.guard),
 		Content: FramedContent{GroupID: p.context.GroupID, Epoch: p.context.Epoch, Sender: c.sender, AuthenticatedData: c.aad,
 			ContentType: ContentCommit, Commit: commit},
 	}
@@ -143,8 +150,12 @@ func (c *committing) finish(initSecret []byte, psk func(*PreSharedKeyID) ([]byte
 }
 
 // finishCommit completes a member's commit: next value, message, Welcome.
-func (g *Group) finishCommit(c *committing, initSecret []byte, psk func(*PreSharedKeyID) ([]byte, error), p CommitParams) (*Staged, error) {
-	effects, join, secrets, err := c.finish(initSecret, psk)
+func (g *Group) finishCommit(c *committing, p CommitParams) (*Staged, error) {
+	effects, join, secrets, err := c.finish(g.secrets.Init, g.psk)
+	if err != nil {
+		return nil, err
+	}
+	present, message, err := g.protectHandshake(c.guard, c.staged.content)
 	if err != nil {
 		return nil, err
 	}
@@ -162,9 +173,10 @@ func (g *Group) finishCommit(c *committing, initSecret []byte, psk func(*PreShar
 		local = withLocal(local, &localLeaf{index: c.staged.committer, key: c.path.leafKey, signature: c.leafSign})
 	}
 	staged := &Staged{
-		Group:   startEpoch(effects.After, secrets, local, nodes, g.retire()),
+		Group:   startEpoch(effects.After, secrets, local, nodes, present.retire()),
+		Present: present,
 		Effects: effects,
-		Commit:  g.protectPublic(c.staged.content),
+		Commit:  message,
 	}
 	if len(outside) > 0 {
 		staged.Welcome, err = staged.Group.welcome(c, join, outside, p.WelcomeTree)
@@ -173,12 +185,6 @@ func (g *Group) finishCommit(c *committing, initSecret []byte, psk func(*PreShar
 		}
 	}
 	return staged, nil
-}
-
-// protectPublic frames signed content of the present epoch as a PublicMessage (§6.2).
-func (g *Group) protectPublic(ac *authenticatedContent) *Message {
-	return &Message{Format: WireFormatPublicMessage,
-		Public: ac.protectPublic(g.public.suite, g.secrets.Membership, g.public.encodedContext)}
 }
 
 // seatJoiners makes local the added members whose secrets we have. It returns which Adds are left for a Welcome.

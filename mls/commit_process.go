@@ -4,14 +4,15 @@ package mls
 // has stored the next and the hub has accepted it.
 type Staged struct {
 	Group   *Group // nil if no local leaf is left
+	Present *Group // the present epoch without the message key that the commit used; go on from it if the commit is not adopted; nil for who joins
 	Effects *Effects
-	Commit  *Message // PublicMessage
+	Commit  *Message // PublicMessage or PrivateMessage
 	Welcome *Welcome // nil if nobody outside was added
 }
 
 // StageCommit verifies and processes somebody else's commit (§12.4.2), decrypting its path once for all local leaves.
 func (g *Group) StageCommit(m *Message) (*Staged, error) {
-	_, ac, err := g.open(m)
+	h, ac, err := g.open(m)
 	if err != nil {
 		return nil, err
 	}
@@ -26,11 +27,11 @@ func (g *Group) StageCommit(m *Message) (*Staged, error) {
 	if err != nil {
 		return nil, err
 	}
-	next, err := g.follow(c, effects.After)
+	next, err := h.follow(c, effects.After)
 	if err != nil {
 		return nil, err
 	}
-	return &Staged{Group: next, Effects: effects, Commit: m}, nil
+	return &Staged{Group: next, Present: h, Effects: effects, Commit: m}, nil
 }
 
 // follow computes the private side of the epoch that somebody else's commit begins; nil if no local leaf is left in it.

@@ -56,6 +56,7 @@ func (g *Group) ExternalCommit(seed Seed, joiner *KeyPackageSecrets, p ExternalC
 	local = withLocal(local, &localLeaf{index: c.staged.committer, key: c.path.leafKey, signature: joiner.Signature})
 	return &Staged{
 		Group:   startEpoch(effects.After, secrets, local, nodes, g.retire()),
+		Present: g,
 		Effects: effects,
 		Commit:  c.publicMessage(),
 	}, nil
