@@ -14,7 +14,8 @@ type changeList struct {
 	pg            *mls.PublicGroup
 	committer     string
 	changes       []clientChange
-	proposers     []string // in order of appearance, each once
+	proposers     []string          // in order of appearance, each once
+	addedBy       map[string]string // client → who proposed to add it
 }
 
 func (w *changeList) add(c clientChange) {
@@ -57,9 +58,12 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 		if w.committer == "" {
 			node := &p.KeyPackage.LeafNode
 			w.add(clientChange{Kind: "leaf_added", Proposer: by, User: userOf(node), Client: string(node.Credential.Identity), Key: keyPrint(node.SignatureKey), Reason: reason})
-		} else if by != "" && !slices.Contains(w.proposers, by) {
-			w.proposers = append(w.proposers, by)
+			return
 		}
+		if w.addedBy == nil {
+			w.addedBy = map[string]string{}
+		}
+		w.addedBy[string(p.KeyPackage.LeafNode.Credential.Identity)] = by
 	case mls.Remove:
 		w.removal(p.Removed, by, reason)
 	case mls.SelfRemove:
@@ -84,7 +88,8 @@ func (w *changeList) removal(i mls.LeafIndex, by, reason string) {
 
 func (w *changeList) leaf(kind string, pg *mls.PublicGroup, i mls.LeafIndex) {
 	if node, ok := pg.Leaf(i); ok {
-		w.changes = append(w.changes, clientChange{Kind: kind, User: userOf(node), Client: string(node.Credential.Identity), Leaf: number(i), Key: keyPrint(node.SignatureKey)})
+		client := string(node.Credential.Identity)
+		w.add(clientChange{Kind: kind, Proposer: w.addedBy[client], User: userOf(node), Client: client, Leaf: number(i), Key: keyPrint(node.SignatureKey)})
 	}
 }
 

@@ -171,6 +171,16 @@ func TestNativeParticipant(t *testing.T) {
 		t.Errorf("members %+v, want three users, each with a leaf and key of its own", members)
 	}
 
+	// Somebody enters by an Add.
+	dora := mimi.MustURI("mimi://a.example/d/dora/anteroom")
+	h.locked(func() {
+		kp := h.keyPackage(dora)
+		h.commit(testKeeper, mls.CommitParams{ByValue: []mls.Proposal{mls.Add{KeyPackage: kp.KeyPackage}, h.role(dora.ClientUser(), testGuest)}, Joiners: []*mls.KeyPackageSecrets{kp}})
+	})
+	if c := changeOf(t, s.want("epoch"), "leaf_added"); c.Client != dora.String() || c.Proposer != keeper {
+		t.Errorf("dora enters: %+v", c)
+	}
+
 	// Voice is taken and given: proposer and committer are seen.
 	h.locked(func() {
 		h.act(mimi.Why{Reason: "too loud"}, h.role(testBob.ClientUser(), testVisitor))
