@@ -178,6 +178,9 @@ func (b *bench) replay(before uint64, o *Output) error {
 	if got, want := string(r.pub.encode()), string(b.room.pub.encode()); got != want {
 		return fmt.Errorf("replay differs from live:\n%s", script.Diff(strings.ReplaceAll(want, ",", ",\n"), strings.ReplaceAll(got, ",", ",\n")))
 	}
+	if err := b.room.mirrors(); err != nil {
+		return err
+	}
 	if got, want := len(r.pub.history), min(len(b.room.pub.history), DefaultHistory); got < want {
 		return fmt.Errorf("replay has %d messages of history, live %d", got, want)
 	}
@@ -189,6 +192,44 @@ func (b *bench) replay(before uint64, o *Output) error {
 		}
 		if !found {
 			return fmt.Errorf("replay sends what live did not, or in another order:\n%s", line(again))
+		}
+	}
+	return nil
+}
+
+// mirrors holds that the public room says of participants and configuration what the group says.
+func (r *Room) mirrors() error {
+	if r.hub == nil {
+		return nil
+	}
+	state := r.hub.State()
+	if got, want := len(r.pub.members), len(state.Participants()); got != want {
+		return fmt.Errorf("%d members, the group lists %d", got, want)
+	}
+	for _, p := range state.Participants() {
+		m := r.pub.members[p.User]
+		if m == nil || m.Role != p.Role || m.Leaves != state.Clients(p.User) {
+			return fmt.Errorf("%s is %+v, in the group role %d with %d clients", p.User, m, p.Role, state.Clients(p.User))
+		}
+		o := r.pub.occupant(p.User)
+		if o == nil {
+			continue
+		}
+		if st := standingOf(p.Role); o.Affiliation != st.affiliation || o.Role != st.role || m.Leaves == 0 {
+			return fmt.Errorf("occupant %s is %s and %s with %d leaves, its role %d", o.Nick, o.Affiliation, o.Role, m.Leaves, p.Role)
+		}
+	}
+	for _, o := range r.pub.here.Sorted() {
+		if r.pub.members[userOf(o)] == nil {
+			return fmt.Errorf("occupant %s is no participant", o.Nick)
+		}
+	}
+	if cfg := r.pub.Config.follow(state); cfg != r.pub.Config {
+		return fmt.Errorf("configuration is %+v, the group's %+v", r.pub.Config, cfg)
+	}
+	for u, i := range r.leaves {
+		if leafUser(r.hub.Group().Public(), i) != u {
+			return fmt.Errorf("leaf %d is not that of %s", i, u)
 		}
 	}
 	return nil
