@@ -38,6 +38,10 @@ type committing struct {
 
 // Commit commits proposals by local leaf as (§12.4.1). Path keys are derived from seed.
 func (g *Group) Commit(seed Seed, as LeafIndex, p CommitParams) (*Staged, error) {
+	return g.commit(seed, as, p, g.psk)
+}
+
+func (g *Group) commit(seed Seed, as LeafIndex, p CommitParams, psk func(*PreSharedKeyID) ([]byte, error)) (*Staged, error) {
 	l := g.localAt(as)
 	if l == nil {
 		return nil, ErrNoLocalLeaf
@@ -65,7 +69,7 @@ func (g *Group) Commit(seed Seed, as LeafIndex, p CommitParams) (*Staged, error)
 	if err := c.build(seed, p.ForcePath || p.NewSigner != nil); err != nil {
 		return nil, err
 	}
-	return g.finishCommit(c, p)
+	return g.finishCommit(c, p, psk)
 }
 
 // build applies the proposals and makes path and content, everything up to the confirmation tag (§12.4.1).
@@ -150,8 +154,8 @@ func (c *committing) finish(initSecret []byte, psk func(*PreSharedKeyID) ([]byte
 }
 
 // finishCommit completes a member's commit: next value, message, Welcome.
-func (g *Group) finishCommit(c *committing, p CommitParams) (*Staged, error) {
-	effects, join, secrets, err := c.finish(g.secrets.Init, g.psk)
+func (g *Group) finishCommit(c *committing, p CommitParams, psk func(*PreSharedKeyID) ([]byte, error)) (*Staged, error) {
+	effects, join, secrets, err := c.finish(g.secrets.Init, psk)
 	if err != nil {
 		return nil, err
 	}

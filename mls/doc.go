@@ -13,7 +13,6 @@
 // The package is pure. Randomness comes in as a [Seed], time as Config.Now. The one exception is HPKE encapsulation, which
 // draws from the system within the crypto libraries.
 //
-// Not implemented: subgroup branching and the group that follows a ReInit (RFC 9420 §11.2, §11.3), PSKs of application
-// components, the exporter tree, targeted messages and multi-credentials of the extensions draft. Certificates of X.509
+// Not implemented: the exporter tree, targeted messages and multi-credentials of the extensions draft. Certificates of X.509
 // credentials are compared with the leaf's key, but whether to trust them is for Config.Authenticate to say.
 package mls

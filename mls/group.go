@@ -175,25 +175,27 @@ func (g *Group) OverlapWith(removed []LeafIndex, candidates []LeafIndex) LeafInd
 
 // psk looks up a PSK that a commit or Welcome names (§8.4).
 func (g *Group) psk(id *PreSharedKeyID) ([]byte, error) {
-	if id.Type == PSKResumption && bytes.Equal(id.GroupID, g.public.context.GroupID) {
-		if id.Epoch == g.public.context.Epoch {
-			return g.secrets.Resumption, nil
-		}
-		for _, e := range g.past {
-			if e.epoch == id.Epoch {
-				return e.resumption, nil
-			}
+	if id.Type == PSKResumption && id.Usage == ResumptionApplication && bytes.Equal(id.GroupID, g.public.context.GroupID) {
+		if secret, found := g.ResumptionPSK(id.Epoch); found {
+			return secret, nil
 		}
 	}
 	return g.public.config.psk(id)
 }
 
-// psk looks up an external PSK.
+// psk asks the caller for a PSK. Those that bind a subgroup to its origin are not asked for here: see Group.JoinBranch.
 func (c *Config) psk(id *PreSharedKeyID) ([]byte, error) {
-	if id.Type == PSKExternal && c.ExternalPSK != nil {
-		if secret, found := c.ExternalPSK(id.ID); found {
-			return secret, nil
-		}
+	secret, found := []byte(nil), false
+	switch {
+	case id.Type == PSKExternal && c.ExternalPSK != nil:
+		secret, found = c.ExternalPSK(id.ID)
+	case id.Type == PSKResumption && id.Usage == ResumptionApplication && c.ResumptionPSK != nil:
+		secret, found = c.ResumptionPSK(id.GroupID, id.Epoch)
+	case id.Type == PSKApplication && c.ComponentPSK != nil:
+		secret, found = c.ComponentPSK(id.Component, id.ID)
 	}
-	return nil, invalidf("9420-12.4.2-psk-unknown", "PSK of type %d with id %x is not known", id.Type, id.ID)
+	if !found {
+		return nil, invalidf("9420-12.4.2-psk-unknown", "PSK of type %d with id %x, group %x, epoch %d is not known", id.Type, id.ID, id.GroupID, id.Epoch)
+	}
+	return secret, nil
 }

@@ -10,22 +10,33 @@ import (
 // JoinParams is what a joiner has besides the Welcome. Tree is needed unless the GroupInfo carries a ratchet_tree extension.
 type JoinParams struct {
 	Tree   RatchetTree
-	PSKs   map[string][]byte // external PSKs by id; Config.ExternalPSK is asked for others
+	PSKs   map[string][]byte // external PSKs by id; Config is asked for others
 	Config Config
+	// Known says whether the client already is in a group with this id (§12.4.3). Nil: it is in none.
+	Known func(groupID []byte) bool
+	// SameClient says for JoinBranch and JoinReInit whether two credentials name one client. It must be pure. Nil compares them.
+	SameClient func(old, successor Credential) bool
 }
 
-// Join enters a group by Welcome (§12.4.3.1).
+func (p *JoinParams) psk(id *PreSharedKeyID) ([]byte, error) {
+	if secret, found := p.PSKs[string(id.ID)]; found && id.Type == PSKExternal {
+		return secret, nil
+	}
+	return p.Config.psk(id)
+}
+
+// Join enters a group by Welcome (§12.4.3.1). A group that branched off another one or follows its ReInit is entered by JoinBranch or
+// JoinReInit of that other group.
 func Join(w *Welcome, kp *KeyPackageSecrets, p JoinParams) (*Group, error) {
+	return joinWith(w, kp, p, p.psk)
+}
+
+func joinWith(w *Welcome, kp *KeyPackageSecrets, p JoinParams, psk func(*PreSharedKeyID) ([]byte, error)) (*Group, error) {
 	s, opened, err := openWelcome(w, kp)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := pskSecret(s, opened.PSKs, func(id *PreSharedKeyID) ([]byte, error) {
-		if secret, found := p.PSKs[string(id.ID)]; found && id.Type == PSKExternal {
-			return secret, nil
-		}
-		return p.Config.psk(id)
-	})
+	secret, err := pskSecret(s, opened.PSKs, psk)
 	if err != nil {
 		return nil, err
 	}
@@ -36,6 +47,9 @@ func Join(w *Welcome, kp *KeyPackageSecrets, p JoinParams) (*Group, error) {
 	}
 	if gi.Context.Suite != w.Suite || gi.Context.Suite != kp.KeyPackage.Suite {
 		return nil, invalid("9420-12.4.3.1-suite", "Welcome, GroupInfo and key package differ in cipher suite")
+	}
+	if p.Known != nil && p.Known(gi.Context.GroupID) {
+		return nil, invalidf("9420-12.4.3-group-id-unique", "already in a group with id %x", gi.Context.GroupID)
 	}
 	public, err := NewPublicGroup(gi, p.Tree, p.Config)
 	if err != nil {
@@ -162,11 +176,15 @@ func (g *Group) checkHeldAbove(i LeafIndex) error {
 // Adopt makes a leaf local that a remote commit added to this group in this epoch: its Welcome is opened once for its path
 // secret, and the epoch it yields must be this one (MULTILEAF: same epoch authenticator).
 func (g *Group) Adopt(w *Welcome, kp *KeyPackageSecrets) (*Group, error) {
+	return g.adopt(w, kp, g.psk)
+}
+
+func (g *Group) adopt(w *Welcome, kp *KeyPackageSecrets, psk func(*PreSharedKeyID) ([]byte, error)) (*Group, error) {
 	s, opened, err := openWelcome(w, kp)
 	if err != nil {
 		return nil, err
 	}
-	secret, err := pskSecret(s, opened.PSKs, g.psk)
+	secret, err := pskSecret(s, opened.PSKs, psk)
 	if err != nil {
 		return nil, err
 	}

@@ -118,7 +118,7 @@ func (p *PublicGroup) checkPSK(id *PreSharedKeyID) error {
 	if len(id.Nonce) != p.suite.HashSize() {
 		return invalidf("9420-12.1.4-nonce", "psk_nonce of %d bytes, want %d", len(id.Nonce), p.suite.HashSize())
 	}
-	if id.Type == PSKResumption && id.Usage != ResumptionApplication {
+	if id.Type == PSKResumption && id.Usage != ResumptionApplication && id.Usage != p.resuming {
 		return invalidf("9420-12.1.4-usage", "resumption PSK with usage %d outside of reinitialization and branching", id.Usage)
 	}
 	return nil

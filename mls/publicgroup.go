@@ -20,6 +20,10 @@ type Config struct {
 	Components ComponentLogic
 	// ExternalPSK looks up external PSKs that commits name (§8.4). It must be pure. Nil knows none.
 	ExternalPSK func(id []byte) ([]byte, bool)
+	// ResumptionPSK looks up resumption PSKs of other groups and of epochs that the value no longer keeps, ComponentPSK the PSKs of
+	// application components (draft-ietf-mls-extensions, PSK type application). Both must be pure. Nil knows none.
+	ResumptionPSK func(groupID []byte, epoch Epoch) ([]byte, bool)
+	ComponentPSK  func(component ComponentID, id []byte) ([]byte, bool)
 	// PastEpochs is how many earlier epochs stay able to decrypt late application messages.
 	PastEpochs int
 	// Now is used for the lifetimes of key packages offered in Add proposals (§7.3): seconds since 1970; zero skips the check.
@@ -46,6 +50,7 @@ type PublicGroup struct {
 	interimHash     []byte // interim transcript hash
 	pending         []PendingProposal
 	reInit          *ReInit // committed: the group is over
+	resuming        uint8   // usage of the PSK that the first commit of a subgroup carries
 	config          Config
 }
 
