@@ -64,6 +64,7 @@ type Gateway struct {
 	jobs     sync.WaitGroup
 	writing  sync.WaitGroup
 	request  atomic.Uint64
+	maxRooms int // MaxActors
 }
 
 // New prepares a gateway; nothing runs before Start.
@@ -83,6 +84,8 @@ func New(opt Options) (*Gateway, error) {
 		actors:  make(map[string]*actor),
 		wakes:   make(map[string]*time.Timer),
 		stop:    make(chan struct{}),
+
+		maxRooms: MaxActors,
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.writer = newWriter(opt.Store, g.m)
@@ -176,7 +179,7 @@ func (g *Gateway) put(name string, it item) bool {
 	for {
 		a, ok := g.actors[name]
 		if !ok {
-			if len(g.actors) >= MaxActors || g.stopping.Load() {
+			if len(g.actors) >= g.maxRooms || g.stopping.Load() {
 				g.m.refused.WithLabelValues("rooms").Inc()
 				return false
 			}

@@ -75,6 +75,8 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		return http.StatusBadRequest, []byte("targetUser: is not a user")
 	case q.Requester.Provider() != peer:
 		return http.StatusForbidden, []byte("requestingUser: belongs to another provider")
+	case q.Verify() != nil:
+		return http.StatusForbidden, []byte("signature: does not verify")
 	case target.Provider() == g.opt.Provider:
 		return http.StatusOK, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: target})
 	case g.opt.Rooms.RoomName(q.Room) == "":
