@@ -329,7 +329,7 @@ func TestStoreThatIsAwayIsTriedAgain(t *testing.T) {
 		b.want("nothing leaves that is not stored", juliet, "joined "+juliet)
 		b.want("the sender hears of it", romeo, "error internal-server-error wait")
 		b.store.SetFaults(nil)
-		time.Sleep(2 * time.Second)
+		time.Sleep(30 * time.Second) // longer than any pause after so few failures
 		b.say("garden", romeo, "back")
 		b.want("then it goes on", juliet, "joined "+juliet, romeo+": back")
 	})
