@@ -7,7 +7,7 @@ import (
 	"anteroom/xmpp"
 )
 
-// The names that MIMI URIs and XMPP addresses have for each other: docs/decisions/mucmap-addresses.md holds the rule.
+// The names that MIMI URIs and XMPP addresses have for each other: docs/decisions/041-addresses-and-keeper.md holds the rule.
 
 const (
 	// deviceName is the one device of an XMPP user: all resources share a leaf.

@@ -194,7 +194,7 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 }
 
 // enter plans a join. The keeper lists who is new and adds its client; who is listed already adds its own; roles that last for a
-// session fall back (docs/decisions/room-roles.md).
+// session fall back (docs/decisions/040-room-roles.md).
 func (d *delta) enter(j *join) *xmpp.StanzaError {
 	if e := d.r.mayEnter(j.user); e != nil {
 		return e

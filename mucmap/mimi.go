@@ -105,7 +105,7 @@ func (t *turn) remoteNick(eff *mls.Effects, u mimi.URI) string {
 	return t.r.pub.here.FreeNick(nick)
 }
 
-// strict is what XEP-0045 demands beyond the MIMI documents, of everybody (docs/decisions/room-roles.md).
+// strict is what XEP-0045 demands beyond the MIMI documents, of everybody (docs/decisions/040-room-roles.md).
 func strict(before *policy.State, act policy.Act) *mimi.Refusal {
 	if act.ActorRole == roleKeeper || act.Actor == act.Target {
 		return nil

@@ -454,3 +454,24 @@ func TestDestroyWithRemoteParticipant(t *testing.T) {
 		t.Error("the hub still gives out the group")
 	}
 }
+
+// A crash anywhere in the end of a room that others follow: the room still ends, and its owner is told.
+func TestDestroyWithCrashes(t *testing.T) {
+	for _, after := range []bool{false, true} {
+		for n := 1; n <= 4; n++ {
+			b, _ := meet(t)
+			b.check = false
+			b.crashAt, b.after = b.writes+n, after
+			all, err := stanzas("<iq from='juliet@a.example/balcony' to='" + room + "' type='set' id='d'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy/></query></iq>")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := b.feed(StanzaIn{all[0]}); err != nil {
+				t.Fatalf("crash at write %d, after %v: %v", n, after, err)
+			}
+			if b.room.pub.Exists || b.disk.exists {
+				t.Errorf("crash at write %d, after %v: the room is still there:\n%s", n, after, b.digest())
+			}
+		}
+	}
+}

@@ -5,7 +5,7 @@ import (
 	"anteroom/xmpp/muc"
 )
 
-// The roles of rooms that we create (docs/decisions/room-roles.md). Each stands for an affiliation and a role of XEP-0045.
+// The roles of rooms that we create (docs/decisions/040-room-roles.md). Each stands for an affiliation and a role of XEP-0045.
 const (
 	roleNone            = mimi.RoleNone
 	roleBanned          = mimi.RoleBanned

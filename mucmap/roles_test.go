@@ -11,7 +11,7 @@ import (
 	"anteroom/xmpp/muc"
 )
 
-// The table of docs/decisions/010-room-roles.md (MAPPING §1), as numbers.
+// The table of docs/decisions/040-room-roles.md (MAPPING §1), as numbers.
 func TestRoleTable(t *testing.T) {
 	c := defaultConfig()
 	r := []mimi.Capability{0x0101, 0x0102, 0x0103, 0x0204, 0x0205, 0x0206, 0x0207, 0x020a, 0x020b}

@@ -99,7 +99,8 @@ func (t *turn) recover() {
 			plan: func(d *delta) *xmpp.StanzaError { d.path = true; return nil },
 			done: func(*turn) {},
 			refuse: func(t *turn, e *xmpp.StanzaError) {
-				t.note(NoteError, "the restored epoch cannot be left", Attr{"reason", e.Text})
+				t.note(NoteError, "the restored epoch cannot be left, nothing is said until it is", Attr{"reason", e.Text})
+				t.r.restored = true // the next Step tries again
 			},
 		})
 	}
@@ -119,9 +120,6 @@ func (t *turn) end() {
 	t.release()
 	t.expire()
 	t.store()
-	if r.unclean && r.job == nil && len(r.queue) == 0 {
-		r.unclean = false
-	}
 	if s := r.Summary(); s != r.summary {
 		r.summary = s
 		t.out.Summary = &s
