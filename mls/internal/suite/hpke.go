@@ -25,8 +25,8 @@ type stdKEM struct {
 }
 
 var (
-	x25519SHA256AES128   = stdKEM{hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.AES128GCM(), 32}
-	x25519SHA256ChaCha20 = stdKEM{hpke.DHKEM(ecdh.X25519()), hpke.HKDFSHA256(), hpke.ChaCha20Poly1305(), 32}
+	x25519SHA256AES128   = newKEMX25519(aesGCM128, 1)
+	x25519SHA256ChaCha20 = newKEMX25519(chaCha20Poly1305, 3)
 	p256SHA256AES128     = stdKEM{hpke.DHKEM(ecdh.P256()), hpke.HKDFSHA256(), hpke.AES128GCM(), 32}
 	p384SHA384AES256     = stdKEM{hpke.DHKEM(ecdh.P384()), hpke.HKDFSHA384(), hpke.AES256GCM(), 48}
 	p521SHA512AES256     = stdKEM{hpke.DHKEM(ecdh.P521()), hpke.HKDFSHA512(), hpke.AES256GCM(), 66}

@@ -3,9 +3,10 @@
 // external commits need (§8.3).
 //
 // All seven suites of RFC 9420 §17.1 are implemented, those with curve 448 by way of github.com/cloudflare/circl.
+// From there comes X25519 as well, which is faster than the standard library's and leaves HPKE over it to curve25519.go.
 //
 // Keys are byte strings in the format of the wire, so that they can be values, stored and compared. Keys that we choose
-// are derived from seeds which the caller supplies. HPKE encapsulation alone draws randomness, inside the HPKE libraries; ECDSA
+// are derived from seeds which the caller supplies. HPKE encapsulation alone draws randomness; ECDSA
 // signatures are the deterministic ones of RFC 6979.
 //
 // A *Suite is immutable and safe for concurrent use.
