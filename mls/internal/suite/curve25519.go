@@ -72,7 +72,7 @@ func (k *kemX25519) checkPublic(public []byte) error {
 	if len(public) != sizeX25519 {
 		return fmt.Errorf("%w: X25519 public key of %d bytes", ErrKey, len(public))
 	}
-	return nil
+	return checkOrder(public)
 }
 
 // sharedSecret is ExtractAndExpand of the Diffie-Hellman value of private and other (RFC 9180 §4.1). It fails for points of small order.
@@ -91,8 +91,8 @@ func (k *kemX25519) sharedSecret(private *x25519.Key, other, kemOutput, recipien
 
 // encap is Encap (RFC 9180 §4.1); the ephemeral key comes from the system's randomness.
 func (k *kemX25519) encap(public []byte) (kemOutput []byte, secret [32]byte, err error) {
-	if err := k.checkPublic(public); err != nil {
-		return nil, secret, err
+	if len(public) != sizeX25519 {
+		return nil, secret, fmt.Errorf("%w: X25519 public key of %d bytes", ErrKey, len(public))
 	}
 	var ephemeral, output x25519.Key
 	rand.Read(ephemeral[:])

@@ -66,14 +66,8 @@ func (k stdKEM) checkPublic(public []byte) error {
 	if _, err := k.kem.NewPublicKey(public); err != nil {
 		return keyError(err)
 	}
-	if k.kem.ID() == x25519KEM {
-		return checkOrder(public)
-	}
 	return nil
 }
-
-// x25519KEM is DHKEM(X25519, HKDF-SHA256), RFC 9180 §7.1.
-const x25519KEM = 0x0020
 
 func (k stdKEM) sender(public, info []byte) ([]byte, *hpke.Sender, error) {
 	key, err := k.kem.NewPublicKey(public)
