@@ -14,12 +14,12 @@ type member interface {
 	name() string
 	ours() bool
 	identity() []byte
-	leaf() mls.LeafIndex
 	keyPackage() []byte // an MLSMessage
 	create(group []byte, extensions []extension) error
 	join(welcome, tree []byte) error
 	externalJoin(groupInfo []byte, lenient, resync bool) (commit []byte, err error)
-	groupInfo(lenient bool) ([]byte, error)
+	// groupInfo returns a GroupInfo with tree and external_pub, and the commit that some peers must make to have one.
+	groupInfo(lenient bool) (groupInfo, commit []byte, err error)
 	propose(p proposal, private bool) ([]byte, error)
 	commit(c commitRequest) (*committed, error) // adopts the new epoch
 	process(message []byte) (data []byte, err error)
@@ -43,7 +43,7 @@ type committed struct{ commit, welcome, tree, proposal []byte }
 // view is what a member says of its epoch; all members of an epoch must say the same.
 type view struct {
 	removed       bool
-	epoch         uint64
+	epoch         int64  // -1 where the peer has no way to tell it
 	authenticator []byte // nil where the peer has no way to tell it
 	exporter      []byte // 32 bytes; label and context are the peer's choice
 }
@@ -110,10 +110,9 @@ func (l *local) config() mls.Config {
 	}}
 }
 
-func (l *local) name() string        { return string(l.id) }
-func (l *local) ours() bool          { return true }
-func (l *local) identity() []byte    { return l.id }
-func (l *local) leaf() mls.LeafIndex { return l.index }
+func (l *local) name() string     { return string(l.id) }
+func (l *local) ours() bool       { return true }
+func (l *local) identity() []byte { return l.id }
 
 func (l *local) keyPackage() []byte {
 	return wire.Marshal(&mls.Message{Format: mls.WireFormatKeyPackage, KeyPackage: &l.kp.KeyPackage})
@@ -181,12 +180,12 @@ func (l *local) externalJoin(groupInfo []byte, _, resync bool) ([]byte, error) {
 	return wire.Marshal(staged.Commit), nil
 }
 
-func (l *local) groupInfo(bool) ([]byte, error) {
+func (l *local) groupInfo(bool) ([]byte, []byte, error) {
 	gi, err := l.group.GroupInfo(l.index, true)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return wire.Marshal(&mls.Message{Format: mls.WireFormatGroupInfo, GroupInfo: gi}), nil
+	return wire.Marshal(&mls.Message{Format: mls.WireFormatGroupInfo, GroupInfo: gi}), nil, nil
 }
 
 func ourProposal(p proposal) (mls.Proposal, error) {
@@ -258,9 +257,7 @@ func (l *local) commit(c commitRequest) (*committed, error) {
 	if staged.Welcome != nil {
 		out.welcome = wire.Marshal(&mls.Message{Format: mls.WireFormatWelcome, Welcome: staged.Welcome})
 	}
-	if c.withoutTree {
-		out.tree = wire.Marshal(staged.Group.Public().Tree())
-	}
+	out.tree = wire.Marshal(staged.Group.Public().Tree())
 	return out, nil
 }
 
@@ -361,7 +358,7 @@ func (l *local) view() view {
 	if err != nil {
 		panic(err)
 	}
-	return view{epoch: uint64(l.group.Public().Epoch()), authenticator: l.group.EpochAuthenticator(), exporter: exported}
+	return view{epoch: int64(l.group.Public().Epoch()), authenticator: l.group.EpochAuthenticator(), exporter: exported}
 }
 
 // remote is a client inside a driver.
@@ -371,7 +368,6 @@ type remote struct {
 	who  []byte
 	kp   []byte
 	last view
-	at   mls.LeafIndex
 }
 
 // newRemote makes a client in the peer's process.
@@ -387,14 +383,20 @@ func newRemote(p *peer, suite mls.CipherSuite, identity []byte, types []mls.Exte
 		return nil, err
 	}
 	r.kp = a.KeyPackage
+	m, err := parse(r.kp, mls.WireFormatKeyPackage)
+	if err != nil {
+		return nil, err
+	}
+	if got := m.KeyPackage.LeafNode.Credential.Identity; !bytes.Equal(got, identity) {
+		return nil, fmt.Errorf("the peer calls %q %q", identity, got)
+	}
 	return r, nil
 }
 
-func (r *remote) name() string        { return string(r.who) }
-func (r *remote) ours() bool          { return false }
-func (r *remote) identity() []byte    { return r.who }
-func (r *remote) leaf() mls.LeafIndex { return r.at }
-func (r *remote) keyPackage() []byte  { return r.kp }
+func (r *remote) name() string       { return string(r.who) }
+func (r *remote) ours() bool         { return false }
+func (r *remote) identity() []byte   { return r.who }
+func (r *remote) keyPackage() []byte { return r.kp }
 
 func (r *remote) call(q request) (*reply, error) {
 	q.Member = r.id
@@ -412,9 +414,6 @@ func (r *remote) moved(q request) (*reply, error) {
 
 func (r *remote) set(a *reply) {
 	r.last = view{a.Removed, a.Epoch, a.Authenticator, a.Exporter}
-	if !a.Removed {
-		r.at = mls.LeafIndex(a.Leaf)
-	}
 }
 
 func (r *remote) create(group []byte, extensions []extension) error {
@@ -435,12 +434,15 @@ func (r *remote) externalJoin(groupInfo []byte, lenient, resync bool) ([]byte, e
 	return a.Commit, nil
 }
 
-func (r *remote) groupInfo(lenient bool) ([]byte, error) {
+func (r *remote) groupInfo(lenient bool) ([]byte, []byte, error) {
 	a, err := r.call(request{Op: "groupInfo", Lenient: lenient})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	return a.GroupInfo, nil
+	if a.Commit != nil {
+		r.set(a)
+	}
+	return a.GroupInfo, a.Commit, nil
 }
 
 func (r *remote) propose(p proposal, private bool) ([]byte, error) {
@@ -510,7 +512,7 @@ func agree(members []member) error {
 		switch {
 		case v.removed:
 			return fmt.Errorf("%s is no member any more", m.name())
-		case v.epoch != first.epoch:
+		case v.epoch >= 0 && first.epoch >= 0 && v.epoch != first.epoch:
 			return fmt.Errorf("%s is in epoch %d, %s in %d", m.name(), v.epoch, members[0].name(), first.epoch)
 		case v.authenticator == nil && v.exporter == nil:
 			return errors.New("a member tells nothing that could be compared")

@@ -63,8 +63,7 @@ type request struct {
 // reply is the body of a driver's answer. Authenticator is empty where the peer has no way to tell it.
 type reply struct {
 	Removed       bool   `json:"removed"`
-	Epoch         uint64 `json:"epoch"`
-	Leaf          uint32 `json:"leaf"`
+	Epoch         int64  `json:"epoch"`
 	Authenticator []byte `json:"authenticator"`
 	Exporter      []byte `json:"exporter"`
 	KeyPackage    []byte `json:"keyPackage"`

@@ -25,6 +25,9 @@ type spec struct {
 	// label and about are label and context of the exporter whose output is compared.
 	label string
 	about []byte
+	// treeOutside says that the peer never has a tree in a Welcome, oneAdd that its commits are of one Add each,
+	// noGroupInfo that it cannot make one, so that ours is used.
+	treeOutside, oneAdd, noGroupInfo bool
 	// departures are the operations that do not work, and why.
 	departures map[string]departure
 	walk       walkParams
@@ -45,6 +48,7 @@ type room struct {
 	seeds   *seeds
 	count   int
 	members []member
+	note    string // for the table, to qualify a yes
 	walking bool
 	ghosts  []member // added, but refused to join
 }
@@ -92,9 +96,15 @@ func adds(joiners []member) (out []proposal) {
 	return out
 }
 
-func remove(m member) proposal {
-	leaf := uint32(m.leaf())
-	return proposal{Type: "remove", Leaf: &leaf, Identity: m.identity()}
+// remove is a Remove of m, whose leaf is looked up in one of our trees: not all peers tell theirs.
+func (r *room) remove(m member) proposal {
+	for i, leaf := range r.one(true).(*local).group.Public().Leaves() {
+		if bytes.Equal(leaf.Credential.Identity, m.identity()) {
+			index := uint32(i)
+			return proposal{Type: "remove", Leaf: &index, Identity: m.identity()}
+		}
+	}
+	panic(m.name() + " has no leaf")
 }
 
 // commit lets m commit, everybody follow, joiners join by the Welcome and those who are not in keep leave.
@@ -114,8 +124,12 @@ func (r *room) commit(m member, c commitRequest, joiners ...member) error {
 	if (done.welcome != nil) != (len(joiners) > 0) {
 		return fmt.Errorf("Welcome present: %t, with %d new members", done.welcome != nil, len(joiners))
 	}
+	tree := done.tree
+	if !c.withoutTree && !r.spec.treeOutside {
+		tree = nil
+	}
 	for _, j := range joiners {
-		err := j.join(done.welcome, done.tree)
+		err := j.join(done.welcome, tree)
 		if refuses := r.spec.walk.refusesTree; r.walking && refuses != "" && err != nil && strings.Contains(err.Error(), refuses) {
 			r.ghosts = append(r.ghosts, j)
 			continue
@@ -139,6 +153,23 @@ func (r *room) deliver(from member, message []byte) error {
 		}
 	}
 	return nil
+}
+
+// groupInfo asks m for a GroupInfo with everything that an external commit needs.
+func (r *room) groupInfo(m member, lenient bool) ([]byte, error) {
+	if !m.ours() && r.spec.noGroupInfo {
+		m, r.note = r.one(true), ", from a GroupInfo of ours: the peer cannot make one"
+	}
+	gi, commit, err := m.groupInfo(lenient)
+	if err != nil {
+		return nil, fmt.Errorf("GroupInfo: %w", err)
+	}
+	if commit != nil {
+		if err := r.deliver(m, commit); err != nil {
+			return nil, err
+		}
+	}
+	return gi, agree(r.members)
 }
 
 // propose lets m send a proposal to everybody.
@@ -165,6 +196,14 @@ func (r *room) drop(gone member, commit func() error) error {
 
 // add lets m add somebody of each kind wanted by one commit.
 func (r *room) add(m member, withoutTree bool, kinds ...bool) error {
+	if len(kinds) > 1 && !m.ours() && r.spec.oneAdd {
+		for _, ours := range kinds {
+			if err := r.add(m, withoutTree, ours); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
 	var joiners []member
 	for _, ours := range kinds {
 		j, err := r.client(ours)
@@ -182,9 +221,9 @@ func (r *room) enter(ours, lenient bool) error {
 	if err != nil {
 		return err
 	}
-	gi, err := r.one(!ours).groupInfo(lenient)
+	gi, err := r.groupInfo(r.one(!ours), lenient)
 	if err != nil {
-		return fmt.Errorf("GroupInfo: %w", err)
+		return err
 	}
 	commit, err := j.externalJoin(gi, lenient, false)
 	if err != nil {

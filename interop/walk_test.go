@@ -1,8 +1,6 @@
 package interop
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -17,6 +15,8 @@ type walkParams struct {
 	size    int // members in the end
 	steps   int
 	lenient bool
+	// treeInside says that new members want the tree in the Welcome.
+	treeInside bool
 	// refusesTree is in the error of a peer that refuses some sound trees: its new member is then removed again.
 	refusesTree string
 	// peer lists the actions that the peer's members can take; ours take all.
@@ -103,7 +103,7 @@ func (r *room) step(rng *rand.Rand, m member, action string) error {
 		if len(r.members)+3 <= r.spec.walk.size && rng.IntN(3) == 0 {
 			kinds = append(kinds, side(), side())
 		}
-		return r.add(m, rng.IntN(3) == 0, kinds...)
+		return r.add(m, !r.spec.walk.treeInside && rng.IntN(3) == 0, kinds...)
 	case "enter":
 		ours := side()
 		if !slices.ContainsFunc(r.members, func(o member) bool { return o.ours() != ours }) {
@@ -122,7 +122,7 @@ func (r *room) step(rng *rand.Rand, m member, action string) error {
 		if gone == m {
 			return nil
 		}
-		return r.drop(gone, func() error { return r.commit(m, commitRequest{proposals: []proposal{remove(gone)}}) })
+		return r.drop(gone, func() error { return r.commit(m, commitRequest{proposals: []proposal{r.remove(gone)}}) })
 	case "path":
 		return r.commit(m, commitRequest{})
 	case "update":
@@ -156,12 +156,5 @@ func (r *room) step(rng *rand.Rand, m member, action string) error {
 
 // exorcise removes the leaf of somebody who was added and refused to join.
 func (r *room) exorcise(ghost member) error {
-	m := r.one(true).(*local)
-	for i, leaf := range m.group.Public().Leaves() {
-		if bytes.Equal(leaf.Credential.Identity, ghost.identity()) {
-			index := uint32(i)
-			return r.commit(m, commitRequest{proposals: []proposal{{Type: "remove", Leaf: &index, Identity: ghost.identity()}}})
-		}
-	}
-	return errors.New("has no leaf")
+	return r.commit(r.one(true), commitRequest{proposals: []proposal{r.remove(ghost)}})
 }

@@ -31,7 +31,6 @@ async function status(m) {
   if (m.state.groupActiveState.kind === "removedFromGroup") return { removed: true };
   return {
     epoch: Number(m.state.groupContext.epoch),
-    leaf: m.state.privatePath.leafIndex,
     authenticator: text(m.state.keySchedule.epochAuthenticator),
     exporter: text(await mls.mlsExporter(m.state.keySchedule.exporterSecret, "interop", new Uint8Array([1, 2, 3]), 32, m.cs)),
   };
@@ -57,10 +56,6 @@ function proposal(p) {
 const pskIndex = (m) => mls.makePskIndex(m.state, m.psks);
 
 serve({
-  async hello() {
-    return { suites: [1, 3, 2], authenticator: true };
-  },
-
   // A member is a key pair with a key package; it is in no group yet.
   async member(r) {
     const cs = await suite(r.suite);
@@ -141,7 +136,7 @@ serve({
       ...(await status(m)),
       commit: text(mls.encodeMlsMessage(res.commit)),
       welcome: res.welcome && message("mls_welcome", "welcome", res.welcome),
-      tree: r.withoutTree ? tree(m.state) : undefined,
+      tree: tree(m.state),
     };
   },
 
