@@ -65,19 +65,20 @@ type local struct {
 	psks  map[string][]byte
 	label string // of the exporter, as are the context bytes
 	about []byte
-	group *mls.Group // nil outside
-	index mls.LeafIndex
+	// private sends all handshakes as PrivateMessages.
+	private bool
+	group   *mls.Group // nil outside
+	index   mls.LeafIndex
 }
 
 // localParams says what a peer wants to see in our leaves.
 type localParams struct {
-	suite      mls.CipherSuite
-	identity   []byte
-	extensions []mls.ExtensionType
-	proposals  []mls.ProposalType
-	now        uint64
-	label      string // of the exporter that peer and we compare
-	about      []byte // its context
+	suite    mls.CipherSuite
+	identity []byte
+	now      uint64
+	label    string // of the exporter that peer and we compare
+	about    []byte // its context
+	private  bool   // handshakes as PrivateMessages
 }
 
 func newLocal(s *seeds, p localParams) (*local, error) {
@@ -91,8 +92,8 @@ func newLocal(s *seeds, p localParams) (*local, error) {
 		Capabilities: mls.Capabilities{
 			Versions:     []mls.ProtocolVersion{mls.ProtocolVersionMLS10},
 			CipherSuites: []mls.CipherSuite{p.suite, 0x0A0A}, // with GREASE, RFC 9420 §13.5
-			Extensions:   append(p.extensions, 0x1A1A),
-			Proposals:    append(p.proposals, 0x2A2A),
+			Extensions:   []mls.ExtensionType{0x1A1A},
+			Proposals:    []mls.ProposalType{0x2A2A},
 			Credentials:  []mls.CredentialType{mls.CredentialBasic, mls.CredentialX509},
 		},
 		Lifetime: mls.Lifetime{NotBefore: p.now - 3600, NotAfter: p.now + 86400},
@@ -100,7 +101,7 @@ func newLocal(s *seeds, p localParams) (*local, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &local{id: p.identity, seeds: s, kp: kp, now: p.now, psks: map[string][]byte{}, label: p.label, about: p.about}, nil
+	return &local{id: p.identity, seeds: s, kp: kp, now: p.now, psks: map[string][]byte{}, label: p.label, about: p.about, private: p.private}, nil
 }
 
 func (l *local) config() mls.Config {
@@ -206,22 +207,24 @@ func ourProposal(p proposal) (mls.Proposal, error) {
 	return nil, fmt.Errorf("no proposal %q", p.Type)
 }
 
-var errNoPrivateHandshake = &unsupportedError{"MIMI wants handshakes as PublicMessages; `mls` sends no others"}
+// sending is the group with the wire format for its handshakes set.
+func (l *local) sending(private bool) *mls.Group {
+	c := l.config()
+	c.PrivateHandshake = private || l.private
+	return l.group.WithConfig(c)
+}
 
 func (l *local) propose(p proposal, private bool) (_ []byte, err error) {
-	if private {
-		return nil, errNoPrivateHandshake
-	}
 	var g *mls.Group
 	var m *mls.Message
 	if p.Type == "update" {
-		g, m, err = l.group.ProposeUpdate(l.seeds.next(), l.index, nil, nil)
+		g, m, err = l.sending(private).ProposeUpdate(l.seeds.next(), l.index, nil, nil)
 	} else {
 		var q mls.Proposal
 		if q, err = ourProposal(p); err != nil {
 			return nil, err
 		}
-		g, m, err = l.group.Propose(l.index, q, nil)
+		g, m, err = l.sending(private).Propose(l.index, q, nil)
 	}
 	if err != nil {
 		return nil, err
@@ -231,9 +234,6 @@ func (l *local) propose(p proposal, private bool) (_ []byte, err error) {
 }
 
 func (l *local) commit(c commitRequest) (*committed, error) {
-	if c.private {
-		return nil, errNoPrivateHandshake
-	}
 	p := mls.CommitParams{WelcomeTree: !c.withoutTree}
 	for _, q := range c.proposals {
 		q, err := ourProposal(q)
@@ -248,7 +248,7 @@ func (l *local) commit(c commitRequest) (*committed, error) {
 		}
 		p.ByReference = append(p.ByReference, q.Ref)
 	}
-	staged, err := l.group.Commit(l.seeds.next(), l.index, p)
+	staged, err := l.sending(c.private).Commit(l.seeds.next(), l.index, p)
 	if err != nil {
 		return nil, err
 	}
@@ -261,19 +261,22 @@ func (l *local) commit(c commitRequest) (*committed, error) {
 	return out, nil
 }
 
+func contentType(m *mls.Message) mls.ContentType {
+	switch {
+	case m.Public != nil:
+		return m.Public.Content.ContentType
+	case m.Private != nil:
+		return m.Private.ContentType
+	}
+	return 0
+}
+
 func (l *local) process(message []byte) ([]byte, error) {
 	m, err := parse(message, 0)
 	if err != nil {
 		return nil, err
 	}
-	kind := mls.ContentApplication
-	switch {
-	case m.Public != nil:
-		kind = m.Public.Content.ContentType
-	case m.Private != nil:
-		kind = m.Private.ContentType
-	}
-	switch kind {
+	switch contentType(m) {
 	case mls.ContentCommit:
 		staged, err := l.group.StageCommit(m)
 		if err != nil {
@@ -370,14 +373,11 @@ type remote struct {
 	last view
 }
 
-// newRemote makes a client in the peer's process.
-func newRemote(p *peer, suite mls.CipherSuite, identity []byte, types []mls.ExtensionType) (*remote, error) {
+// newRemote makes a client in the peer's process, for one group.
+func newRemote(p *peer, suite mls.CipherSuite, identity, group, externalSender []byte) (*remote, error) {
 	p.next++
 	r := &remote{peer: p, id: fmt.Sprintf("p%d", p.next), who: identity}
-	q := request{Op: "member", Member: r.id, Suite: uint16(suite), Identity: identity}
-	for _, t := range types {
-		q.ExtensionTypes = append(q.ExtensionTypes, uint16(t))
-	}
+	q := request{Op: "member", Member: r.id, Suite: uint16(suite), Identity: identity, Group: group, ExternalSender: externalSender}
 	a, err := p.call(q)
 	if err != nil {
 		return nil, err
@@ -462,7 +462,12 @@ func (r *remote) commit(c commitRequest) (*committed, error) {
 }
 
 func (r *remote) process(message []byte) ([]byte, error) {
-	a, err := r.call(request{Op: "process", Message: message})
+	m, err := parse(message, 0)
+	if err != nil {
+		return nil, err
+	}
+	kind := map[mls.ContentType]string{mls.ContentProposal: "proposal", mls.ContentCommit: "commit", mls.ContentApplication: "data"}
+	a, err := r.call(request{Op: "process", Message: message, Kind: kind[contentType(m)]})
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,11 @@ import "testing"
 
 var mlsTS = spec{
 	name: "mls-ts", driver: "mls-ts.mjs", suite: 3, label: "interop", about: []byte{1, 2, 3},
-	treeOutside: true, oneAdd: true, noGroupInfo: true,
-	departures: map[string]departure{},
-	walk:       walkParams{seed: 3, size: 20, steps: 80, peer: []string{"add", "talk"}},
+	treeOutside: true, oneAdd: true, noGroupInfo: true, private: true,
+	departures: map[string]departure{
+		"ours: application messages": {errors: "Generation is too old", why: "out of order yes, but it keeps no keys of past epochs"},
+	},
+	walk: walkParams{seed: 3, size: 20, steps: 80, peer: []string{"add", "talk"}},
 }
 
 func TestMLSTS(t *testing.T) { runTable(t, &mlsTS) }

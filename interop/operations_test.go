@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -104,13 +105,19 @@ var operations = []operation{
 		}
 		return r.commit(r.one(!actor), commitRequest{}, j)
 	})},
-	{"Remove by an external sender", "the actor is in external_senders, a member of the other commits", func(r *room, actor, lenient bool) error {
-		signer, err := mls.NewSigner(r.spec.suite, r.seeds.next())
-		if err != nil {
+	{"Adds by an external sender", "the actor creates the group and commits what we propose from outside", func(r *room, actor, _ bool) error {
+		if err := r.found(actor, r.externalSenders()); err != nil {
 			return err
 		}
-		senders := mls.ExternalSenders{{SignatureKey: signer.Public, Credential: mls.Credential{Type: mls.CredentialBasic, Identity: []byte("hub")}}}
-		if err := r.found(true, extension{uint16(mls.ExtensionExternalSenders), wire.Marshal(senders)}); err != nil {
+		for range 2 {
+			if err := r.hubAdds(r.one(actor), !actor); err != nil {
+				return err
+			}
+		}
+		return r.hubAdds(r.one(actor), actor)
+	}},
+	{"Remove by an external sender", "the actor is in external_senders, a member of the other commits", func(r *room, actor, lenient bool) error {
+		if err := r.found(true, r.externalSenders()); err != nil {
 			return err
 		}
 		if err := r.add(r.members[0], false, false, true, false); err != nil {
@@ -125,7 +132,7 @@ var operations = []operation{
 			return err
 		}
 		gone := r.other(actor)
-		m, err := outside.proposeOutside(gi, signer, r.remove(gone))
+		m, err := outside.proposeOutside(gi, r.hub, r.remove(gone))
 		if err != nil {
 			return fmt.Errorf("propose: %w", err)
 		}
@@ -226,6 +233,41 @@ var operations = []operation{
 		}
 		return r.drop(gone, func() error { return r.commit(r.one(actor), commitRequest{private: true}) })
 	})},
+}
+
+// hubAdds lets the external sender propose the Add of somebody, and m commit it.
+func (r *room) hubAdds(m member, ours bool) error {
+	j, err := r.client(ours)
+	if err != nil {
+		return err
+	}
+	// What an external sender signs holds group and epoch, not the GroupContext (RFC 9420 §6.1): for a first epoch that only
+	// a peer knows, any group of that name does.
+	var public *mls.PublicGroup
+	if k := slices.IndexFunc(r.members, member.ours); k >= 0 {
+		public = r.members[k].(*local).group.Public()
+	} else {
+		stranger, err := r.client(true)
+		if err != nil {
+			return err
+		}
+		if err := stranger.create(r.group, []extension{r.externalSenders()}); err != nil {
+			return err
+		}
+		public = stranger.(*local).group.Public()
+	}
+	add, err := ourProposal(adds([]member{j})[0])
+	if err != nil {
+		return err
+	}
+	message, err := mls.ExternalProposal(public, r.hub, add, nil)
+	if err != nil {
+		return err
+	}
+	if err := r.deliver(nil, wire.Marshal(message)); err != nil {
+		return err
+	}
+	return r.commit(m, commitRequest{}, j)
 }
 
 // newExtensions replaces the group's extensions by one that asks for what everybody has.

@@ -42,13 +42,14 @@ type request struct {
 	Member         string      `json:"member,omitempty"`
 	Suite          uint16      `json:"suite,omitempty"`
 	Identity       []byte      `json:"identity,omitempty"`
-	ExtensionTypes []uint16    `json:"extensionTypes,omitempty"`
 	Group          []byte      `json:"group,omitempty"`
 	Extensions     []extension `json:"extensions,omitempty"`
 	Welcome        []byte      `json:"welcome,omitempty"`
 	Tree           []byte      `json:"tree,omitempty"`
 	GroupInfo      []byte      `json:"groupInfo,omitempty"`
 	Message        []byte      `json:"message,omitempty"`
+	Kind           string      `json:"kind,omitempty"` // of Message: proposal, commit, data
+	ExternalSender []byte      `json:"externalSender,omitempty"`
 	Data           []byte      `json:"data,omitempty"`
 	Proposal       *proposal   `json:"proposal,omitempty"`
 	Proposals      []proposal  `json:"proposals,omitempty"`

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"anteroom/mls"
+	"anteroom/mls/wire"
 )
 
 // spec is what the tests know of a peer.
@@ -19,15 +20,16 @@ type spec struct {
 	suite  mls.CipherSuite
 	// identity names the n-th client in the form the peer insists on; nil for any.
 	identity func(n int) []byte
-	// types are extensions that leaves of both sides announce.
-	types     []mls.ExtensionType
-	proposals []mls.ProposalType
 	// label and about are label and context of the exporter whose output is compared.
 	label string
 	about []byte
 	// treeOutside says that the peer never has a tree in a Welcome, oneAdd that its commits are of one Add each,
 	// noGroupInfo that it cannot make one, so that ours is used.
 	treeOutside, oneAdd, noGroupInfo bool
+	// hub says that groups of the peer have an external sender.
+	hub bool
+	// private says that the peer takes handshakes as PrivateMessages only.
+	private bool
 	// departures are the operations that do not work, and why.
 	departures map[string]departure
 	walk       walkParams
@@ -46,6 +48,8 @@ type room struct {
 	spec    *spec
 	peer    *peer
 	seeds   *seeds
+	group   []byte
+	hub     mls.Signer // in external_senders if the peer or the operation wants one
 	count   int
 	members []member
 	note    string // for the table, to qualify a yes
@@ -55,9 +59,21 @@ type room struct {
 
 func newRoom(t testing.TB, s *spec, p *peer) *room {
 	t.Helper()
-	r := &room{spec: s, peer: p, seeds: new(seeds)}
-	r.seeds.n = uint64(p.next) << 20
+	r := &room{spec: s, peer: p, seeds: &seeds{uint64(p.next) << 20}}
+	r.group = binary.BigEndian.AppendUint64(nil, r.seeds.n+1) // 8 bytes: one of the peers insists on that
+	var err error
+	if r.hub, err = mls.NewSigner(s.suite, r.seeds.next()); err != nil {
+		t.Fatal(err)
+	}
 	return r
+}
+
+func (r *room) externalSender() mls.ExternalSender {
+	return mls.ExternalSender{SignatureKey: r.hub.Public, Credential: mls.Credential{Type: mls.CredentialBasic, Identity: []byte("hub")}}
+}
+
+func (r *room) externalSenders() extension {
+	return extension{uint16(mls.ExtensionExternalSenders), wire.Marshal(mls.ExternalSenders{r.externalSender()})}
 }
 
 // client makes somebody who is in no group yet.
@@ -68,11 +84,11 @@ func (r *room) client(ours bool) (member, error) {
 		id = r.spec.identity(r.count)
 	}
 	if !ours {
-		return newRemote(r.peer, r.spec.suite, id, r.spec.types)
+		return newRemote(r.peer, r.spec.suite, id, r.group, wire.Marshal(r.externalSender()))
 	}
 	return newLocal(r.seeds, localParams{
-		suite: r.spec.suite, identity: id, extensions: slices.Clone(r.spec.types), proposals: slices.Clone(r.spec.proposals),
-		now: uint64(time.Now().Unix()), label: r.spec.label, about: r.spec.about})
+		suite: r.spec.suite, identity: id,
+		now: uint64(time.Now().Unix()), label: r.spec.label, about: r.spec.about, private: r.spec.private})
 }
 
 // found lets somebody create the group.
@@ -81,8 +97,10 @@ func (r *room) found(ours bool, extensions ...extension) error {
 	if err != nil {
 		return err
 	}
-	// An identifier of 8 bytes is what one of the peers insists on.
-	if err := m.create(binary.BigEndian.AppendUint64(nil, r.seeds.n+1), extensions); err != nil {
+	if r.spec.hub && len(extensions) == 0 {
+		extensions = []extension{r.externalSenders()}
+	}
+	if err := m.create(r.group, extensions); err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
 	r.members = append(r.members, m)

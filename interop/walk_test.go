@@ -19,8 +19,10 @@ type walkParams struct {
 	treeInside bool
 	// refusesTree is in the error of a peer that refuses some sound trees: its new member is then removed again.
 	refusesTree string
-	// peer lists the actions that the peer's members can take; ours take all.
-	peer []string
+	// peer lists the actions that the peer's members can take, ours what ours can (nil: all). commits says that members of
+	// the peer can commit what others proposed.
+	peer, ours []string
+	commits    bool
 }
 
 var walkActions = []string{"add", "remove", "path", "update", "reference", "extensions", "talk", "enter"}
@@ -42,6 +44,7 @@ func walk(t *testing.T, s *spec, p *peer) string {
 			grows := a == "add" || a == "enter" || a == "reference"
 			switch {
 			case !m.ours() && !slices.Contains(w.peer, a),
+				m.ours() && w.ours != nil && !slices.Contains(w.ours, a),
 				grows && len(r.members) >= w.size,
 				a == "remove" && len(r.members) < max(3, step*w.size/w.steps):
 			default:
@@ -88,6 +91,14 @@ func (r *room) step(rng *rand.Rand, m member, action string) error {
 			}
 		}
 	}
+	committer := func() member { // of m's proposal
+		for range 100 {
+			if o := pick(); o.ours() || r.spec.walk.commits {
+				return o
+			}
+		}
+		return nil
+	}
 	side := func() bool { // keeps both kinds about even
 		ours := 0
 		for _, o := range r.members {
@@ -105,7 +116,7 @@ func (r *room) step(rng *rand.Rand, m member, action string) error {
 		}
 		return r.add(m, !r.spec.walk.treeInside && rng.IntN(3) == 0, kinds...)
 	case "enter":
-		ours := side()
+		ours := side() || r.spec.noGroupInfo // who makes none does not take any either
 		if !slices.ContainsFunc(r.members, func(o member) bool { return o.ours() != ours }) {
 			return r.add(m, false, !ours)
 		}
@@ -129,10 +140,14 @@ func (r *room) step(rng *rand.Rand, m member, action string) error {
 		if len(r.members) < 2 {
 			return nil
 		}
+		o := committer()
+		if o == nil {
+			return nil
+		}
 		if err := r.propose(m, proposal{Type: "update"}); err != nil {
 			return err
 		}
-		return r.commit(pick(), commitRequest{})
+		return r.commit(o, commitRequest{})
 	case "reference":
 		j, err := r.client(side())
 		if err != nil {
@@ -141,11 +156,14 @@ func (r *room) step(rng *rand.Rand, m member, action string) error {
 		if err := r.propose(m, adds([]member{j})[0]); err != nil {
 			return err
 		}
-		committer := m
-		if len(r.members) > 1 {
-			committer = pick()
+		o := m
+		if len(r.members) > 1 && rng.IntN(2) == 0 {
+			o = committer()
 		}
-		return r.commit(committer, commitRequest{}, j)
+		if o == nil {
+			o = m
+		}
+		return r.commit(o, commitRequest{}, j)
 	case "extensions":
 		return r.commit(m, commitRequest{proposals: []proposal{r.newExtensions()}})
 	case "talk":

@@ -62,7 +62,7 @@ serve({
     const capabilities = {
       versions: ["mls10"],
       ciphersuites: [suiteNames[r.suite]],
-      extensions: r.extensionTypes ?? [],
+      extensions: [],
       proposals: [],
       credentials: ["basic", "x509"],
     };
