@@ -207,24 +207,38 @@ func ourProposal(p proposal) (mls.Proposal, error) {
 	return nil, fmt.Errorf("no proposal %q", p.Type)
 }
 
-// sending is the group with the wire format for its handshakes set.
-func (l *local) sending(private bool) *mls.Group {
-	c := l.config()
-	c.PrivateHandshake = private || l.private
-	return l.group.WithConfig(c)
+// sending is the group with a key for one handshake as PrivateMessage, if that is wanted.
+func (l *local) sending(private bool) (*mls.Group, bool, error) {
+	private = private || l.private
+	if !private {
+		return l.group, false, nil
+	}
+	g, err := l.group.ReserveHandshake(l.index, 1)
+	return g, true, err
 }
 
-func (l *local) propose(p proposal, private bool) (_ []byte, err error) {
-	var g *mls.Group
+func (l *local) propose(p proposal, private bool) ([]byte, error) {
+	g, private, err := l.sending(private)
+	if err != nil {
+		return nil, err
+	}
 	var m *mls.Message
 	if p.Type == "update" {
-		g, m, err = l.sending(private).ProposeUpdate(l.seeds.next(), l.index, nil, nil)
+		if private {
+			g, m, err = g.ProposeUpdatePrivate(l.seeds.next(), l.index, nil, nil)
+		} else {
+			g, m, err = g.ProposeUpdate(l.seeds.next(), l.index, nil, nil)
+		}
 	} else {
 		var q mls.Proposal
 		if q, err = ourProposal(p); err != nil {
 			return nil, err
 		}
-		g, m, err = l.sending(private).Propose(l.index, q, nil)
+		if private {
+			g, m, err = g.ProposePrivate(l.seeds.next(), l.index, q, nil)
+		} else {
+			g, m, err = g.Propose(l.index, q, nil)
+		}
 	}
 	if err != nil {
 		return nil, err
@@ -234,7 +248,11 @@ func (l *local) propose(p proposal, private bool) (_ []byte, err error) {
 }
 
 func (l *local) commit(c commitRequest) (*committed, error) {
-	p := mls.CommitParams{WelcomeTree: !c.withoutTree}
+	g, private, err := l.sending(c.private)
+	if err != nil {
+		return nil, err
+	}
+	p := mls.CommitParams{WelcomeTree: !c.withoutTree, Private: private}
 	for _, q := range c.proposals {
 		q, err := ourProposal(q)
 		if err != nil {
@@ -248,7 +266,7 @@ func (l *local) commit(c commitRequest) (*committed, error) {
 		}
 		p.ByReference = append(p.ByReference, q.Ref)
 	}
-	staged, err := l.sending(c.private).Commit(l.seeds.next(), l.index, p)
+	staged, err := g.Commit(l.seeds.next(), l.index, p)
 	if err != nil {
 		return nil, err
 	}
