@@ -180,8 +180,6 @@ func (r *Room) checkAffiliation(actor, target mimi.URI, to muc.Affiliation) *xmp
 		return refusal(xmpp.Conflict, "you cannot ban yourself (XEP-0045 §9.1)")
 	case a == muc.AffiliationAdmin && (b >= muc.AffiliationAdmin || to >= muc.AffiliationAdmin) && to != b:
 		return refusal(xmpp.NotAllowed, "only an owner makes or unmakes admins and owners (XEP-0045 §10.3 to §10.8)")
-	case actor == target && a == muc.AffiliationOwner && to != a && r.pub.count(muc.AffiliationOwner) > 1 && r.pub.occupant(actor) != nil && to == muc.AffiliationNone && r.pub.Config.MembersOnly:
-		return nil
 	}
 	return nil
 }

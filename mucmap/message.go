@@ -94,11 +94,11 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
 	}
 	r.hub = a.Next
 	t.fanout(a)
-	t.broadcast(xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang, Payload: said1(st, r.pub.addr)})
+	t.broadcast(xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang, Payload: publicPayload(st, r.pub.addr)})
 }
 
-// said1 is what of a message others get: all but what only the room may say.
-func said1(st *xmpp.Stanza, room xmpp.JID) []*xmpp.Element {
+// publicPayload is what of a message others get: all but what only the room may say.
+func publicPayload(st *xmpp.Stanza, room xmpp.JID) []*xmpp.Element {
 	return slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
 		switch {
 		case e.Name.Space == muc.NSUser, e.Name.Space == muc.NSOccupantID, e.Name.Space == muc.NSDelay:

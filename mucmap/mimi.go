@@ -78,7 +78,7 @@ func (t *turn) heard(a *hub.Accepted) {
 		return
 	}
 	st.From, st.Type, st.Kind = t.r.pub.here.Address(o.Nick), xmpp.TypeGroupchat, xmpp.Message
-	st.Payload = said1(st, t.r.pub.addr)
+	st.Payload = publicPayload(st, t.r.pub.addr)
 	if st.ID == "" {
 		st.ID = t.id()
 	}

@@ -57,11 +57,7 @@ func (t *turn) refuse(st *xmpp.Stanza, e *xmpp.StanzaError) {
 	if !st.AcceptsError() {
 		return
 	}
-	r := st.ErrorReply(e)
-	if st.Kind == xmpp.Presence {
-		r.From = st.To
-	}
-	t.send(r)
+	t.send(st.ErrorReply(e))
 }
 
 // result answers an iq.

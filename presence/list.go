@@ -38,8 +38,6 @@ func (l *list) remove(j xmpp.JID) {
 	l.jids = next
 }
 
-func (l *list) has(j xmpp.JID) bool { _, in := l.pos[j]; return in }
-
 // all is everybody.
 func (l *list) all() []xmpp.JID { return l.jids[:len(l.jids):len(l.jids)] }
 
