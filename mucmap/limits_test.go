@@ -85,6 +85,21 @@ func TestLimits(t *testing.T) {
 		b.send(t, enter(0))
 		wantIn(t, "long subject", b.send(t, "<message from='user0@a.example/x' to='"+room+"' type='groupchat' id='s'><subject>"+strings.Repeat("x", maxSubject+1)+"</subject></message>"), "not-acceptable")
 	})
+	t.Run("message", func(t *testing.T) {
+		b := limited(t, Limits{})
+		b.send(t, enter(0))
+		say := func(n int) string {
+			st := &xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeGroupchat, ID: "l", From: xmpp.MustParseJID("user0@a.example/x"), To: xmpp.MustParseJID(room),
+				Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", strings.Repeat("x", n))}}
+			b.out.Reset()
+			if err := b.step(StanzaIn{st}); err != nil {
+				t.Fatal(err)
+			}
+			return b.out.String()
+		}
+		wantIn(t, "long message", say(maxMessage), "policy-violation")
+		wantIn(t, "message that just fits", say(maxMessage-1000), "stanza-id")
+	})
 	t.Run("configuration", func(t *testing.T) {
 		b := limited(t, Limits{})
 		b.send(t, enter(0))

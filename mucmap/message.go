@@ -82,6 +82,12 @@ func (t *turn) release() {
 // say encrypts a message once, by the sender's own leaf, and after the hub's acceptance broadcasts it.
 func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
 	r, u := t.r, userOf(o)
+	e := t.prepare(xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
+		Payload: publicPayload(st, r.pub.addr)})
+	if len(e.XML) > maxMessage {
+		t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
+		return
+	}
 	body, err := r.svc.encode(st, u, r.uri, t.derive("content"))
 	if err != nil {
 		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
@@ -94,8 +100,11 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
 	}
 	r.hub = a.Next
 	t.fanout(a)
-	t.broadcast(xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang, Payload: publicPayload(st, r.pub.addr)})
+	t.broadcast(e)
 }
+
+// maxMessage bounds, in bytes, a message as it is broadcast: with any addressee it can leave.
+const maxMessage = xmpp.MaxStanzaBytes - 8*xmpp.MaxJIDPart
 
 // publicPayload is what of a message others get: all but what only the room may say.
 func publicPayload(st *xmpp.Stanza, room xmpp.JID) []*xmpp.Element {
@@ -131,14 +140,18 @@ func (t *turn) protect(u mimi.URI, body []byte) (*hub.Accepted, error) {
 	return r.hub.AcceptLocalMessage(t.now, g, m, u)
 }
 
-// broadcast numbers, archives and sends a message that the hub accepted.
-func (t *turn) broadcast(st xmpp.Stanza) {
+// prepare numbers a message and encodes it as it will be broadcast.
+func (t *turn) prepare(st xmpp.Stanza) *spoke {
 	n := t.r.pub.Said + 1
 	id := archiveID(n, t.id())
 	st.Payload = append(st.Payload, xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", t.r.pub.addr.String()).WithAttr("id", id))
-	xml := st.AppendXML(nil)
-	t.out.Archive = append(t.out.Archive, ArchiveEntry{ID: id, Time: t.now, Sender: st.From.String(), Data: xml})
-	t.emit(&spoke{N: n, ID: id, At: t.now, XML: string(xml), st: &st})
+	return &spoke{N: n, ID: id, At: t.now, XML: string(st.AppendXML(nil)), st: &st}
+}
+
+// broadcast archives and sends a message that the hub accepted.
+func (t *turn) broadcast(e *spoke) {
+	t.out.Archive = append(t.out.Archive, ArchiveEntry{ID: e.ID, Time: e.At, Sender: e.st.From.String(), Data: []byte(e.XML)})
+	t.emit(e)
 }
 
 func (t *turn) groupchatToNick(st *xmpp.Stanza) {

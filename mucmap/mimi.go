@@ -82,7 +82,12 @@ func (t *turn) heard(a *hub.Accepted) {
 	if st.ID == "" {
 		st.ID = t.id()
 	}
-	t.broadcast(*st)
+	e := t.prepare(*st)
+	if len(e.XML) > maxMessage {
+		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", a.Sender.String()})
+		return
+	}
+	t.broadcast(e)
 }
 
 // remoteNick is the nick under which a participant of another provider appears: what its leaf asks for, or its name.
