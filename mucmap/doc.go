@@ -8,8 +8,11 @@
 // draft-ietf-mimi-room-policy-04; messages of other providers by draft-ietf-mimi-protocol-06 through package hub. One file per
 // MUC feature; route.go says which stanza goes where.
 //
-// Not implemented: private messages, invitations, registration, voice requests, passwords, reserved-room locking, occupant
-// pseudonyms (the participant list of a room names real user URIs, whatever whois says), rooms of other providers.
+// Not implemented: private messages and requests to occupants, invitations, registration and reserved nicks, voice requests,
+// passwords, reserved (locked) rooms, bans of domains, occupant ids and pseudonyms (the participant list of a room names real user
+// URIs, whatever whois says), the archive over XMPP (XEP-0313), pings to find ghosts, renewal of leaf keys on a schedule, rooms of
+// other providers, users of other providers added by invitation. Corrections, replies, reactions and retractions reach XMPP
+// users as they are and participants of other providers as readable text: no map of message ids is kept.
 //
 // The package is pure: no clock, no randomness, no goroutine. A Service is safe for concurrent use, a Room is not.
 package mucmap
