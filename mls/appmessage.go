@@ -16,6 +16,7 @@ type pastEpoch struct {
 	epoch      Epoch
 	context    []byte // encoded GroupContext
 	safeAAD    bool
+	framed     bool // application data is ApplicationFraming
 	members    tree // of which only the leaves count
 	senderData []byte
 	resumption []byte
@@ -29,10 +30,12 @@ func (g *Group) retire() []*pastEpoch {
 		return nil
 	}
 	_, safe := g.public.dictionary.Get(ComponentSafeAAD)
+	_, framed := g.public.dictionary.Get(ComponentContentMediaTypes)
 	past := []*pastEpoch{{
 		epoch:      g.public.context.Epoch,
 		context:    g.public.encodedContext,
 		safeAAD:    safe,
+		framed:     framed,
 		members:    g.public.tree,
 		senderData: g.secrets.SenderData,
 		resumption: g.secrets.Resumption,
@@ -65,6 +68,11 @@ func (g *Group) Protect(seed Seed, as LeafIndex, data, authenticatedData []byte)
 	}
 	if err := p.checkAAD(authenticatedData); err != nil {
 		return nil, nil, err
+	}
+	if _, framed := p.dictionary.Get(ComponentContentMediaTypes); framed {
+		if err := checkFraming(data); err != nil {
+			return nil, nil, err
+		}
 	}
 	ac := &authenticatedContent{
 		WireFormat: WireFormatPrivateMessage,
@@ -112,6 +120,11 @@ func (g *Group) Unprotect(m *Message) (*Group, *ApplicationMessage, error) {
 			return nil, nil, err
 		}
 	}
+	if e.framed {
+		if err := checkFraming(ac.Content.Application); err != nil {
+			return nil, nil, err
+		}
+	}
 	h.setTree(e)
 	return h, &ApplicationMessage{Epoch: e.epoch, Sender: ac.Content.Sender.Leaf, SenderNode: sender,
 		Data: ac.Content.Application, AuthenticatedData: ac.Content.AuthenticatedData}, nil
@@ -125,7 +138,8 @@ func (g *Group) decryptionEpoch(m *PrivateMessage) (*Group, *pastEpoch, error) {
 	h := *g
 	if m.Epoch == g.public.context.Epoch {
 		_, safe := g.public.dictionary.Get(ComponentSafeAAD)
-		return &h, &pastEpoch{epoch: m.Epoch, context: g.public.encodedContext, safeAAD: safe, members: g.public.tree,
+		_, framed := g.public.dictionary.Get(ComponentContentMediaTypes)
+		return &h, &pastEpoch{epoch: m.Epoch, context: g.public.encodedContext, safeAAD: safe, framed: framed, members: g.public.tree,
 			senderData: g.secrets.SenderData, tree: g.tree}, nil
 	}
 	for _, e := range g.past {

@@ -1,5 +1,6 @@
 // Package mls implements the Messaging Layer Security protocol, RFC 9420, with all its cipher suites, and of
-// draft-ietf-mls-extensions the app_data_dictionary with AppDataUpdate and AppEphemeral, SelfRemove and safe AAD.
+// draft-ietf-mls-extensions the app_data_dictionary with AppDataUpdate and AppEphemeral, SelfRemove, safe AAD, content
+// media types, wire formats, last-resort key packages, the safe exporter and keys by component.
 //
 // A [Group] is one group with the secrets of its epoch, held for any number of local leaves. A [PublicGroup] is what can be
 // known without secrets, enough for a hub to verify proposals and commits. Both are values: nothing changes them, and what
@@ -13,6 +14,6 @@
 // The package is pure. Randomness comes in as a [Seed], time as Config.Now. The one exception is HPKE encapsulation, which
 // draws from the system within the crypto libraries.
 //
-// Not implemented: the exporter tree, targeted messages and multi-credentials of the extensions draft. Certificates of X.509
+// Not implemented: targeted messages and multi-credentials of the extensions draft. Certificates of X.509
 // credentials are compared with the leaf's key, but whether to trust them is for Config.Authenticate to say.
 package mls

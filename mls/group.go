@@ -15,7 +15,8 @@ type Group struct {
 	public  *PublicGroup
 	secrets *epochSecrets
 	tree    schedule.SecretTree // message keys of this epoch
-	local   []*localLeaf        // ascending
+	exports schedule.ExporterTree
+	local   []*localLeaf // ascending
 	nodes   nodeKeys
 	past    []*pastEpoch // newest first
 }
@@ -60,9 +61,10 @@ func NewGroup(seed Seed, p NewGroupParams) (*Group, error) {
 // startEpoch builds the value of an epoch that has just begun.
 func startEpoch(public *PublicGroup, secrets *epochSecrets, local []*localLeaf, nodes nodeKeys, past []*pastEpoch) *Group {
 	kept := *secrets
-	kept.Encryption = nil
+	kept.Encryption, kept.Application = nil, nil
 	return &Group{public: public, secrets: &kept, local: local, nodes: nodes, past: past,
-		tree: schedule.NewSecretTree(public.suite, secrets.Encryption, public.tree.width())}
+		tree:    schedule.NewSecretTree(public.suite, secrets.Encryption, public.tree.width()),
+		exports: schedule.NewExporterTree(public.suite, secrets.Application)}
 }
 
 // Public returns the part of g that needs no secrets.

@@ -78,7 +78,13 @@ func (p *PublicGroup) checkProposal(proposal Proposal, sender Sender) error {
 		if p.config.Components == nil {
 			return invalidf("mlsext-component-unknown", "component %d", q.Component)
 		}
-	case ExternalInit, AppEphemeral:
+	case AppEphemeral:
+		if logic, ok := p.config.Components.(EphemeralLogic); ok {
+			if err := logic.CheckEphemeral(q.Component, q.Data); err != nil {
+				return invalid("mlsext-app-ephemeral-refused", err.Error())
+			}
+		}
+	case ExternalInit:
 	default:
 		return invalidf("9420-12.2-unsupported-type", "proposal type %d is not implemented", proposal.Type())
 	}

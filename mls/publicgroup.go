@@ -39,6 +39,13 @@ type ComponentLogic interface {
 	ApplyUpdates(id ComponentID, current []byte, present bool, updates [][]byte) ([]byte, error)
 }
 
+// EphemeralLogic is what a ComponentLogic may offer besides: CheckEphemeral refuses an AppEphemeral whose component is unknown or whose
+// data the component refuses (draft-ietf-mls-extensions, AppEphemeral). Without it every AppEphemeral is accepted. The data itself is in
+// Effects.Proposals, in commit order.
+type EphemeralLogic interface {
+	CheckEphemeral(id ComponentID, data []byte) error
+}
+
 // PublicGroup is what can be known of a group without its secrets: a value, safe for concurrent reading.
 type PublicGroup struct {
 	suite           *suite.Suite

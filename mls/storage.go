@@ -15,12 +15,13 @@ type Parts struct {
 }
 
 // storageVersion is in the part "g" and changes with the meaning of any part.
-const storageVersion = 1
+const storageVersion = 2
 
 // The parts of a stored group. Those with a slash come once per number.
 //
 //	g            version, GroupContext, confirmation tag, ReInit
 //	e            epoch secrets
+//	x            what is left of the exporter tree
 //	n/NODE       a non-blank node of the tree
 //	k/NODE       the private key of a parent
 //	l/LEAF       the private state of a local leaf
@@ -30,6 +31,7 @@ const storageVersion = 1
 const (
 	partGroup    = "g"
 	partSecrets  = "e"
+	partExports  = "x"
 	partNode     = "n/"
 	partKey      = "k/"
 	partLocal    = "l/"
@@ -65,6 +67,9 @@ func (g *Group) Parts(since *Group) Parts {
 	d.public(since.public, g.public)
 	if since.secrets != g.secrets {
 		d.change(partSecrets, since.secrets.part(), g.secrets.part())
+	}
+	if !g.exports.Same(since.exports) {
+		d.change(partExports, since.exports.Part(), g.exports.Part())
 	}
 	if since.secrets != g.secrets || len(since.nodes) != len(g.nodes) { // within an epoch, keys are only added
 		d.keys(since.nodes, g.nodes)

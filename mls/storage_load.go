@@ -50,7 +50,7 @@ func LoadGroup(parts map[string][]byte, cfg Config) (*Group, error) {
 	l := &loader{suite: s, nodes: map[nodeIndex]*Node{}, keys: nodeKeys{}, pending: map[uint64]PendingProposal{},
 		messages: map[Epoch]map[string][]byte{}}
 	for name, b := range parts {
-		if name == partGroup || name == partSecrets {
+		if name == partGroup || name == partSecrets || name == partExports {
 			continue
 		}
 		if err := l.part(name, b); err != nil {
@@ -78,6 +78,9 @@ func LoadGroup(parts map[string][]byte, cfg Config) (*Group, error) {
 		public.pending = append(public.pending, q)
 	}
 	g := &Group{public: public, secrets: secrets, local: l.local, nodes: l.keys}
+	if g.exports, err = schedule.LoadExporterTree(s, parts[partExports]); err != nil {
+		return nil, stored(partExports, err)
+	}
 	if g.tree, err = l.secretTree(context.Epoch, t.level); err != nil {
 		return nil, err
 	}
@@ -173,6 +176,15 @@ func loadPending(r *wire.Reader) PendingProposal {
 func loadPast(r *wire.Reader, epoch Epoch) *storedEpoch {
 	e := &storedEpoch{pastEpoch: pastEpoch{epoch: epoch}}
 	e.context = r.At("past.context").Opaque()
+	context := new(GroupContext)
+	if err := wire.Unmarshal(e.context, context); err != nil {
+		r.Fail(err.Error())
+	}
+	if dictionary, err := appDataDictionary(context.Extensions); err != nil {
+		r.Fail(err.Error())
+	} else {
+		_, e.framed = dictionary.Get(ComponentContentMediaTypes)
+	}
 	e.safeAAD = r.At("past.safe_aad").Bool()
 	e.senderData = r.At("past.sender_data").Opaque()
 	e.resumption = r.At("past.resumption").Opaque()

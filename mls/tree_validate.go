@@ -143,7 +143,10 @@ func (t tree) checkSupport(extensions []Extension) error {
 		err = n.checkSupport(i, inUse, required, extensions)
 		return err == nil
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return t.checkWireFormats(extensions)
 }
 
 func (n *LeafNode) checkSupport(i LeafIndex, inUse []CredentialType, required RequiredCapabilities, extensions []Extension) error {

@@ -3,6 +3,8 @@ package mls
 import (
 	"errors"
 	"fmt"
+
+	"anteroom/mls/internal/schedule"
 )
 
 // Named integers of RFC 9420; each appears on the wire in the width of its type.
@@ -64,17 +66,25 @@ const (
 	ExtensionExternalPub          ExtensionType = 4
 	ExtensionExternalSenders      ExtensionType = 5
 	ExtensionAppDataDictionary    ExtensionType = 6
+	ExtensionSupportedWireFormats ExtensionType = 7
+	ExtensionRequiredWireFormats  ExtensionType = 8
 
 	CredentialBasic CredentialType = 1
 	CredentialX509  CredentialType = 2
 
 	ComponentAppComponents ComponentID = 1
 	ComponentSafeAAD       ComponentID = 2
+
+	ComponentContentMediaTypes    ComponentID = 3
+	ComponentLastResortKeyPackage ComponentID = 4
+	ComponentAppAck               ComponentID = 5
 )
 
 var (
 	// ErrGenerationNotReserved says that Protect needs Reserve first: the generation was not made durable yet.
 	ErrGenerationNotReserved = errors.New("mls: sending generation is not reserved")
+	// ErrExported says that a component's secret was exported before in this epoch and is gone.
+	ErrExported = schedule.ErrExported
 	// ErrNoLocalLeaf says that the operation names a leaf whose keys this value does not hold.
 	ErrNoLocalLeaf = errors.New("mls: leaf is not local")
 )

@@ -1,7 +1,6 @@
 // Package schedule derives the secrets of an epoch (RFC 9420 §8), PSK secrets (§8.4), exported secrets (§8.5), and the keys of
 // single messages from the secret tree with its ratchets (§9).
-//
-// Not implemented: the exporter tree of draft-ietf-mls-extensions.
+// Beside it stands the exporter tree of draft-ietf-mls-extensions.
 //
 // Everything is a value or a pure function. An operation on a SecretTree returns another one and leaves the old one as it was;
 // consumed secrets (§9.2) are absent from the new value, and gone from memory once no old value is referred to. Values are
@@ -27,6 +26,8 @@ type Secrets struct {
 
 	// Encryption is the root of the secret tree. Whoever builds the tree drops it from here (RFC 9420 §9.2).
 	Encryption []byte
+	// Application is the root of the exporter tree and treated likewise (draft-ietf-mls-extensions, Exported Secrets).
+	Application []byte
 	// Welcome encrypts the GroupInfo in Welcome messages and is dropped after that. It is nil for the first epoch of a group.
 	Welcome []byte
 }
@@ -80,6 +81,7 @@ func FirstEpoch(st *suite.Suite, epochSecret []byte) Secrets {
 		Authenticator: derive("authentication"),
 		Init:          derive("init"),
 		Encryption:    derive("encryption"),
+		Application:   derive("application_export"),
 	}
 }
 
