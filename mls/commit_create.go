@@ -108,7 +108,7 @@ func (c *committing) build(seed Seed, forcePath bool) error {
 	}
 	c.staged.provisional = p.provisional(applied, c.staged.next)
 	if c.path != nil {
-		if err := c.path.encrypt(s, applied.added, &c.staged.provisional); err != nil {
+		if err := c.path.encrypt(s, &p.config, applied.added, &c.staged.provisional); err != nil {
 			return err
 		}
 	}
@@ -220,25 +220,24 @@ func (g *Group) welcome(c *committing, join *joinSecrets, adds []int, withTree b
 	if err != nil {
 		return nil, err
 	}
-	w := &Welcome{Suite: g.public.context.Suite, EncryptedGroupInfo: join.seal(s, wire.Marshal(gi))}
-	for _, k := range adds {
+	w := &Welcome{Suite: g.public.context.Suite, EncryptedGroupInfo: join.seal(s, wire.Marshal(gi)), Secrets: make([]EncryptedGroupSecrets, len(adds))}
+	encryption := s.Encryption("Welcome", w.EncryptedGroupInfo)
+	return w, g.public.config.each(len(adds), func(i int) error {
+		k := adds[i]
 		secrets := &groupSecrets{JoinerSecret: join.joiner, PSKs: c.staged.psks}
 		if c.path != nil {
 			secrets.PathSecret = c.path.secretFor(c.staged.added[k])
 		}
-		e, err := encryptGroupSecrets(s, c.staged.adds[k], secrets, w.EncryptedGroupInfo)
-		if err != nil {
-			return nil, err
-		}
-		w.Secrets = append(w.Secrets, e)
-	}
-	return w, nil
+		var err error
+		w.Secrets[i], err = encryptGroupSecrets(encryption, c.staged.adds[k], secrets)
+		return err
+	})
 }
 
-func encryptGroupSecrets(s *suite.Suite, kp *KeyPackage, secrets *groupSecrets, groupInfo []byte) (e EncryptedGroupSecrets, err error) {
+func encryptGroupSecrets(to suite.Encryption, kp *KeyPackage, secrets *groupSecrets) (e EncryptedGroupSecrets, err error) {
 	if e.NewMember, err = kp.Ref(); err != nil {
 		return e, err
 	}
-	e.Secrets.KEMOutput, e.Secrets.Ciphertext, err = s.EncryptWithLabel(kp.InitKey, "Welcome", groupInfo, wire.Marshal(secrets))
+	e.Secrets.KEMOutput, e.Secrets.Ciphertext, err = to.Encrypt(kp.InitKey, wire.Marshal(secrets))
 	return e, err
 }

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"sync"
 	"testing"
 
 	"anteroom/mls/internal/schedule"
@@ -65,7 +67,35 @@ func (appendComponent) ApplyUpdates(_ ComponentID, current []byte, _ bool, updat
 }
 
 func testConfig() Config {
-	return Config{Components: appendComponent{}, Now: 1500, PastEpochs: 2}
+	return Config{Components: appendComponent{}, Now: 1500, PastEpochs: 2, Parallel: allAtOnce}
+}
+
+// allAtOnce is a Config.Parallel by which every test runs what may run at the same time in goroutines of its own.
+func allAtOnce(n int, do func(int)) {
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() { do(i) })
+	}
+	wg.Wait()
+}
+
+// Of several failures the first in order is reported, whether calls run one after the other or all at once.
+func TestEachReportsTheFirst(t *testing.T) {
+	for name, cfg := range map[string]Config{"sequential": {}, "parallel": {Parallel: allAtOnce}} {
+		done := make([]bool, 50)
+		if err := cfg.each(len(done), func(i int) error { done[i] = true; return nil }); err != nil || slices.Contains(done, false) {
+			t.Errorf("%s: error %v, calls %v", name, err, done)
+		}
+		err := cfg.each(50, func(i int) error {
+			if i >= 20 {
+				return fmt.Errorf("number %d", i)
+			}
+			return nil
+		})
+		if err == nil || err.Error() != "number 20" {
+			t.Errorf("%s: error %v, want that of number 20", name, err)
+		}
+	}
 }
 
 func (s *testSeed) newGroup(t testing.TB, creator *KeyPackageSecrets, extensions ...Extension) *Group {

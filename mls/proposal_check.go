@@ -8,7 +8,7 @@ import (
 )
 
 // MaxProposals bounds the proposals of one commit and the pending proposals of one epoch.
-const MaxProposals = 4096
+const MaxProposals = 1 << 13
 
 // pathRequired reports whether a commit that covers the proposal must have a path (§12.4; SelfRemove: draft-ietf-mls-extensions).
 func pathRequired(t ProposalType) bool {

@@ -39,14 +39,18 @@ func (p *PublicGroup) sortProposals(list []CommittedProposal, committer Sender) 
 		touched[i] = true
 		return nil
 	}
+	err := p.config.each(len(list), func(k int) error {
+		if list[k].Ref != nil {
+			return nil // checked when it came
+		}
+		return p.checkProposal(list[k].Proposal, list[k].Sender)
+	})
+	if err != nil {
+		return nil, err
+	}
 	removes := 0
 	for _, c := range list {
 		byReference := c.Ref != nil
-		if !byReference {
-			if err := p.checkProposal(c.Proposal, c.Sender); err != nil {
-				return nil, err
-			}
-		}
 		if external {
 			if err := checkExternalCommitProposal(c.Proposal, byReference); err != nil {
 				return nil, err

@@ -31,6 +31,30 @@ type Config struct {
 	Now uint64
 	// MaxLifetime is how many seconds the leaf of a key package may be valid in total (§7.2); zero for no limit.
 	MaxLifetime uint64
+	// Parallel calls do for each of 0 to n-1, in any order and at the same time if it likes, and returns when all calls have
+	// returned. It is used where a commit or a tree needs many signatures verified or many secrets encrypted; Authenticate is
+	// then called concurrently. This package starts no goroutine. Nil calls one after the other.
+	Parallel func(n int, do func(int))
+}
+
+// each calls do for 0 to n-1, by Parallel if there is one, and returns the error of the lowest number that has one.
+func (c *Config) each(n int, do func(int) error) error {
+	if c.Parallel == nil || n < 2 {
+		for i := range n {
+			if err := do(i); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	errs := make([]error, n)
+	c.Parallel(n, func(i int) { errs[i] = do(i) })
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // ComponentLogic is the application's part in AppDataUpdate (draft-ietf-mls-extensions): given the component's present data
@@ -136,14 +160,19 @@ func (p *PublicGroup) checkTree() error {
 	if err := p.tree.checkParentHashes(p.suite); err != nil {
 		return err
 	}
-	var err error
 	cfg := p.config
 	cfg.Now = 0 // members do not leave when the lifetime of their key package ends
+	indexes := make([]LeafIndex, 0, p.tree.members())
+	leaves := make([]*LeafNode, 0, p.tree.members())
 	p.tree.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
-		if err = n.verifySignature(p.suite, p.context.GroupID, i); err == nil {
-			err = n.checkSelf(p.suite, n.Source, &cfg)
+		indexes, leaves = append(indexes, i), append(leaves, n)
+		return true
+	})
+	err := cfg.each(len(leaves), func(k int) error {
+		if err := leaves[k].verifySignature(p.suite, p.context.GroupID, indexes[k]); err != nil {
+			return err
 		}
-		return err == nil
+		return leaves[k].checkSelf(p.suite, leaves[k].Source, &cfg)
 	})
 	if err != nil {
 		return err

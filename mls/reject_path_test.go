@@ -85,7 +85,7 @@ func (x *stage) reseal(c *committing, change func(secret []byte) []byte) {
 	for k := range c.path.secrets {
 		c.path.secrets[k] = change(bytes.Clone(c.path.secrets[k]))
 	}
-	if err := c.path.encrypt(x.g.public.suite, nil, &c.staged.provisional); err != nil {
+	if err := c.path.encrypt(x.g.public.suite, &Config{}, nil, &c.staged.provisional); err != nil {
 		x.t.Fatal(err)
 	}
 }
@@ -251,7 +251,7 @@ func TestWelcomeMadeWrong(t *testing.T) {
 		}
 		w := &Welcome{Suite: testSuite, EncryptedGroupInfo: join.seal(s, wire.Marshal(info))}
 		change(opened)
-		e, err := encryptGroupSecrets(s, &joiner.KeyPackage, opened, w.EncryptedGroupInfo)
+		e, err := encryptGroupSecrets(s.Encryption("Welcome", w.EncryptedGroupInfo), &joiner.KeyPackage, opened)
 		if err != nil {
 			t.Fatal(err)
 		}

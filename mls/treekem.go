@@ -72,22 +72,26 @@ func (t tree) makePath(s *suite.Suite, seed Seed, i LeafIndex, leaf LeafNode, gr
 
 // encrypt fills in the ciphertexts: one for every node in the resolution of each copath node, local ones too, members added by this
 // commit excepted (§7.6).
-func (p *newPath) encrypt(s *suite.Suite, added []LeafIndex, provisional *GroupContext) error {
-	context := wire.Marshal(provisional)
+func (p *newPath) encrypt(s *suite.Suite, cfg *Config, added []LeafIndex, provisional *GroupContext) error {
+	type task struct {
+		to     HPKEPublicKey
+		secret []byte
+		out    *HPKECiphertext
+	}
+	var tasks []task
 	for k, step := range p.steps {
 		to := p.tree.pathRecipients(step, added)
-		ciphertexts := make([]HPKECiphertext, len(to))
+		p.path.Nodes[k].EncryptedPathSecrets = make([]HPKECiphertext, len(to))
 		for j, x := range to {
-			var err error
-			c := &ciphertexts[j]
-			c.KEMOutput, c.Ciphertext, err = s.EncryptWithLabel(p.tree.at(x).key(), "UpdatePathNode", context, p.secrets[k])
-			if err != nil {
-				return err
-			}
+			tasks = append(tasks, task{p.tree.at(x).key(), p.secrets[k], &p.path.Nodes[k].EncryptedPathSecrets[j]})
 		}
-		p.path.Nodes[k].EncryptedPathSecrets = ciphertexts
 	}
-	return nil
+	encryption := s.Encryption("UpdatePathNode", wire.Marshal(provisional))
+	return cfg.each(len(tasks), func(i int) (err error) {
+		t := &tasks[i]
+		t.out.KEMOutput, t.out.Ciphertext, err = encryption.Encrypt(t.to, t.secret)
+		return err
+	})
 }
 
 // pathRecipients is the resolution of a copath node without the members that the same commit added (§7.6).

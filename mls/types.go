@@ -25,7 +25,8 @@ type (
 	HPKEPublicKey      []byte
 	HPKEPrivateKey     []byte
 	SignaturePublicKey []byte
-	// SignaturePrivateKey is in the suite's own form; for Ed25519 the 32-byte seed.
+	// SignaturePrivateKey is in the suite's own form; for Ed25519 the 32-byte seed followed by the public key, or the
+	// seed alone, with which signing takes twice as long.
 	SignaturePrivateKey []byte
 	KeyPackageRef       []byte // §5.2
 	ProposalRef         []byte // §5.2

@@ -219,7 +219,7 @@ func vectorTreeKEM(t *testing.T, file string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if err := p.encrypt(s, nil, context(p.tree.hash())); err != nil {
+			if err := p.encrypt(s, &Config{}, nil, context(p.tree.hash())); err != nil {
 				t.Fatal(err)
 			}
 			next, steps, err := tr.mergePath(s, from.Index, p.path, nil)

@@ -28,7 +28,7 @@ func check(err error) {
 	}
 }
 
-func config() mls.Config { return mls.Config{Now: 1500, PastEpochs: 1} }
+func config() mls.Config { return mls.Config{Now: 1500, PastEpochs: 1, Parallel: parallel} }
 
 // client makes the keys of a user and publishes them as a key package.
 func (w *world) client(name string) *mls.KeyPackageSecrets {

@@ -127,9 +127,8 @@ type hpkeContext struct {
 	context [1 + 2*32]byte
 }
 
-func (k *kemX25519) keySchedule(shared [32]byte, info []byte) (c hpkeContext) {
-	copy(c.context[1:], k.pskHash[:])
-	k.extract(c.context[1+32:1+32], k.suiteID[:], nil, "info_hash", info)
+func (k *kemX25519) keySchedule(shared, infoHash [32]byte) (c hpkeContext) {
+	copy(c.context[copy(c.context[1:], k.pskHash[:])+1:], infoHash[:])
 	k.extract(c.secret[:0], k.suiteID[:], shared[:], "secret", nil)
 	return c
 }
@@ -148,12 +147,24 @@ func (k *kemX25519) export(c *hpkeContext, label string, length int) []byte {
 	return k.expand(make([]byte, 0, length), k.suiteID[:], exporter[:], "sec", []byte(label), length)
 }
 
-func (k *kemX25519) seal(public, info, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
+func (k *kemX25519) infoHash(info []byte) (h [32]byte) {
+	k.extract(h[:0], k.suiteID[:], nil, "info_hash", info)
+	return h
+}
+
+type sealerX25519 struct {
+	*kemX25519
+	bound [32]byte // info_hash
+}
+
+func (k *kemX25519) bind(info []byte) sealer { return &sealerX25519{k, k.infoHash(info)} }
+
+func (k *sealerX25519) seal(public, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
 	kemOutput, shared, err := k.encap(public)
 	if err != nil {
 		return nil, nil, err
 	}
-	c := k.keySchedule(shared, info)
+	c := k.keySchedule(shared, k.bound)
 	key, nonce := k.messageKey(&c)
 	return kemOutput, k.crypto.Seal(nil, key, nonce, nil, plaintext), nil
 }
@@ -163,7 +174,7 @@ func (k *kemX25519) open(private, kemOutput, info, ciphertext []byte) ([]byte, e
 	if err != nil {
 		return nil, err
 	}
-	c := k.keySchedule(shared, info)
+	c := k.keySchedule(shared, k.infoHash(info))
 	key, nonce := k.messageKey(&c)
 	return k.crypto.Open(nil, key, nonce, nil, ciphertext)
 }
@@ -173,7 +184,7 @@ func (k *kemX25519) exportTo(public []byte, label string, length int) (kemOutput
 	if err != nil {
 		return nil, nil, err
 	}
-	c := k.keySchedule(shared, nil)
+	c := k.keySchedule(shared, k.infoHash(nil))
 	return kemOutput, k.export(&c, label, length), nil
 }
 
@@ -182,6 +193,6 @@ func (k *kemX25519) exportFrom(private, kemOutput []byte, label string, length i
 	if err != nil {
 		return nil, err
 	}
-	c := k.keySchedule(shared, nil)
+	c := k.keySchedule(shared, k.infoHash(nil))
 	return k.export(&c, label, length), nil
 }

@@ -27,14 +27,14 @@ func TestX25519AgreesWithStandardLibrary(t *testing.T) {
 			if err != nil || !bytes.Equal(private, ours) || !bytes.Equal(public, oursPublic) {
 				t.Fatalf("key pair %x, %x, want %x, %x", ours, oursPublic, private, public)
 			}
-			out, ct, err := s.kem.seal(public, info, plain)
+			out, ct, err := s.kem.bind(info).seal(public, plain)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if got, err := std.open(private, out, info, ct); err != nil || !bytes.Equal(got, plain) {
 				t.Fatalf("the standard library opens ours as %x, %v", got, err)
 			}
-			out, ct, err = std.seal(public, info, plain)
+			out, ct, err = std.bind(info).seal(public, plain)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -97,8 +97,15 @@ func (k kem448) recipient(private, kemOutput, info []byte) (hpke.Opener, error) 
 	return opener, nil
 }
 
-func (k kem448) seal(public, info, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
-	kemOutput, s, err := k.sender(public, info)
+type sealer448 struct {
+	kem448
+	info []byte
+}
+
+func (k kem448) bind(info []byte) sealer { return sealer448{k, info} }
+
+func (k sealer448) seal(public, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
+	kemOutput, s, err := k.sender(public, k.info)
 	if err != nil {
 		return nil, nil, err
 	}

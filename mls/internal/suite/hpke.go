@@ -11,10 +11,15 @@ type kem interface {
 	deriveKeyPair(ikm []byte) (private, public []byte, err error)
 	public(private []byte) ([]byte, error)
 	checkPublic(public []byte) error
-	seal(public, info, plaintext []byte) (kemOutput, ciphertext []byte, err error)
+	bind(info []byte) sealer
 	open(private, kemOutput, info, ciphertext []byte) ([]byte, error)
 	exportTo(public []byte, label string, length int) (kemOutput, secret []byte, err error)
 	exportFrom(private, kemOutput []byte, label string, length int) ([]byte, error)
+}
+
+// sealer encrypts single messages, each to a key of its own and all bound to one info.
+type sealer interface {
+	seal(public, plaintext []byte) (kemOutput, ciphertext []byte, err error)
 }
 
 type stdKEM struct {
@@ -93,8 +98,15 @@ func (k stdKEM) recipient(private, kemOutput, info []byte) (*hpke.Recipient, err
 	return r, nil
 }
 
-func (k stdKEM) seal(public, info, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
-	kemOutput, s, err := k.sender(public, info)
+type stdSealer struct {
+	stdKEM
+	info []byte
+}
+
+func (k stdKEM) bind(info []byte) sealer { return stdSealer{k, info} }
+
+func (k stdSealer) seal(public, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
+	kemOutput, s, err := k.sender(public, k.info)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -149,7 +161,20 @@ func (s *Suite) CheckHPKEPublic(public []byte) error { return s.kem.checkPublic(
 
 // EncryptWithLabel encrypts to a public key, bound to a label and a context, RFC 9420 §5.1.3. It draws randomness.
 func (s *Suite) EncryptWithLabel(public []byte, label string, context, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
-	return s.kem.seal(public, labelled(label, context), plaintext)
+	return s.Encryption(label, context).Encrypt(public, plaintext)
+}
+
+// Encryption is EncryptWithLabel for many recipients under one label and context, which are hashed only once. It is immutable.
+type Encryption struct{ sealer sealer }
+
+// Encryption prepares encryption under a label and a context.
+func (s *Suite) Encryption(label string, context []byte) Encryption {
+	return Encryption{s.kem.bind(labelled(label, context))}
+}
+
+// Encrypt encrypts to a public key. It draws randomness.
+func (e Encryption) Encrypt(public, plaintext []byte) (kemOutput, ciphertext []byte, err error) {
+	return e.sealer.seal(public, plaintext)
 }
 
 // DecryptWithLabel reverses EncryptWithLabel. Errors wrap ErrDecrypt or ErrKey.
