@@ -30,7 +30,7 @@ type play struct {
 func scenario(ctx context.Context, s *stack.Stack) (*stack.Native, error) {
 	p := &play{ctx: ctx}
 	var err error
-	if p.bob, err = s.StartNative(ctx, "bob"); err != nil {
+	if p.bob, err = s.StartNative(ctx, "bob", stack.Peer); err != nil {
 		return nil, err
 	}
 	dial := func(user, password string) (*xmppclient.Client, error) {

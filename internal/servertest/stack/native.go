@@ -16,8 +16,7 @@ type Native struct {
 	*process
 	User string // mimi:// URI
 
-	stack *Stack
-	next  int // lines before this were passed by Expect
+	next int // lines before this were passed by Expect
 }
 
 // Line is one JSON line of a native participant; docs/client.md says which fields go with which Type.
@@ -62,21 +61,23 @@ func (l *Line) Has(kind, user string) bool {
 	return slices.ContainsFunc(l.Changes, func(c Change) bool { return c.Kind == kind && c.User == user })
 }
 
-// StartNative starts a native participant of the peer provider and waits until it listens.
-func (s *Stack) StartNative(ctx context.Context, name string) (*Native, error) {
-	user := "mimi://" + Peer + "/u/" + name
+// StartNative starts the native participant of a peer provider, with further arguments, and waits until it listens.
+func (s *Stack) StartNative(ctx context.Context, name, provider string, args ...string) (*Native, error) {
 	state := filepath.Join(s.Dir, "client-"+name)
 	if err := os.MkdirAll(state, 0o700); err != nil {
 		return nil, err
 	}
 	file := func(f string) string { return filepath.Join(s.Dir, f) }
-	p, err := start("client "+name, exec.Command(s.Binary, "client", "--state", state, "--user", user, "--listen", s.PeerAddr,
-		"--certificate", file(Peer+".pem"), "--key", file(Peer+".key"), "--trust", file("ca.pem"), "--peer", Domain+"="+s.MIMIAddr, "--json"))
+	user := "mimi://" + provider + "/u/" + name
+	args = append([]string{"client", "--state", state, "--user", user, "--listen", s.PeerAddrs[provider],
+		"--certificate", file(provider + ".pem"), "--key", file(provider + ".key"), "--trust", file("ca.pem"),
+		"--peer", Domain + "=" + s.MIMIAddr, "--json"}, args...)
+	p, err := start("client "+name, exec.Command(s.Binary, args...))
 	if err != nil {
 		return nil, err
 	}
-	n := &Native{process: p, User: user, stack: s}
-	s.peers = append(s.peers, n)
+	n := &Native{process: p, User: user}
+	s.natives = append(s.natives, n)
 	_, err = n.Expect(ctx, "the native participant listens", func(l *Line) bool { return l.Type == "ready" })
 	return n, err
 }

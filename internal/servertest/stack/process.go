@@ -27,12 +27,13 @@ type process struct {
 	lines  []string
 	more   chan struct{} // closed and replaced when a line comes or the process ends
 	ended  bool
-	exited chan error
+	exited chan struct{} // closed when the process has ended
+	status error         // set before exited is closed
 }
 
 // start runs a command; its standard output and error are read line by line into one list.
 func start(name string, cmd *exec.Cmd) (*process, error) {
-	p := &process{name: name, cmd: cmd, more: make(chan struct{}), exited: make(chan error, 1)}
+	p := &process{name: name, cmd: cmd, more: make(chan struct{}), exited: make(chan struct{})}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C goes to us, and we end them in order
 	var err error
 	if p.in, err = cmd.StdinPipe(); err != nil {
@@ -55,7 +56,8 @@ func start(name string, cmd *exec.Cmd) (*process, error) {
 		}
 		r.Close()
 		p.add("", true)
-		p.exited <- cmd.Wait()
+		p.status = cmd.Wait()
+		close(p.exited)
 	}()
 	return p, nil
 }
@@ -100,20 +102,23 @@ func (p *process) await(ctx context.Context, what string, from int, match func(s
 	}
 }
 
-// Kill ends the process as a crash would.
+// Kill ends the process as a crash would. A process that has ended already is no error.
 func (p *process) Kill() error {
 	err := p.cmd.Process.Kill()
 	<-p.exited
+	if errors.Is(err, os.ErrProcessDone) {
+		return nil
+	}
 	return err
 }
 
-// Stop asks the process to end and kills it if it does not.
+// Stop asks the process to end, kills it if it does not, and returns how it ended. It may be called again.
 func (p *process) Stop() error {
 	p.cmd.Process.Signal(syscall.SIGTERM)
 	p.in.Close()
 	select {
-	case err := <-p.exited:
-		return err
+	case <-p.exited:
+		return p.status
 	case <-time.After(stopGrace):
 		return errors.Join(fmt.Errorf("%s did not end within %v after SIGTERM", p.name, stopGrace), p.Kill())
 	}

@@ -24,6 +24,7 @@ type Options struct {
 	Dir    string            // holds all files; it must exist
 	Store  string            // "bolt" (default) or "redis"
 	Users  map[string]string // XMPP accounts: localpart to password
+	Peers  []string          // other providers' domains; Peer if empty
 	Config string            // appended to anteroom.toml
 }
 
@@ -41,11 +42,11 @@ type Stack struct {
 	Redis    *servertest.Redis // nil with bolt
 	Anteroom *process
 
-	MIMIAddr  string // where anteroom listens for providers
-	PeerAddr  string // where the native participant listens
+	MIMIAddr  string            // where anteroom listens for providers
+	PeerAddrs map[string]string // where each peer's native participant listens
 	AdminAddr string
 
-	peers []*Native
+	natives []*Native
 }
 
 // Start brings everything up and returns when anteroom says that it is ready. The caller ends it with Stop.
@@ -66,12 +67,23 @@ func (s *Stack) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	for _, addr := range []*string{&s.MIMIAddr, &s.PeerAddr, &s.AdminAddr} {
+	if len(s.Peers) == 0 {
+		s.Peers = []string{Peer}
+	}
+	for _, addr := range []*string{&s.MIMIAddr, &s.AdminAddr} {
 		if *addr, err = freeAddr(); err != nil {
 			return err
 		}
 	}
-	for _, args := range [][]string{{"init"}, {"issue", Domain}, {"issue", Peer}} {
+	certificates := [][]string{{"init"}, {"issue", Domain}}
+	s.PeerAddrs = map[string]string{}
+	for _, peer := range s.Peers {
+		if s.PeerAddrs[peer], err = freeAddr(); err != nil {
+			return err
+		}
+		certificates = append(certificates, []string{"issue", peer})
+	}
+	for _, args := range certificates {
 		args = append([]string{"ca", args[0], "--dir", s.Dir}, args[1:]...)
 		if out, err := exec.CommandContext(ctx, s.Binary, args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("anteroom %s: %w\n%s", strings.Join(args, " "), err, out)
@@ -91,6 +103,10 @@ func (s *Stack) config() string {
 	if s.Redis != nil {
 		url = s.Redis.URL()
 	}
+	peers := ""
+	for _, peer := range s.Peers {
+		peers += fmt.Sprintf("%q = %q\n", peer, s.PeerAddrs[peer])
+	}
 	return fmt.Sprintf(`[component]
 domain = %q
 secret = %q
@@ -105,8 +121,7 @@ key    = "a.example.key"
 trust  = ["ca.pem"]
 
 [provider.peers]
-%q = %q
-
+%s
 [store]
 url = %q
 key_file = "seal.key"
@@ -114,7 +129,7 @@ key_file = "seal.key"
 [admin]
 socket = "admin.sock"
 listen = %q
-%s`, Rooms, s.Prosody.Secret, s.Prosody.ComponentPort, Domain, Domain, s.MIMIAddr, Peer, s.PeerAddr, url, s.AdminAddr, s.Config)
+%s`, Rooms, s.Prosody.Secret, s.Prosody.ComponentPort, Domain, Domain, s.MIMIAddr, peers, url, s.AdminAddr, s.Config)
 }
 
 // StartAnteroom starts `anteroom serve`, also again after a kill, and waits until /readyz is 200.
@@ -123,6 +138,12 @@ func (s *Stack) StartAnteroom(ctx context.Context) (err error) {
 		return err
 	}
 	return s.Ready(ctx)
+}
+
+// MovePeer gives a peer's next native participant another address, which anteroom does not know.
+func (s *Stack) MovePeer(provider string) (err error) {
+	s.PeerAddrs[provider], err = freeAddr()
+	return err
 }
 
 // Ready waits until anteroom's /readyz is 200.
@@ -157,7 +178,7 @@ func (s *Stack) Ready(ctx context.Context) error {
 // Stop ends everything in the reverse order and leaves the directory.
 func (s *Stack) Stop() error {
 	var errs []error
-	for _, n := range s.peers {
+	for _, n := range s.natives {
 		errs = append(errs, n.Stop())
 	}
 	if s.Anteroom != nil {
