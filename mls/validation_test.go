@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-var updateTable = flag.Bool("update", false, "write the code and test columns of docs/validation.md anew")
+var updateTable = flag.Bool("update", false, "write the code and test columns of docs/validation.md and the files of testdata/reject anew")
 
 var (
 	validationTable = filepath.Join("..", "docs", "validation.md")
@@ -45,6 +45,9 @@ func rulesOf(t *testing.T, tests bool) map[string][]string {
 			where := name
 			if fn, ok := decl.(*ast.FuncDecl); ok && tests {
 				where = fn.Name.Name
+			}
+			if name == "reject_make_test.go" {
+				where = "TestRejectVectors"
 			}
 			ast.Inspect(decl, func(n ast.Node) bool {
 				lit, ok := n.(*ast.BasicLit)
