@@ -1,7 +1,6 @@
 package mls
 
 import (
-	"bytes"
 	"slices"
 
 	"anteroom/mls/internal/suite"
@@ -103,7 +102,7 @@ func (c *committing) build(seed Seed, forcePath bool) error {
 		}
 		c.staged.path, c.staged.steps, c.staged.next = c.path.path, c.path.steps, c.path.tree
 	}
-	if err := p.checkNext(applied, c.staged.next, c.staged.changed()); err != nil {
+	if c.staged.keys, err = p.checkNext(applied, c.staged.next, c.staged.changed()); err != nil {
 		return err
 	}
 	c.staged.provisional = p.provisional(applied, c.staged.next)
@@ -193,18 +192,26 @@ func (g *Group) finishCommit(c *committing, p CommitParams, psk func(*PreSharedK
 
 // seatJoiners makes local the added members whose secrets we have. It returns which Adds are left for a Welcome.
 func seatJoiners(c *stagedCommit, local []*localLeaf, joiners []*KeyPackageSecrets) ([]*localLeaf, []int, error) {
+	type identity struct{ signature, initKey string } // of a key package
+	byIdentity := make(map[identity]*KeyPackageSecrets, len(joiners))
+	for _, j := range joiners {
+		byIdentity[identity{string(j.KeyPackage.Signature), string(j.KeyPackage.InitKey)}] = j
+	}
 	var outside []int
 	used := 0
 	for k, kp := range c.adds {
-		at := slices.IndexFunc(joiners, func(j *KeyPackageSecrets) bool {
-			return bytes.Equal(j.KeyPackage.Signature, kp.Signature) && bytes.Equal(j.KeyPackage.InitKey, kp.InitKey)
-		})
-		if at < 0 {
+		j := byIdentity[identity{string(kp.Signature), string(kp.InitKey)}]
+		if j == nil {
 			outside = append(outside, k)
 			continue
 		}
-		used++
-		local = withLocal(local, &localLeaf{index: c.added[k], key: joiners[at].Leaf, signature: joiners[at].Signature})
+		if used++; used == 1 {
+			local = slices.Clone(local)
+		}
+		local = append(local, &localLeaf{index: c.added[k], key: j.Leaf, signature: j.Signature})
+	}
+	if used > 0 {
+		slices.SortFunc(local, func(a, b *localLeaf) int { return int(a.index) - int(b.index) })
 	}
 	if used != len(joiners) {
 		return nil, nil, invalidf("local-joiner", "%d of %d joiners are not added by the commit", len(joiners)-used, len(joiners))

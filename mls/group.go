@@ -54,6 +54,9 @@ func NewGroup(seed Seed, p NewGroupParams) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
+	if public.keys, err = t.keys(); err != nil {
+		return nil, err
+	}
 	l := &localLeaf{index: 0, key: p.Creator.Leaf, signature: p.Creator.Signature}
 	return startEpoch(public, &secrets, []*localLeaf{l}, nodeKeys{}, nil), nil
 }

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"maps"
 	"slices"
 )
 
@@ -26,16 +27,21 @@ type nodeKeys map[nodeIndex]HPKEPrivateKey
 
 // localAt returns the local leaf i, or nil.
 func (g *Group) localAt(i LeafIndex) *localLeaf {
-	at, found := slices.BinarySearchFunc(g.local, i, func(l *localLeaf, i LeafIndex) int { return int(l.index) - int(i) })
+	at, found := findLocal(g.local, i)
 	if !found {
 		return nil
 	}
 	return g.local[at]
 }
 
+// findLocal says where in a sorted list leaf i is, or would be.
+func findLocal(list []*localLeaf, i LeafIndex) (int, bool) {
+	return slices.BinarySearchFunc(list, i, func(l *localLeaf, i LeafIndex) int { return int(l.index) - int(i) })
+}
+
 // withLocal returns a copy of a sorted list in which l replaces the leaf of its index or is put in.
 func withLocal(list []*localLeaf, l *localLeaf) []*localLeaf {
-	at, found := slices.BinarySearchFunc(list, l.index, func(m *localLeaf, i LeafIndex) int { return int(m.index) - int(i) })
+	at, found := findLocal(list, l.index)
 	out := slices.Clone(list)
 	if found {
 		out[at] = l
@@ -47,9 +53,17 @@ func withLocal(list []*localLeaf, l *localLeaf) []*localLeaf {
 // carry takes the local leaves through a commit's proposals: removed ones go, updated ones take their new keys. What they may
 // still decrypt with is computed by carryNodes. Sending starts anew in the next epoch.
 func (g *Group) carry(a *appliedList) ([]*localLeaf, error) {
+	if !slices.ContainsFunc(g.local, func(l *localLeaf) bool { return len(l.updates) > 0 }) && // the rule, and no copy of a long list
+		!slices.ContainsFunc(a.proposalList.removed, g.IsLocal) && !slices.ContainsFunc(a.updated, g.IsLocal) {
+		return g.local, nil
+	}
+	removed := make(map[LeafIndex]bool, len(a.proposalList.removed))
+	for _, i := range a.proposalList.removed {
+		removed[i] = true
+	}
 	var out []*localLeaf
 	for _, l := range g.local {
-		if slices.Contains(a.proposalList.removed, l.index) {
+		if removed[l.index] {
 			continue
 		}
 		n := &localLeaf{index: l.index, key: l.key, signature: l.signature}
@@ -77,30 +91,26 @@ func (l *localLeaf) update(public HPKEPublicKey) *leafUpdate {
 // carryNodes keeps the private keys of the parents that are the same in the next tree. That preserves the invariant of
 // nodeKeys: whatever removes or replaces a leaf blanks every parent above it.
 func (g *Group) carryNodes(next tree) nodeKeys {
-	out := make(nodeKeys, len(g.nodes))
-	for x, key := range g.nodes {
-		if uint32(x) >= 2*next.width()-1 {
-			continue
+	out := maps.Clone(g.nodes)
+	g.public.tree.eachChange(next, func(x nodeIndex, old, now *treeNode) {
+		if old == nil || old.parent == nil || now != nil && now.parent != nil && bytes.Equal(old.parent.EncryptionKey, now.parent.EncryptionKey) {
+			return
 		}
-		before, after := g.public.tree.at(x).parent, next.at(x).parent
-		if after != nil && bytes.Equal(before.EncryptionKey, after.EncryptionKey) {
-			out[x] = key
-		}
-	}
+		delete(out, x)
+	})
 	return out
 }
 
 // held looks up the private key of a node for which a local leaf has it.
 func held(local []*localLeaf, nodes nodeKeys) func(nodeIndex) HPKEPrivateKey {
-	leaves := make(map[nodeIndex]HPKEPrivateKey, len(local))
-	for _, l := range local {
-		leaves[l.index.node()] = l.key
-	}
 	return func(x nodeIndex) HPKEPrivateKey {
-		if x.IsLeaf() {
-			return leaves[x]
+		if !x.IsLeaf() {
+			return nodes[x]
 		}
-		return nodes[x]
+		if at, found := findLocal(local, leafAt(x)); found {
+			return local[at].key
+		}
+		return nil
 	}
 }
 

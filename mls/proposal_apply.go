@@ -10,6 +10,8 @@ import (
 type appliedList struct {
 	*proposalList
 	tree       tree // hashed
+	keys       keyIndex
+	clash      error // where a key is twice in tree, unless the path replaces one
 	extensions []Extension
 	added      []LeafIndex // of adds, in their order; ascending
 	removed    []RemovedLeaf
@@ -50,6 +52,7 @@ func (p *PublicGroup) applyProposals(list []CommittedProposal, committer Sender)
 		return nil, err
 	}
 	a.tree = a.tree.hashed(p.suite)
+	a.keys, a.clash = p.keys.moved(p.tree, a.tree)
 	return a, nil
 }
 
@@ -105,28 +108,31 @@ func (p *PublicGroup) applyAppData(extensions []Extension, updates []AppDataUpda
 }
 
 // checkNext verifies the tree that a commit leads to: t with path, changed being the leaves that it put or replaced (§12.2, last rules;
-// §7.3).
-func (p *PublicGroup) checkNext(a *appliedList, t tree, changed []LeafIndex) error {
-	if len(changed) > 0 {
-		if err := t.checkChangedKeys(changed); err != nil {
-			return err
-		}
+// §7.3). It returns the keys of t.
+func (p *PublicGroup) checkNext(a *appliedList, t tree, changed []LeafIndex) (keyIndex, error) {
+	keys, before := a.keys, a.tree
+	if a.clash != nil {
+		keys, before = keyIndex{}, tree{root: leafTreeNode(nil)}
+	}
+	keys, err := keys.moved(before, t)
+	if err != nil {
+		return keys, err
 	}
 	if len(changed) > 0 || a.proposalList.extensions != nil || !slices.EqualFunc(p.context.Extensions, a.extensions, sameType) {
 		if err := t.checkSupport(a.extensions); err != nil {
-			return err
+			return keys, err
 		}
 	}
-	if len(a.proposed) > 0 {
-		return a.checkProposalSupport(p.tree, t)
-	}
-	return nil
+	return keys, a.checkProposalSupport(p.tree, t)
 }
 
 func sameType(a, b Extension) bool { return a.Type == b.Type }
 
 // checkProposalSupport verifies that every member that stays supports the non-default proposal types of the commit (§12.2).
 func (a *appliedList) checkProposalSupport(before, after tree) error {
+	if after.root.support.proposes(a.proposed) {
+		return nil
+	}
 	var err error
 	after.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
 		if before.leaf(i) == nil || slices.Contains(a.added, i) {
@@ -141,40 +147,4 @@ func (a *appliedList) checkProposalSupport(before, after tree) error {
 		return true
 	})
 	return err
-}
-
-// checkChangedKeys verifies that the keys of the named leaves are unique in the tree (§7.3).
-func (t tree) checkChangedKeys(changed []LeafIndex) error {
-	enc := make(map[string]LeafIndex, len(changed))
-	sig := make(map[string]LeafIndex, len(changed))
-	clash := func(i LeafIndex, n *LeafNode) error {
-		if j, found := enc[string(n.EncryptionKey)]; found && j != i {
-			return invalidf("9420-7.3-encryption-key-unique", "leaves %d and %d have the same encryption key", i, j)
-		}
-		if j, found := sig[string(n.SignatureKey)]; found && j != i {
-			return invalidf("9420-7.3-signature-key-unique", "leaves %d and %d have the same signature key", i, j)
-		}
-		return nil
-	}
-	for _, i := range changed {
-		n := t.leaf(i)
-		if err := clash(i, n); err != nil {
-			return err
-		}
-		enc[string(n.EncryptionKey)], sig[string(n.SignatureKey)] = i, i
-	}
-	var err error
-	t.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
-		err = clash(i, n)
-		return err == nil
-	})
-	if err != nil {
-		return err
-	}
-	return t.eachParent(func(x nodeIndex, n *treeNode) error {
-		if i, found := enc[string(n.parent.EncryptionKey)]; found {
-			return invalidf("9420-12.4.3.1-parent-key-unique", "leaf %d has the encryption key of node %d", i, x)
-		}
-		return nil
-	})
 }

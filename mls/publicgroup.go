@@ -76,6 +76,7 @@ type PublicGroup struct {
 	context         GroupContext
 	encodedContext  []byte // what signatures of this epoch cover
 	tree            tree
+	keys            keyIndex // of tree
 	dictionary      AppDataDictionary
 	confirmationTag []byte
 	interimHash     []byte // interim transcript hash
@@ -149,14 +150,16 @@ func NewPublicGroup(gi *GroupInfo, nodes RatchetTree, cfg Config) (*PublicGroup,
 	return p, p.checkTree()
 }
 
-// checkTree verifies a whole tree, as a joiner does (§12.4.3.1).
+// checkTree verifies a whole tree, as a joiner does (§12.4.3.1), and indexes its keys.
 func (p *PublicGroup) checkTree() error {
 	if err := p.tree.checkUnmerged(); err != nil {
 		return err
 	}
-	if err := p.tree.checkKeys(); err != nil {
+	keys, err := p.tree.keys()
+	if err != nil {
 		return err
 	}
+	p.keys = keys
 	if err := p.tree.checkParentHashes(p.suite); err != nil {
 		return err
 	}
@@ -168,7 +171,7 @@ func (p *PublicGroup) checkTree() error {
 		indexes, leaves = append(indexes, i), append(leaves, n)
 		return true
 	})
-	err := cfg.each(len(leaves), func(k int) error {
+	err = cfg.each(len(leaves), func(k int) error {
 		if err := leaves[k].verifySignature(p.suite, p.context.GroupID, indexes[k]); err != nil {
 			return err
 		}

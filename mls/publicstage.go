@@ -35,6 +35,7 @@ type stagedCommit struct {
 	path        *UpdatePath
 	steps       []pathStep   // of the path
 	next        tree         // with the path merged, hashed
+	keys        keyIndex     // of next
 	provisional GroupContext // what path secrets are bound to
 	content     *authenticatedContent
 }
@@ -88,7 +89,7 @@ func (p *PublicGroup) stageCommit(ac *authenticatedContent) (*stagedCommit, erro
 			return nil, err
 		}
 	}
-	if err := p.checkNext(c.appliedList, c.next, c.changed()); err != nil {
+	if c.keys, err = p.checkNext(c.appliedList, c.next, c.changed()); err != nil {
 		return nil, err
 	}
 	c.provisional = p.provisional(c.appliedList, c.next)
@@ -157,7 +158,7 @@ func (p *PublicGroup) stagePath(c *stagedCommit) error {
 		}
 	}
 	var err error
-	c.next, c.steps, err = c.tree.mergePath(p.suite, c.committer, c.path, c.added)
+	c.next, c.steps, err = c.tree.mergePath(p.suite, c.committer, c.path, c.added, c.appliedList.keys)
 	return err
 }
 
@@ -200,7 +201,7 @@ func (p *PublicGroup) advance(c *stagedCommit) (*PublicGroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	q.reInit = c.reInit
+	q.reInit, q.keys = c.reInit, c.keys
 	return q, nil
 }
 

@@ -70,6 +70,9 @@ func LoadGroup(parts map[string][]byte, cfg Config) (*Group, error) {
 		return nil, err
 	}
 	public.reInit = reInit
+	if public.keys, err = t.keys(); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrStored, err)
+	}
 	for i := range uint64(len(l.pending)) {
 		q, found := l.pending[i]
 		if !found {

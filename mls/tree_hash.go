@@ -5,7 +5,7 @@ import (
 	"anteroom/mls/wire"
 )
 
-// hashed computes the tree hashes that are missing (§7.8). It must run before the tree is shared: afterwards nodes are only read.
+// hashed computes the tree hashes (§7.8) and the summaries of support that are missing. It must run before the tree is shared: afterwards nodes are only read.
 func (t tree) hashed(s *suite.Suite) tree {
 	hashSubtree(s, t.root, t.rootIndex())
 	return t
@@ -25,6 +25,9 @@ func hashBelow(s *suite.Suite, w *wire.Writer, n *treeNode, x nodeIndex) {
 		w.U8(1)
 		w.U32(uint32(leafAt(x)))
 		w.Optional(n.leaf != nil, func(w *wire.Writer) { n.leaf.MarshalTLS(w) })
+		if n.leaf != nil {
+			n.support = supportOf(n.leaf)
+		}
 	} else {
 		hashBelow(s, w, n.left, leftOf(x))
 		hashBelow(s, w, n.right, rightOf(x))
@@ -33,6 +36,7 @@ func hashBelow(s *suite.Suite, w *wire.Writer, n *treeNode, x nodeIndex) {
 		w.Optional(n.parent != nil, func(w *wire.Writer) { n.parent.MarshalTLS(w) })
 		w.Opaque(n.left.hash)
 		w.Opaque(n.right.hash)
+		n.support = both(n.left.support, n.right.support)
 	}
 	n.hash = s.Hash(w.Bytes())
 }

@@ -39,21 +39,27 @@ type treeNode struct {
 	leaf        *LeafNode   // nil if blank
 	parent      *ParentNode // nil if blank
 	left, right *treeNode
-	hash        []byte // tree hash (§7.8); set before the tree that holds the node is published
-	members     uint32 // non-blank leaves below
-	occupied    bool   // some node here or below is not blank
+	hash        []byte   // tree hash (§7.8); set before the tree that holds the node is published
+	support     *support // of the members below; set with hash
+	members     uint32   // non-blank leaves below
+	resolution  uint32   // how many nodes the resolution of this one has (§4.1.1)
+	occupied    bool     // some node here or below is not blank
 }
 
 func leafTreeNode(n *LeafNode) *treeNode {
 	if n == nil {
 		return &treeNode{}
 	}
-	return &treeNode{leaf: n, members: 1, occupied: true}
+	return &treeNode{leaf: n, members: 1, resolution: 1, occupied: true}
 }
 
 func parentTreeNode(p *ParentNode, left, right *treeNode) *treeNode {
-	return &treeNode{parent: p, left: left, right: right, members: left.members + right.members,
-		occupied: p != nil || left.occupied || right.occupied}
+	n := &treeNode{parent: p, left: left, right: right, members: left.members + right.members,
+		resolution: left.resolution + right.resolution, occupied: p != nil || left.occupied || right.occupied}
+	if p != nil {
+		n.resolution = 1 + uint32(len(p.UnmergedLeaves))
+	}
+	return n
 }
 
 // blankSubtree is a subtree of 2^level blank leaves.

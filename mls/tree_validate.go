@@ -95,34 +95,10 @@ func (n *treeNode) parentHash() []byte {
 	return nil
 }
 
-// checkKeys verifies that encryption keys are unique in the whole tree and signature keys among the members
+// keys indexes the public keys, verifying that encryption keys are unique in the whole tree and signature keys among the members
 // (§7.3, §12.4.3.1).
-func (t tree) checkKeys() error {
-	keys := make(map[string]nodeIndex, 2*t.members())
-	sigs := make(map[string]LeafIndex, t.members())
-	var err error
-	t.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
-		if j, found := keys[string(n.EncryptionKey)]; found {
-			err = invalidf("9420-7.3-encryption-key-unique", "leaf %d has the encryption key of node %d", i, j)
-			return false
-		}
-		if j, found := sigs[string(n.SignatureKey)]; found {
-			err = invalidf("9420-7.3-signature-key-unique", "leaf %d has the signature key of leaf %d", i, j)
-			return false
-		}
-		keys[string(n.EncryptionKey)], sigs[string(n.SignatureKey)] = i.node(), i
-		return true
-	})
-	if err != nil {
-		return err
-	}
-	return t.eachParent(func(x nodeIndex, n *treeNode) error {
-		if j, found := keys[string(n.parent.EncryptionKey)]; found {
-			return invalidf("9420-12.4.3.1-parent-key-unique", "node %d has the encryption key of node %d", x, j)
-		}
-		keys[string(n.parent.EncryptionKey)] = x
-		return nil
-	})
+func (t tree) keys() (keyIndex, error) {
+	return keyIndex{}.moved(tree{root: leafTreeNode(nil)}, t)
 }
 
 // checkSupport verifies what the leaves claim to support (§7.3, §11.1): each one supports all credential types in use, the
@@ -131,6 +107,9 @@ func (t tree) checkSupport(extensions []Extension) error {
 	required, err := requiredCapabilities(extensions)
 	if err != nil {
 		return err
+	}
+	if all := t.root.support; all != nil && !all.unknown && all.leaf().checkSupport(0, all.used, required, extensions) == nil {
+		return t.checkWireFormats(extensions)
 	}
 	var inUse []CredentialType
 	t.eachLeaf(func(_ LeafIndex, n *LeafNode) bool {

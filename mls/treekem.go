@@ -120,19 +120,20 @@ func (p *newPath) secretFor(i LeafIndex) []byte {
 }
 
 // mergePath verifies the shape of somebody else's update path against t, the tree with the proposals applied and hashed, and merges
-// its public part (§7.5, §12.4.2).
-func (t tree) mergePath(s *suite.Suite, i LeafIndex, path *UpdatePath, added []LeafIndex) (tree, []pathStep, error) {
+// its public part (§7.5, §12.4.2). taken are the keys of t.
+func (t tree) mergePath(s *suite.Suite, i LeafIndex, path *UpdatePath, added []LeafIndex, taken keyIndex) (tree, []pathStep, error) {
 	steps := t.filteredPath(i)
 	if len(steps) != len(path.Nodes) {
 		return t, nil, invalidf("9420-7.6-path-length", "path has %d nodes, the filtered direct path %d", len(path.Nodes), len(steps))
 	}
-	if err := t.checkPathKeys(s, path); err != nil {
+	if err := checkPathKeys(s, path, taken); err != nil {
 		return t, nil, err
 	}
 	keys := make([]HPKEPublicKey, len(steps))
 	for k, step := range steps {
 		n := &path.Nodes[k]
-		if want := len(t.pathRecipients(step, added)); len(n.EncryptedPathSecrets) != want {
+		// Members that the commit added are in every resolution above them: as blank parents' leaves or as unmerged ones.
+		if want := int(t.at(step.copath).resolution) - len(below(added, step.copath)); len(n.EncryptedPathSecrets) != want {
 			return t, nil, invalidf("9420-7.6-ciphertext-count", "node %d has %d path secrets, the resolution %d nodes",
 				step.node, len(n.EncryptedPathSecrets), want)
 		}
@@ -148,7 +149,7 @@ func (t tree) mergePath(s *suite.Suite, i LeafIndex, path *UpdatePath, added []L
 
 // checkPathKeys verifies that the path's public keys are well formed, differ from each other, and appear nowhere in the new tree
 // (§12.4.2).
-func (t tree) checkPathKeys(s *suite.Suite, path *UpdatePath) error {
+func checkPathKeys(s *suite.Suite, path *UpdatePath, taken keyIndex) error {
 	keys := make(map[string]struct{}, len(path.Nodes)+1)
 	use := func(k HPKEPublicKey) error {
 		if err := s.CheckHPKEPublic(k); err != nil {
@@ -158,6 +159,9 @@ func (t tree) checkPathKeys(s *suite.Suite, path *UpdatePath) error {
 			return invalid("9420-12.4.2-path-key-unique", "a public key appears twice in the path")
 		}
 		keys[string(k)] = struct{}{}
+		if x, found := taken.find(encryptionKeys, k); found {
+			return invalidf("9420-12.4.2-path-key-unique", "a public key of the path is that of node %d", x)
+		}
 		return nil
 	}
 	if err := use(path.LeafNode.EncryptionKey); err != nil {
@@ -168,22 +172,7 @@ func (t tree) checkPathKeys(s *suite.Suite, path *UpdatePath) error {
 			return err
 		}
 	}
-	var err error
-	t.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
-		if _, found := keys[string(n.EncryptionKey)]; found {
-			err = invalidf("9420-12.4.2-path-key-unique", "a public key of the path is that of leaf %d", i)
-		}
-		return err == nil
-	})
-	if err != nil {
-		return err
-	}
-	return t.eachParent(func(x nodeIndex, n *treeNode) error {
-		if _, found := keys[string(n.parent.EncryptionKey)]; found {
-			return invalidf("9420-12.4.2-path-key-unique", "a public key of the path is that of node %d", x)
-		}
-		return nil
-	})
+	return nil
 }
 
 // openedPath is what a recipient learns from an update path: the private keys from one step on, and the commit secret.
@@ -198,7 +187,7 @@ type openedPath struct {
 func (t tree) openPath(s *suite.Suite, steps []pathStep, path *UpdatePath, added, local []LeafIndex,
 	held func(nodeIndex) HPKEPrivateKey, provisional *GroupContext) (*openedPath, error) {
 	for k, step := range steps {
-		if !slices.ContainsFunc(local, func(i LeafIndex) bool { return step.copath.Contains(i.node()) }) {
+		if len(below(local, step.copath)) == 0 {
 			continue
 		}
 		for j, x := range t.pathRecipients(step, added) {

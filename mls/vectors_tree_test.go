@@ -89,6 +89,9 @@ func vectorTreeValidation(t *testing.T, file string) {
 		tr := decodeTree(t, s, c.Tree)
 		for x := range c.Resolutions {
 			got := tr.resolution([]nodeIndex{}, nodeIndex(x))
+			if n := tr.at(nodeIndex(x)).resolution; int(n) != len(got) {
+				t.Errorf("resolution of %d has %d nodes, counted %d", x, len(got), n)
+			}
 			if len(got) != len(c.Resolutions[x]) {
 				t.Fatalf("resolution of %d: %v, want %v", x, got, c.Resolutions[x])
 			}
@@ -172,6 +175,10 @@ func vectorTreeKEM(t *testing.T, file string) {
 	}
 	eachSuite(t, loadVectors[testCase](t, file), func(c *testCase) uint16 { return c.Suite }, func(t *testing.T, s *suite.Suite, c *testCase) {
 		tr := decodeTree(t, s, c.Tree)
+		taken, err := tr.keys()
+		if err != nil {
+			t.Fatal(err)
+		}
 		context := func(hash []byte) *GroupContext {
 			return &GroupContext{Version: ProtocolVersionMLS10, Suite: CipherSuite(c.Suite), GroupID: c.GroupID, Epoch: c.Epoch,
 				TreeHash: hash, ConfirmedTranscriptHash: c.Transcript}
@@ -193,7 +200,7 @@ func vectorTreeKEM(t *testing.T, file string) {
 			if err := wire.Unmarshal(u.Path, &path); err != nil {
 				t.Fatal(err)
 			}
-			next, steps, err := tr.mergePath(s, u.Sender, &path, nil)
+			next, steps, err := tr.mergePath(s, u.Sender, &path, nil, taken)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -222,7 +229,7 @@ func vectorTreeKEM(t *testing.T, file string) {
 			if err := p.encrypt(s, &Config{}, nil, context(p.tree.hash())); err != nil {
 				t.Fatal(err)
 			}
-			next, steps, err := tr.mergePath(s, from.Index, p.path, nil)
+			next, steps, err := tr.mergePath(s, from.Index, p.path, nil, taken)
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,0 +1,146 @@
+package mls
+
+import (
+	"fmt"
+	"math/rand"
+	"slices"
+	"testing"
+)
+
+// A key index that follows random changes of a tree has exactly the keys of the tree, and earlier indexes keep theirs.
+func TestKeyIndexFollowsTree(t *testing.T) {
+	random := rand.New(rand.NewSource(7))
+	fresh := 0
+	key := func() []byte {
+		fresh++
+		return fmt.Appendf(nil, "key %d", fresh)
+	}
+	leaf := func() *LeafNode { return &LeafNode{EncryptionKey: key(), SignatureKey: key()} }
+	same := func(x keyIndex, tr tree) {
+		t.Helper()
+		var want []keyEntry
+		tr.eachChange(tree{root: leafTreeNode(nil)}, func(at nodeIndex, old, _ *treeNode) { want = old.appendKeys(want, at) })
+		for _, e := range want {
+			if at, found := x.find(e.kind, e.key); !found || at != e.node {
+				t.Fatalf("key %q of node %d: found %v at %d", e.key, e.node, found, at)
+			}
+		}
+		if n := x.root.count(); n != len(want) {
+			t.Fatalf("%d keys in the index, %d in the tree", n, len(want))
+		}
+	}
+	type version struct {
+		tree
+		keyIndex
+	}
+	now := version{tree: newTree(leaf())}
+	now.keyIndex, _ = now.tree.keys()
+	var all []version
+	for range 300 {
+		all = append(all, now)
+		next := now.tree
+		for range 1 + random.Intn(4) {
+			var members []LeafIndex
+			next.eachLeaf(func(i LeafIndex, _ *LeafNode) bool { members = append(members, i); return true })
+			i := members[random.Intn(len(members))]
+			switch random.Intn(4) {
+			case 0:
+				if len(members) > 1 {
+					next = next.remove(i)
+				}
+			case 1:
+				parents := map[nodeIndex]*ParentNode{}
+				for _, step := range next.filteredPath(i) {
+					parents[step.node] = &ParentNode{EncryptionKey: key()}
+				}
+				next = next.withPath(i, leaf(), parents)
+			default:
+				next, _ = next.add(leaf())
+			}
+		}
+		x, err := now.keyIndex.moved(now.tree, next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		now = version{next, x}
+		same(now.keyIndex, now.tree)
+	}
+	for _, v := range all {
+		same(v.keyIndex, v.tree)
+	}
+}
+
+func (n *keyNode) count() int {
+	switch {
+	case n == nil:
+		return 0
+	case n.branches == nil:
+		return len(n.entries)
+	}
+	total := 0
+	for _, b := range n.branches {
+		total += b.count()
+	}
+	return total
+}
+
+// Keys whose digests are equal do not hide one another.
+func TestKeyIndexCollision(t *testing.T) {
+	var root *keyNode
+	for i, k := range []string{"a", "b"} {
+		root = root.with(keyEntry{encryptionKeys, []byte(k), nodeIndex(2 * i)}, 5, 0)
+	}
+	root = root.with(keyEntry{signatureKeys, []byte("a"), 6}, 5, 0).with(keyEntry{encryptionKeys, []byte("c"), 8}, 6, 0)
+	if root.count() != 4 {
+		t.Fatalf("%d entries, want 4", root.count())
+	}
+	root = root.without(encryptionKeys, []byte("a"), 5, 0)
+	n := root
+	for shift := uint64(5); n.branches != nil; shift <<= 4 {
+		n = n.branches[shift>>60]
+	}
+	if len(n.entries) != 2 || string(n.entries[0].key) != "b" || n.entries[1].kind != signatureKeys {
+		t.Errorf("entries %v, want b and the signature key a", n.entries)
+	}
+}
+
+// The summary of a subtree is what asking every member says.
+func TestSupportSummary(t *testing.T) {
+	random := rand.New(rand.NewSource(3))
+	for range 200 {
+		var sum *support
+		var members []*LeafNode
+		for range 1 + random.Intn(5) {
+			n := &LeafNode{Credential: Credential{Type: CredentialType(1 + random.Intn(2))}}
+			for range random.Intn(6) {
+				n.Capabilities.Extensions = append(n.Capabilities.Extensions, ExtensionType(random.Intn(4)))
+				n.Capabilities.Proposals = append(n.Capabilities.Proposals, ProposalType(random.Intn(4)))
+				n.Capabilities.Credentials = append(n.Capabilities.Credentials, CredentialType(random.Intn(4)))
+			}
+			if random.Intn(20) == 0 {
+				n.Capabilities.Proposals = make([]ProposalType, maxCommon+1)
+			}
+			members, sum = append(members, n), both(sum, supportOf(n))
+		}
+		long := slices.ContainsFunc(members, func(n *LeafNode) bool { return len(n.Capabilities.Proposals) > maxCommon })
+		if sum.unknown != long {
+			t.Fatalf("unknown %v, want %v", sum.unknown, long)
+		}
+		if long {
+			continue
+		}
+		for v := range 4 {
+			extension, proposal, credential, used := true, true, true, false
+			for _, n := range members {
+				extension = extension && slices.Contains(n.Capabilities.Extensions, ExtensionType(v))
+				proposal = proposal && slices.Contains(n.Capabilities.Proposals, ProposalType(v))
+				credential = credential && slices.Contains(n.Capabilities.Credentials, CredentialType(v))
+				used = used || n.Credential.Type == CredentialType(v)
+			}
+			if slices.Contains(sum.extensions, ExtensionType(v)) != extension || slices.Contains(sum.proposals, ProposalType(v)) != proposal ||
+				slices.Contains(sum.credentials, CredentialType(v)) != credential || slices.Contains(sum.used, CredentialType(v)) != used {
+				t.Fatalf("value %d of %+v: summary %+v", v, members, sum)
+			}
+		}
+	}
+}
