@@ -3,7 +3,7 @@ GO ?= go
 export GOFLAGS := -buildvcs=false
 export ANTEROOM_VECTORS ?= $(abspath ../shared/vectors)
 
-.PHONY: build test check race demo bench bench-mls deps peers interop clean
+.PHONY: build test check race demo bench bench-mls bench-room deps peers interop clean
 
 build: ## the one binary, in bin/
 	$(GO) build -o bin/anteroom ./cmd/anteroom
@@ -37,8 +37,11 @@ demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after 
 	@scripts/deps.sh prosody $(if $(filter redis,$(STORE)),redis-server)
 	$(GO) run ./internal/demo -anteroom bin/anteroom $(if $(ONCE),-once) $(if $(STORE),-store $(STORE))
 
-bench: bench-mls ## speeds and sizes, each with the orientation it is compared to
+bench: bench-mls bench-room ## speeds and sizes, each with the orientation it is compared to
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+bench-room: build ## joins and fan-out of one room behind a fake XEP-0114 server
+	$(GO) run ./internal/bench/roombench
 
 bench-mls: ## MLS groups of 100 to 10,000 members: one table with goals and growth
 	$(GO) run ./internal/bench/mlsbench

@@ -88,7 +88,7 @@ func Default() Config {
 		Limits: Limits{
 			Occupants:    1000,
 			History:      100,
-			Mailbox:      256,
+			Mailbox:      4096,
 			MessageRate:  20,
 			MessageBurst: 100,
 			Outbox:       10_000,

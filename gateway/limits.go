@@ -30,7 +30,7 @@ const (
 
 // Defaults of Options.
 const (
-	DefaultMailbox   = 256
+	DefaultMailbox   = 4096
 	DefaultHistory   = 20
 	DefaultOutbox    = 10_000
 	DefaultOutboxAge = 3 * 24 * time.Hour
