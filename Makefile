@@ -39,6 +39,7 @@ demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after 
 
 bench: bench-mls bench-room ## speeds and sizes, each with the orientation it is compared to
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) run ./interop/bench
 
 bench-room: build ## joins and fan-out of one room behind a fake XEP-0114 server
 	$(GO) run ./internal/bench/roombench

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 )
 
 // extension is an extension on its way to or from a driver.
@@ -90,6 +91,7 @@ func (e *unsupportedError) Error() string { return "unsupported: " + e.why }
 // peer is one running driver.
 type peer struct {
 	mu   sync.Mutex
+	cmd  *exec.Cmd
 	in   io.WriteCloser
 	out  *bufio.Reader
 	next int
@@ -125,7 +127,7 @@ func startPeer(t testing.TB, driver string) *peer {
 			t.Errorf("%s: %v", driver, err)
 		}
 	})
-	return &peer{in: in, out: bufio.NewReader(out)}
+	return &peer{cmd: cmd, in: in, out: bufio.NewReader(out)}
 }
 
 // missing skips the test, or fails it in CI, where everything must be there.
@@ -137,7 +139,10 @@ func missing(t testing.TB, what string) {
 	t.Skip(what)
 }
 
-// call sends one request and waits for its answer. The error is a *peerError or *unsupportedError unless the driver is broken.
+// patience is what one operation of a driver may take.
+const patience = 2 * time.Minute
+
+// call sends one request and waits for its answer; a driver that does not answer is killed. The error is a *peerError or *unsupportedError unless the driver is broken.
 func (p *peer) call(r request) (*reply, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -145,6 +150,8 @@ func (p *peer) call(r request) (*reply, error) {
 	if err != nil {
 		return nil, err
 	}
+	timer := time.AfterFunc(patience, func() { p.cmd.Process.Kill() })
+	defer timer.Stop()
 	if _, err := p.in.Write(append(line, '\n')); err != nil {
 		return nil, fmt.Errorf("driver: %w", err)
 	}
