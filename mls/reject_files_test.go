@@ -119,7 +119,7 @@ func runReject(t *testing.T, g *Group, operation string, f map[string][]byte) er
 // The files have lines "key: value". These keys have text; all other values are in hexadecimal.
 var textFields = []string{"comment", "expect", "operation"}
 
-func readFields(t *testing.T, file string) map[string][]byte {
+func readFields(t testing.TB, file string) map[string][]byte {
 	t.Helper()
 	b, err := os.ReadFile(file)
 	if err != nil {
