@@ -203,7 +203,7 @@ func (p *Prosody) end(sig syscall.Signal) error {
 	if p.cmd == nil {
 		return nil
 	}
-	err := p.cmd.Process.Signal(sig)
+	err := signal(p.cmd.Process, sig)
 	<-p.exited // a signal's status is what we asked for
 	p.cmd = nil
 	return err

@@ -133,7 +133,7 @@ func (r *Redis) end(sig syscall.Signal) error {
 	if r.cmd == nil {
 		return nil
 	}
-	err := r.cmd.Process.Signal(sig)
+	err := signal(r.cmd.Process, sig)
 	r.cmd.Wait() // a signal's status is what we asked for
 	r.cmd = nil
 	return err
