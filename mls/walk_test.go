@@ -7,11 +7,16 @@ import (
 	"math/rand/v2"
 	"slices"
 	"testing"
+
+	"anteroom/mls/wire"
 )
 
 // walk is a group in which several values hold members: groups[0] many of them, the others one each.
 type walk struct {
 	t      testing.TB
+	suite  CipherSuite
+	hub    Signer // the external sender
+	most   int    // members at a time
 	s      testSeed
 	rng    *rand.Rand
 	groups []*Group
@@ -23,15 +28,23 @@ type walk struct {
 	counts map[string]int
 }
 
-func newWalk(t testing.TB, seed uint64) *walk {
-	w := &walk{t: t, s: testSeed{seed << 32}, rng: rand.New(rand.NewPCG(seed, 1)), counts: map[string]int{}}
-	g := w.s.newGroup(t, w.client())
+func newWalk(t testing.TB, seed uint64, suite CipherSuite) *walk {
+	w := &walk{t: t, suite: suite, s: testSeed{seed << 32}, rng: rand.New(rand.NewPCG(seed, 1)), counts: map[string]int{}}
+	var err error
+	w.hub, err = NewSigner(suite, w.s.next())
+	w.must(err)
+	senders := ExternalSenders{{SignatureKey: w.hub.Public, Credential: Credential{Type: CredentialBasic, Identity: []byte("hub")}}}
+	g, err := NewGroup(w.s.next(), NewGroupParams{GroupID: []byte("group"), Creator: w.client(),
+		Extensions: []Extension{{ExtensionExternalSenders, wire.Marshal(senders)}}, Config: w.config()})
+	if err != nil {
+		t.Fatal(err)
+	}
 	w.add(g)
 	gi, err := g.GroupInfo(0, false)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if w.public, err = NewPublicGroup(gi, g.Public().Tree(), testConfig()); err != nil {
+	if w.public, err = NewPublicGroup(gi, g.Public().Tree(), w.config()); err != nil {
 		t.Fatal(err)
 	}
 	return w
@@ -39,7 +52,32 @@ func newWalk(t testing.TB, seed uint64) *walk {
 
 func (w *walk) client() *KeyPackageSecrets {
 	w.names++
-	return w.s.newClient(w.t, fmt.Sprintf("user%d", w.names))
+	return w.s.clientOfSuite(w.t, w.suite, fmt.Sprintf("user%d", w.names))
+}
+
+// config knows all external PSKs, and the resumption PSKs that the first value keeps.
+func (w *walk) config() Config {
+	cfg := testConfig()
+	cfg.ExternalPSK = func(id []byte) ([]byte, bool) { return append([]byte("psk "), id...), true }
+	if len(w.groups) > 0 {
+		first := w.groups[0]
+		cfg.ResumptionPSK = func(_ []byte, epoch Epoch) ([]byte, bool) { return first.ResumptionPSK(epoch) }
+	}
+	return cfg
+}
+
+// psk is a PSK that everybody knows.
+func (w *walk) psk() PreSharedKey {
+	nonce := make([]byte, w.public.suite.HashSize())
+	for i := range nonce {
+		nonce[i] = byte(w.rng.Uint32())
+	}
+	if w.chance(2) {
+		w.counts["external PSK"]++
+		return PreSharedKey{PreSharedKeyID{Type: PSKExternal, ID: nonce[:2], Nonce: nonce}}
+	}
+	w.counts["resumption PSK"]++
+	return PreSharedKey{PreSharedKeyID{Type: PSKResumption, Usage: ResumptionApplication, GroupID: []byte("group"), Epoch: w.public.Epoch(), Nonce: nonce}}
 }
 
 func (w *walk) add(g *Group) {
@@ -80,7 +118,7 @@ func (w *walk) propose(committer LeafIndex, touched map[LeafIndex]bool) {
 		var m *Message
 		var g *Group
 		var err error
-		switch w.rng.IntN(5) {
+		switch w.rng.IntN(7) {
 		case 0:
 			if touched[by] || by == committer {
 				continue
@@ -112,6 +150,18 @@ func (w *walk) propose(committer LeafIndex, touched map[LeafIndex]bool) {
 			w.asking = append(w.asking, kp)
 			m, err = NewMemberProposal(w.public, kp, nil)
 			from = -1
+		case 5:
+			other := members[w.rng.IntN(len(members))]
+			if touched[other] || other == committer || !w.mayLeave(other, touched) {
+				continue
+			}
+			touched[other] = true
+			w.counts["remove by external sender"]++
+			m, err = ExternalProposal(w.public, w.hub, Remove{other}, nil)
+			from = -1
+		case 6:
+			w.counts["PSK by reference"]++
+			g, m, err = w.groups[from].Propose(by, w.psk(), nil)
 		}
 		w.must(err)
 		for k := range w.groups {
@@ -140,8 +190,11 @@ func (w *walk) mayLeave(i LeafIndex, touched map[LeafIndex]bool) bool {
 
 // step moves the group by one epoch and verifies that everybody agrees.
 func (w *walk) step() {
+	w.most = max(w.most, w.public.Size())
 	if w.chance(8) {
 		w.externalJoin()
+	} else if w.chance(10) {
+		w.resync()
 	} else {
 		w.commit()
 	}
@@ -164,11 +217,11 @@ func (w *walk) commit() {
 		p.ByReference = append(p.ByReference, q.Ref)
 	}
 	if !bare && w.chance(3) {
-		signer, err := NewSigner(testSuite, w.s.next())
+		signer, err := NewSigner(w.suite, w.s.next())
 		w.must(err)
 		p.NewSigner = &signer
 	}
-	if i := members[w.rng.IntN(len(members))]; !bare && i != committer && !touched[i] && w.mayLeave(i, touched) && (w.chance(2) || len(members) > 36) {
+	if i := members[w.rng.IntN(len(members))]; !bare && i != committer && !touched[i] && w.mayLeave(i, touched) && (w.chance(2) || len(members) > 46) {
 		p.ByValue = append(p.ByValue, Remove{i})
 		w.counts["remove by value"]++
 	}
@@ -178,8 +231,8 @@ func (w *walk) commit() {
 	} else {
 		adopt = append(adopt, w.asking...)
 	}
-	if len(members) < 40 {
-		for range w.rng.IntN(4) {
+	if len(members)+len(w.asking) < 50 {
+		for range min(w.rng.IntN(6), 50-len(members)-len(w.asking)) {
 			kp := w.client()
 			p.ByValue = append(p.ByValue, Add{kp.KeyPackage})
 			switch {
@@ -198,18 +251,63 @@ func (w *walk) commit() {
 	if w.chance(3) {
 		p.ByValue = append(p.ByValue, AppDataUpdate{Component: 0x8001, Update: []byte{byte(w.rng.Uint32())}})
 	}
+	if w.chance(4) {
+		p.ByValue = append(p.ByValue, w.psk())
+	}
+	if w.chance(4) {
+		w.counts["app ephemeral"]++
+		p.ByValue = append(p.ByValue, AppEphemeral{0x8003, []byte("ephemeral")})
+	}
+	if !bare && w.chance(4) {
+		w.counts["group context extensions"]++
+		p.ByValue = append(p.ByValue, GroupContextExtensions{w.changedExtensions()})
+	}
 	staged, err := w.groups[from].Commit(w.s.next(), committer, p)
 	w.must(err)
+	cfg := w.config() // of the epoch before, which the Welcome's PSKs may be of
 	w.deliver(from, staged)
 	for _, kp := range adopt {
 		w.groups[0], err = w.groups[0].Adopt(staged.Welcome, kp)
 		w.must(err)
 	}
 	for _, kp := range single {
-		g, err := Join(staged.Welcome, kp, JoinParams{Tree: w.public.Tree(), Config: testConfig()})
+		g, err := Join(staged.Welcome, kp, JoinParams{Tree: w.public.Tree(), Config: cfg})
 		w.must(err)
 		w.add(g)
 	}
+}
+
+// changedExtensions puts required_capabilities in or takes it out, and keeps the rest.
+func (w *walk) changedExtensions() []Extension {
+	before := w.public.Context().Extensions
+	list := slices.DeleteFunc(slices.Clone(before), func(e Extension) bool { return e.Type == ExtensionRequiredCapabilities })
+	if len(list) == len(before) {
+		required := RequiredCapabilities{Extensions: []ExtensionType{ExtensionAppDataDictionary}, Proposals: []ProposalType{ProposalAppDataUpdate, ProposalSelfRemove},
+			Credentials: []CredentialType{CredentialBasic}}
+		list = append(list, Extension{ExtensionRequiredCapabilities, wire.Marshal(required)})
+	}
+	return list
+}
+
+// resync lets a member that lost its state come back by an external commit that removes its old leaf (§12.4.3.2).
+func (w *walk) resync() {
+	w.counts["resync"]++
+	kp := w.client()
+	if members := w.groups[0].Local(); len(w.groups) == 1 || w.chance(2) && len(members) > 1 {
+		i := members[w.rng.IntN(len(members))]
+		staged, err := w.groups[0].ExternalCommit(w.s.next(), kp, ExternalCommitParams{ByValue: []Proposal{Remove{i}}})
+		w.must(err)
+		w.deliver(0, staged)
+		return
+	}
+	lost := 1 + w.rng.IntN(len(w.groups)-1)
+	gi, err := w.groups[0].GroupInfo(w.groups[0].Local()[0], false)
+	w.must(err)
+	staged, err := ExternalCommit(w.s.next(), gi, kp, ExternalCommitParams{Tree: w.public.Tree(), Config: w.config(),
+		ByValue: []Proposal{Remove{w.groups[lost].Local()[0]}, w.psk()}})
+	w.must(err)
+	w.deliver(-1, staged)
+	w.add(staged.Group)
 }
 
 // externalJoin lets a newcomer commit itself in: into groups[0], or as a value of its own.
@@ -227,7 +325,7 @@ func (w *walk) externalJoin() {
 	i := w.groups[0].Local()[0]
 	gi, err := w.groups[0].GroupInfo(i, true)
 	w.must(err)
-	p := ExternalCommitParams{Config: testConfig(), ByValue: []Proposal{AppDataUpdate{Component: 0x8002, Update: []byte{1}}}}
+	p := ExternalCommitParams{Config: w.config(), ByValue: []Proposal{AppDataUpdate{Component: 0x8002, Update: []byte{1}}}}
 	for _, q := range w.public.Pending() {
 		if q.Proposal.Type() == ProposalSelfRemove {
 			p.Pending = append(p.Pending, q.Message)
@@ -324,7 +422,7 @@ func (w *walk) store() {
 			delete(w.stored[k], name)
 		}
 		w.saved[k] = g
-		loaded, err := LoadGroup(w.stored[k], testConfig())
+		loaded, err := LoadGroup(w.stored[k], w.config())
 		w.must(err)
 		wantSameParts(w.t, w.stored[k], loaded.Parts(nil).Set)
 		if again := loaded.Parts(g); len(again.Set)+len(again.Drop) > 0 {
@@ -353,19 +451,26 @@ func wantSameParts(t testing.TB, a, b map[string][]byte) {
 
 // Random epochs in which all values agree, keep the invariant of their private keys, and survive being stored.
 func TestRandomWalk(t *testing.T) {
-	steps := 60
-	if testing.Short() {
-		steps = 30
-	}
-	for seed := range uint64(2) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			w := newWalk(t, seed)
+	for seed := range uint64(8) {
+		suite, steps := testSuite, 80
+		if seed > 1 { // a short one in each of the other suites
+			suite, steps = CipherSuite(seed), 12
+		}
+		if testing.Short() {
+			steps /= 2
+		}
+		t.Run(fmt.Sprintf("%d/suite%d", seed, suite), func(t *testing.T) {
+			w := newWalk(t, seed, suite)
 			for range steps {
 				w.step()
 			}
-			t.Logf("%d members in %d values: %v", w.public.Size(), len(w.groups), w.counts)
+			t.Logf("%d members, at most %d, in %d values: %v", w.public.Size(), w.most, len(w.groups), w.counts)
+			if steps > 50 && w.most < 50 {
+				t.Errorf("no more than %d members at a time", w.most)
+			}
 			for _, what := range []string{"update", "self-remove", "remove by reference", "remove by value", "new member proposal",
-				"app data by reference", "welcome", "joiner", "adopt", "external commit", "path", "loaded"} {
+				"app data by reference", "PSK by reference", "remove by external sender", "external PSK", "resumption PSK", "app ephemeral",
+				"group context extensions", "resync", "welcome", "joiner", "adopt", "external commit", "path", "loaded"} {
 				if w.counts[what] == 0 && steps > 50 {
 					t.Errorf("the walk never came to: %s", what)
 				}
@@ -376,7 +481,7 @@ func TestRandomWalk(t *testing.T) {
 
 // The walk's checks can fail: a value that misses an epoch, one that lacks a node's key, one with a foreign key.
 func TestWalkChecksCanFail(t *testing.T) {
-	w := newWalk(t, 7)
+	w := newWalk(t, 7, testSuite)
 	for range 40 {
 		w.step()
 	}
