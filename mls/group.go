@@ -152,27 +152,35 @@ func (g *Group) groupInfo(l *localLeaf, withTree, withExternalPub bool) (*GroupI
 		gi.Extensions = append(gi.Extensions, Extension{ExtensionExternalPub, w.Bytes()})
 	}
 	if withTree {
-		gi.Extensions = append(gi.Extensions, Extension{ExtensionRatchetTree, wire.Marshal(g.public.Tree())})
+		gi.Extensions = append(gi.Extensions, Extension{ExtensionRatchetTree, g.public.tree.encoding()})
 	}
 	return gi, gi.sign(g.public.suite, l.signature)
 }
 
-// OverlapWith returns the candidate whose direct path shares most nodes with those of the removed leaves: its commit fills what their
-// removal blanks. Among equals the first candidate wins. It panics without candidates.
+// OverlapWith returns the candidate whose commit helps the tree most once the given leaves are removed: the one with most nodes in the
+// resolutions along its direct path, of which its path leaves one each. That fills what the removal blanks, and spreads the
+// commits over a tree that saw only Adds. Among equals the first candidate wins. It panics without candidates.
 func (g *Group) OverlapWith(removed []LeafIndex, candidates []LeafIndex) LeafIndex {
+	t := g.public.tree
+	for _, r := range removed {
+		if t.has(r) {
+			t = t.replace(r, nil, blankParent)
+		}
+	}
 	best, most := candidates[0], -1
 	for _, c := range candidates {
-		shared := map[nodeIndex]bool{}
-		for _, r := range removed {
-			for x := commonAncestor(c, r); uint32(x) < 2*g.public.tree.width()-1; x = upOf(x) {
-				shared[x] = true
-				if x == g.public.tree.rootIndex() {
-					break
-				}
+		filled := 0
+		n, x := t.root, t.rootIndex()
+		for !x.IsLeaf() {
+			filled += max(int(n.resolution), 1) - 1
+			if c.node() < x {
+				n, x = n.left, leftOf(x)
+			} else {
+				n, x = n.right, rightOf(x)
 			}
 		}
-		if len(shared) > most {
-			best, most = c, len(shared)
+		if filled > most {
+			best, most = c, filled
 		}
 	}
 	return best

@@ -1,6 +1,8 @@
 package mls
 
 import (
+	"slices"
+
 	"anteroom/mls/internal/suite"
 	"anteroom/mls/wire"
 )
@@ -73,8 +75,12 @@ func (gi *GroupInfo) UnmarshalTLS(r *wire.Reader) {
 }
 
 func (gi *GroupInfo) tbs() []byte {
-	var w wire.Writer
-	gi.marshalUnsigned(&w)
+	size := 256 + len(gi.Context.GroupID)
+	for _, e := range slices.Concat(gi.Context.Extensions, gi.Extensions) {
+		size += len(e.Data) + 8
+	}
+	w := wire.NewWriter(make([]byte, 0, size))
+	gi.marshalUnsigned(w)
 	return w.Bytes()
 }
 

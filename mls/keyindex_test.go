@@ -1,10 +1,14 @@
 package mls
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand"
 	"slices"
 	"testing"
+
+	"anteroom/mls/internal/suite"
+	"anteroom/mls/wire"
 )
 
 // A key index that follows random changes of a tree has exactly the keys of the tree, and earlier indexes keep theirs.
@@ -140,6 +144,60 @@ func TestSupportSummary(t *testing.T) {
 			if slices.Contains(sum.extensions, ExtensionType(v)) != extension || slices.Contains(sum.proposals, ProposalType(v)) != proposal ||
 				slices.Contains(sum.credentials, CredentialType(v)) != credential || slices.Contains(sum.used, CredentialType(v)) != used {
 				t.Fatalf("value %d of %+v: summary %+v", v, members, sum)
+			}
+		}
+	}
+}
+
+// The encoding of a tree made from cached leaves is that of its exported form, and adding members together is adding them singly.
+func TestTreeEncodingAndAddAll(t *testing.T) {
+	s, err := suite.ByID(suite.X25519AES128SHA256Ed25519)
+	if err != nil {
+		t.Fatal(err)
+	}
+	random := rand.New(rand.NewSource(11))
+	leaf := func() *LeafNode {
+		return &LeafNode{EncryptionKey: fmt.Appendf(nil, "%d", random.Int()), Source: LeafNodeSourceUpdate, Credential: Credential{Type: CredentialBasic}}
+	}
+	tr := newTree(leaf())
+	for range 200 {
+		list := make([]*LeafNode, random.Intn(6))
+		single := tr
+		var want []LeafIndex
+		for i := range list {
+			list[i] = leaf()
+			at := single.nextLeaf()
+			single = single.reaching(at).replace(at, list[i], func(_ nodeIndex, p *ParentNode) *ParentNode {
+				if p == nil {
+					return nil
+				}
+				q := *p
+				q.UnmergedLeaves = append(slices.Clone(p.UnmergedLeaves), at)
+				slices.Sort(q.UnmergedLeaves)
+				return &q
+			})
+			want = append(want, at)
+		}
+		var got []LeafIndex
+		tr, got = tr.addAll(list)
+		tr = tr.hashed(s)
+		if !slices.Equal(got, want) || !bytes.Equal(tr.hash(), single.hashed(s).hash()) {
+			t.Fatalf("added at %v, want %v, or the trees differ", got, want)
+		}
+		if !bytes.Equal(tr.encoding(), wire.Marshal(tr.export())) {
+			t.Fatal("encoding differs from that of the exported tree")
+		}
+		var members []LeafIndex
+		tr.eachLeaf(func(i LeafIndex, _ *LeafNode) bool { members = append(members, i); return true })
+		i := members[random.Intn(len(members))]
+		parents := map[nodeIndex]*ParentNode{}
+		for _, step := range tr.filteredPath(i) {
+			parents[step.node] = &ParentNode{EncryptionKey: fmt.Appendf(nil, "%d", random.Int())}
+		}
+		tr = tr.withPath(i, leaf(), parents)
+		for range random.Intn(5) {
+			if i = LeafIndex(random.Intn(int(tr.width()))); tr.members() > 1 && tr.leaf(i) != nil {
+				tr = tr.remove(i)
 			}
 		}
 	}

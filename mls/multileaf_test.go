@@ -206,22 +206,36 @@ func TestExternalCommitIntoHeldGroup(t *testing.T) {
 	wantAgreement(t, staged.Group)
 }
 
+// In a full tree the best committer is the one whose path overlaps most with what the removal blanks; in a blank tree it is one where
+// most is blank.
 func TestOverlapWith(t *testing.T) {
 	var s testSeed
-	g := s.newGroup(t, s.newClient(t, "0"))
-	g, _ = addLocal(t, &s, g, 0, 15)
+	blank := s.newGroup(t, s.newClient(t, "0"))
+	blank, _ = addLocal(t, &s, blank, 0, 15)
+	half, full := blank, blank
+	for i := range LeafIndex(16) {
+		full = commit(t, &s, full, i, CommitParams{}).Group
+		if i < 8 {
+			half = commit(t, &s, half, i, CommitParams{}).Group
+		}
+	}
 	for _, c := range []struct {
+		name                string
+		g                   *Group
 		removed, candidates []LeafIndex
 		want                LeafIndex
 	}{
-		{[]LeafIndex{5}, []LeafIndex{0, 8, 4, 6}, 4},
-		{[]LeafIndex{5}, []LeafIndex{0, 8, 6}, 6},
-		{[]LeafIndex{5}, []LeafIndex{8, 0}, 0},
-		{[]LeafIndex{5}, []LeafIndex{9, 8}, 9},
-		{[]LeafIndex{2, 14}, []LeafIndex{1, 15}, 15},
+		{"sibling", full, []LeafIndex{5}, []LeafIndex{0, 8, 4, 6}, 4},
+		{"cousin", full, []LeafIndex{5}, []LeafIndex{0, 8, 6}, 6},
+		{"same half", full, []LeafIndex{5}, []LeafIndex{8, 0}, 0},
+		{"first of equals", full, []LeafIndex{5}, []LeafIndex{9, 8}, 9},
+		{"above both removed", full, []LeafIndex{2, 14}, []LeafIndex{8, 1}, 1},
+		{"half with more members", blank, []LeafIndex{5}, []LeafIndex{4, 6, 9}, 9},
+		{"blank half", half, []LeafIndex{5}, []LeafIndex{4, 6, 9}, 9},
+		{"leaf outside", full, []LeafIndex{99, 5}, []LeafIndex{0, 4}, 4},
 	} {
-		if got := g.OverlapWith(c.removed, c.candidates); got != c.want {
-			t.Errorf("OverlapWith(%v, %v) = %d, want %d", c.removed, c.candidates, got, c.want)
+		if got := c.g.OverlapWith(c.removed, c.candidates); got != c.want {
+			t.Errorf("%s: OverlapWith(%v, %v) = %d, want %d", c.name, c.removed, c.candidates, got, c.want)
 		}
 	}
 }

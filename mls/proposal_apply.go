@@ -39,13 +39,15 @@ func (p *PublicGroup) applyProposals(list []CommittedProposal, committer Sender)
 		a.tree = a.tree.replace(i, nil, blankParent)
 	}
 	a.tree = a.tree.truncated()
-	for _, kp := range sorted.adds {
-		if a.tree.members() >= MaxLeaves {
-			return nil, invalidf("limit-leaves", "more than %d members", MaxLeaves)
+	if a.tree.members()+len(sorted.adds) > MaxLeaves {
+		return nil, invalidf("limit-leaves", "more than %d members", MaxLeaves)
+	}
+	if len(sorted.adds) > 0 {
+		leaves := make([]*LeafNode, len(sorted.adds))
+		for i, kp := range sorted.adds {
+			leaves[i] = &kp.LeafNode
 		}
-		var i LeafIndex
-		a.tree, i = a.tree.add(&kp.LeafNode)
-		a.added = append(a.added, i)
+		a.tree, a.added = a.tree.addAll(leaves)
 	}
 	a.extensions, err = p.applyAppData(a.extensions, sorted.appData)
 	if err != nil {

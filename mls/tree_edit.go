@@ -70,20 +70,43 @@ func (t tree) reaching(i LeafIndex) tree {
 
 // add puts a member at the leftmost blank leaf, unmerged at every non-blank parent above it (§12.1.1).
 func (t tree) add(n *LeafNode) (tree, LeafIndex) {
-	i := t.nextLeaf()
-	t = t.reaching(i)
-	return t.replace(i, n, func(_ nodeIndex, p *ParentNode) *ParentNode {
-		if p == nil {
-			return nil
+	t, added := t.addAll([]*LeafNode{n})
+	return t, added[0]
+}
+
+// addAll adds members one after the other, rebuilding each subtree only once. It returns where they went, in order.
+func (t tree) addAll(list []*LeafNode) (tree, []LeafIndex) {
+	added := make([]LeafIndex, 0, len(list))
+	for len(added) < len(list) {
+		if t.root.members == t.width() {
+			t = t.reaching(LeafIndex(t.width()))
 		}
-		at, found := slices.BinarySearch(p.UnmergedLeaves, i)
-		if found {
-			return p
-		}
+		t.root = addBelow(t.root, t.rootIndex(), list, &added)
+	}
+	return t, added
+}
+
+// addBelow puts the members of list that are not in added yet at the blank leaves of a subtree, as far as there are any.
+func addBelow(n *treeNode, x nodeIndex, list []*LeafNode, added *[]LeafIndex) *treeNode {
+	from := len(*added)
+	switch {
+	case from == len(list) || n.members == 1<<x.Level():
+		return n
+	case x.IsLeaf():
+		*added = append(*added, leafAt(x))
+		return leafTreeNode(list[from])
+	}
+	left := addBelow(n.left, leftOf(x), list, added)
+	right := addBelow(n.right, rightOf(x), list, added)
+	p := n.parent
+	if p != nil {
 		q := *p
-		q.UnmergedLeaves = slices.Insert(slices.Clone(p.UnmergedLeaves), at, i)
-		return &q
-	}), i
+		q.UnmergedLeaves = slices.Concat(p.UnmergedLeaves, (*added)[from:])
+		slices.Sort(q.UnmergedLeaves)
+		q.UnmergedLeaves = slices.Compact(q.UnmergedLeaves)
+		p = &q
+	}
+	return parentTreeNode(p, left, right)
 }
 
 // withPath blanks the direct path of leaf i, puts leaf there and parents at the given nodes (§7.5).

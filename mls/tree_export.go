@@ -2,6 +2,8 @@ package mls
 
 import (
 	"fmt"
+
+	"anteroom/mls/wire"
 )
 
 // importTree builds a tree from its exported form (§12.4.3.3) and checks its shape; nothing is verified beyond that.
@@ -71,6 +73,46 @@ func exportBelow(nodes RatchetTree, n *treeNode, x nodeIndex) {
 	}
 	exportBelow(nodes, n.left, leftOf(x))
 	exportBelow(nodes, n.right, rightOf(x))
+}
+
+// encoding is the encoding of export: the ratchet_tree extension (§12.4.3.3). The tree must be hashed.
+func (t tree) encoding() []byte {
+	e := exportWriter{Writer: *wire.NewWriter(make([]byte, 0, 320*t.members()+64))}
+	e.Vector(func(*wire.Writer) { e.below(t.root, t.rootIndex()) })
+	return e.Bytes()
+}
+
+// exportWriter writes nodes from left to right, blank ones only before another.
+type exportWriter struct {
+	wire.Writer
+	blank int // nodes passed since the last one written
+}
+
+func (e *exportWriter) below(n *treeNode, x nodeIndex) {
+	if !n.occupied {
+		e.blank += 2<<x.Level() - 1
+		return
+	}
+	if !x.IsLeaf() {
+		e.below(n.left, leftOf(x))
+	}
+	if n.leaf == nil && n.parent == nil {
+		e.blank++
+	} else {
+		for ; e.blank > 0; e.blank-- {
+			e.Bool(false)
+		}
+		e.Bool(true)
+		if n.leaf != nil {
+			e.U8(nodeTypeLeaf)
+			e.Raw(n.encoded)
+		} else {
+			(&Node{Parent: n.parent}).MarshalTLS(&e.Writer)
+		}
+	}
+	if !x.IsLeaf() {
+		e.below(n.right, rightOf(x))
+	}
 }
 
 func invalid(rule, detail string) error { return &ValidationError{Rule: rule, Detail: detail} }

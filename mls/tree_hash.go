@@ -1,6 +1,8 @@
 package mls
 
 import (
+	"bytes"
+
 	"anteroom/mls/internal/suite"
 	"anteroom/mls/wire"
 )
@@ -16,6 +18,9 @@ func hashSubtree(s *suite.Suite, n *treeNode, x nodeIndex) {
 	hashBelow(s, &w, n, x)
 }
 
+// leafHashHeader is how many bytes of a leaf's TreeHashInput come before the leaf node (§7.8).
+const leafHashHeader = 1 + 4 + 1
+
 func hashBelow(s *suite.Suite, w *wire.Writer, n *treeNode, x nodeIndex) {
 	if n.hash != nil {
 		return
@@ -27,6 +32,7 @@ func hashBelow(s *suite.Suite, w *wire.Writer, n *treeNode, x nodeIndex) {
 		w.Optional(n.leaf != nil, func(w *wire.Writer) { n.leaf.MarshalTLS(w) })
 		if n.leaf != nil {
 			n.support = supportOf(n.leaf)
+			n.encoded = bytes.Clone(w.Bytes()[leafHashHeader:])
 		}
 	} else {
 		hashBelow(s, w, n.left, leftOf(x))

@@ -40,6 +40,7 @@ type treeNode struct {
 	parent      *ParentNode // nil if blank
 	left, right *treeNode
 	hash        []byte   // tree hash (§7.8); set before the tree that holds the node is published
+	encoded     []byte   // of leaf; set with hash
 	support     *support // of the members below; set with hash
 	members     uint32   // non-blank leaves below
 	resolution  uint32   // how many nodes the resolution of this one has (§4.1.1)
