@@ -23,7 +23,7 @@ type actor struct {
 
 	room        Room // nil: not loaded
 	incarnation int  // counts restores: results of jobs of an earlier room are ignored
-	jobs        int  // commit jobs of this incarnation under way
+	jobs        int  // commit jobs and archive queries of this incarnation under way
 
 	fence   store.Fence // 0: not claimed, nothing was ever written
 	renewAt time.Time
@@ -219,6 +219,7 @@ func (a *actor) publish(now time.Time, t *turn) {
 			t.answer(r)
 		}
 		a.start(out.Jobs)
+		a.query(out.Queries)
 		a.note(out.Notes)
 		if out.Summary != nil {
 			a.g.dir.set(*out.Summary)

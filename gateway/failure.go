@@ -58,6 +58,7 @@ func (a *actor) settle(now time.Time, stored *store.Room) {
 			t.answer(r)
 		}
 		a.note(t.outs[i].Notes)
+		a.query(t.outs[i].Queries) // they need no room that remembers them
 	}
 	t.answerRest()
 	a.queued = stored.Seq
@@ -68,7 +69,7 @@ func (a *actor) settle(now time.Time, stored *store.Room) {
 func (a *actor) settleLost(now time.Time, t *turn) {
 	var again []item
 	for _, it := range t.items {
-		if it.stanza == nil && it.request == nil {
+		if it.stanza == nil && it.request == nil && it.page == nil {
 			continue // belonged to the room that is gone, or is done
 		}
 		if it.tries++; it.tries >= MaxTries || now.Sub(it.at) > Patience {
@@ -89,7 +90,7 @@ func (a *actor) crashed(now time.Time, items []item, culprit int, p any, stack [
 	a.reject(items[culprit], "internal error")
 	var again []item
 	for i, it := range items {
-		if i != culprit && (it.stanza != nil || it.request != nil || i > culprit && (it.ask != nil || it.delivered != 0)) {
+		if i != culprit && (it.stanza != nil || it.request != nil || it.page != nil || i > culprit && (it.ask != nil || it.delivered != 0)) {
 			again = append(again, it)
 		}
 	}
@@ -151,6 +152,8 @@ func (it *item) kind() string {
 		return it.request.Kind.String()
 	case it.done != nil:
 		return "commit"
+	case it.page != nil:
+		return "archive page"
 	case it.ask != nil:
 		return "question"
 	case it.delivered != 0:

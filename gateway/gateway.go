@@ -50,6 +50,7 @@ type Gateway struct {
 	rates   *rates
 	workers chan struct{} // semaphore of commit jobs
 	loading chan struct{} // semaphore of loading rooms
+	readers chan struct{} // semaphore of archive queries
 	service *mailbox      // stanzas to the bare domain
 
 	mu     sync.Mutex
@@ -80,6 +81,7 @@ func New(opt Options) (*Gateway, error) {
 		rates:   newRates(opt.MessageRate, opt.MessageBurst),
 		workers: make(chan struct{}, opt.Workers),
 		loading: make(chan struct{}, MaxLoading),
+		readers: make(chan struct{}, MaxReading),
 		service: newMailbox(MaxService),
 		actors:  make(map[string]*actor),
 		wakes:   make(map[string]*time.Timer),

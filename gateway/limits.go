@@ -8,6 +8,7 @@ const (
 	MaxGroup       = 256              // batches of one group commit
 	MaxActors      = 200_000          // rooms in memory; more stanzas for others are answered with resource-constraint
 	MaxLoading     = 32               // rooms that are loaded at the same time
+	MaxReading     = 16               // archive queries that are carried out at the same time
 	MaxSenders     = 100_000          // users whose rate is watched in the same minute
 	MaxService     = 1024             // stanzas to the service itself that wait
 	MaxCrashes     = 5                // panics of one room within CrashWindow until it is quarantined
@@ -18,6 +19,7 @@ const (
 	LeaseTime    = time.Minute      // of a room; renewed after a third of it
 	WriteTimeout = 10 * time.Second // of one group commit
 	LoadTimeout  = 30 * time.Second // of claiming and loading one room
+	ReadTimeout  = 15 * time.Second // of one archive query
 	Patience     = 20 * time.Second // an input that waits longer for the store is answered with an error
 	FlushAfter   = time.Second      // what only notes progress is written with the next batch, or after this long
 	BuryWithin   = 5 * time.Second  // a destroyed room stays in the store so long for what it owes to providers

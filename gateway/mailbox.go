@@ -13,6 +13,7 @@ type item struct {
 	stanza    *xmpp.Stanza
 	request   *request
 	done      *jobResult
+	page      *pageResult
 	delivered uint64       // id of the outbox entry that needs no further attempt
 	ask       func(*actor) // a.room is nil when the room is not available
 
@@ -32,6 +33,12 @@ type jobResult struct {
 	incarnation int // of the room that started it
 	panicked    any
 	stack       []byte
+}
+
+// pageResult is what the archive had for a room's query.
+type pageResult struct {
+	mucmap.ArchivePage
+	incarnation int // of the room that asked
 }
 
 // mailbox is an actor's queue: bounded for what comes from outside, never waiting for anybody.

@@ -81,6 +81,11 @@ func (a *actor) step(now time.Time, it item) (out *mucmap.Output, p any, stack [
 			return nil, it.done.panicked, it.done.stack
 		}
 		in = it.done.CommitDone
+	case it.page != nil:
+		if it.page.incarnation == a.incarnation {
+			a.jobs--
+		}
+		in = it.page.ArchivePage
 	case it.ask != nil:
 		it.ask(a)
 		return nil, nil, nil

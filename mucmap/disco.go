@@ -40,7 +40,7 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		return no
 	}
 	for _, f := range []string{
-		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID,
+		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended,
 		muc.FeatureStableID, muc.FeatureSelfPingOptimization,
 		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
 		either(c.Persistent, muc.FeaturePersistent, muc.FeatureTemporary),

@@ -12,6 +12,7 @@ import (
 
 	"anteroom/internal/script"
 	"anteroom/mls"
+	"anteroom/store"
 	"anteroom/xmpp"
 )
 
@@ -80,6 +81,23 @@ func (d *disk) load(clean bool) Snapshot {
 		Archive: archive, Sent: d.sent, Clean: clean}
 }
 
+// read is a page of the archive, as a store gives it.
+func (d *disk) read(r ArchiveRange) (ArchiveSlice, error) {
+	sel, err := store.ArchiveQuery{After: r.After, Before: r.Before, Since: r.Since, Until: r.Until, Newest: r.Newest, Limit: r.Limit}.Select(
+		0, uint64(len(d.archive)),
+		func(i uint64) (int64, error) { return store.Micros(d.archive[i].Time), nil },
+		func(id string) (uint64, error) {
+			if i := slices.IndexFunc(d.archive, func(e ArchiveEntry) bool { return e.ID == id }); i >= 0 {
+				return uint64(i), nil
+			}
+			return 0, ErrNoEntry
+		})
+	if err != nil {
+		return ArchiveSlice{}, err
+	}
+	return ArchiveSlice{slices.Clone(d.archive[sel.From:sel.To]), sel.Index, sel.Total, sel.Complete}, nil
+}
+
 // errCrash ends a process at a write.
 var errCrash = errors.New("crash")
 
@@ -146,6 +164,11 @@ func (b *bench) step(in Input) error {
 	if !o.Destroyed {
 		b.disk.sent = b.disk.seq
 		b.room.MarkSent(b.disk.sent)
+	}
+	for _, q := range o.Queries {
+		if err := b.step(q.Run(b.disk.read)); err != nil {
+			return err
+		}
 	}
 	for _, j := range o.Jobs {
 		if b.hold {

@@ -83,7 +83,7 @@ func delay(from xmpp.JID, at time.Time) *xmpp.Element {
 // loadHistory takes the newest archive entries of a restored room.
 func (s *state) loadHistory(entries []ArchiveEntry) error {
 	for _, e := range entries {
-		st, err := xmpp.ParseStanzaXML(e.Data)
+		st, from, err := decodeArchived(e.Data)
 		if err != nil {
 			return err
 		}
@@ -91,7 +91,7 @@ func (s *state) loadHistory(entries []ArchiveEntry) error {
 		if !ok {
 			continue // of a room that was moved here
 		}
-		s.remember(said{N: n, ID: e.ID, At: e.Time, St: st})
+		s.remember(said{N: n, ID: e.ID, At: e.Time, St: st, From: from})
 	}
 	return nil
 }

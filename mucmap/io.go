@@ -6,7 +6,7 @@ import (
 	"anteroom/xmpp"
 )
 
-// An Input is one thing that happens to a room: [StanzaIn], [Request], [CommitDone] or [Timer].
+// An Input is one thing that happens to a room: [StanzaIn], [Request], [CommitDone], [ArchivePage] or [Timer].
 type Input interface{ input() }
 
 // StanzaIn is a stanza addressed to the room or to one of its occupants, from anybody. The room keeps parts of it.
@@ -80,6 +80,7 @@ type Output struct {
 	Stanzas []xmpp.Broadcast // in order; recipients may be shared between Broadcasts and must not be changed
 	Replies []Reply
 	Jobs    []CommitJob
+	Queries []Query   // of the archive as it is after this write; each comes back as an [ArchivePage]
 	Wake    time.Time // call Step(Timer) no later than this; zero: not needed. Replaces the earlier Wake
 	Summary *Summary  // nil: as before
 	Notes   []Note
@@ -91,7 +92,8 @@ func (o *Output) Durable() bool {
 		len(o.Archive) > 0 || len(o.Outbox) > 0 || o.Destroyed
 }
 
-// ArchiveEntry is one archived groupchat message: Data is the encoded stanza as it was broadcast, without addressee.
+// ArchiveEntry is one archived groupchat message: Data is the encoded stanza as it was broadcast, without addressee, and what only
+// the archive knows about it.
 type ArchiveEntry struct {
 	ID     string // the stanza-id (XEP-0359), unique in the room
 	Time   time.Time

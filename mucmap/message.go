@@ -19,6 +19,8 @@ type spoke struct {
 	At  time.Time
 	XML string // the stanza without addressee
 
+	From provenance `json:",omitzero"`
+
 	st *xmpp.Stanza
 }
 
@@ -31,7 +33,7 @@ func (e *spoke) apply(s *state, p *stage) {
 		e.st = &st
 	}
 	s.Said = e.N
-	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st})
+	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st, From: e.From})
 	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(*e.st)} })
 }
 
@@ -82,7 +84,7 @@ func (t *turn) release() {
 // say encrypts a message once, by the sender's own leaf, and after the hub's acceptance broadcasts it.
 func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
 	r, u := t.r, userOf(o)
-	e := t.prepare(xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
+	e := t.prepare(u, xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
 		Payload: publicPayload(st, r.pub.addr)})
 	if len(e.XML) > maxMessage {
 		t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
@@ -103,14 +105,14 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
 	t.broadcast(e)
 }
 
-// maxMessage bounds, in bytes, a message as it is broadcast: with any addressee it can leave.
-const maxMessage = xmpp.MaxStanzaBytes - 8*xmpp.MaxJIDPart
+// maxMessage bounds, in bytes, a message as it is broadcast: with any addressee it can leave, also inside an archive's answer.
+const maxMessage = xmpp.MaxStanzaBytes - 16*xmpp.MaxJIDPart
 
 // publicPayload is what of a message others get: all but what only the room may say.
 func publicPayload(st *xmpp.Stanza, room xmpp.JID) []*xmpp.Element {
 	return slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
 		switch {
-		case e.Name.Space == muc.NSUser, e.Name.Space == muc.NSOccupantID, e.Name.Space == muc.NSDelay:
+		case e.Name.Space == muc.NSUser, e.Name.Space == muc.NSOccupantID, e.Name.Space == muc.NSDelay, e.Name.Space == nsArchive:
 			return true
 		case e.Is(muc.NSStanzaID, "stanza-id"):
 			return e.Attr("by") == room.String()
@@ -141,16 +143,16 @@ func (t *turn) protect(u mimi.URI, body []byte) (*hub.Accepted, error) {
 }
 
 // prepare numbers a message and encodes it as it will be broadcast.
-func (t *turn) prepare(st xmpp.Stanza) *spoke {
+func (t *turn) prepare(u mimi.URI, st xmpp.Stanza) *spoke {
 	n := t.r.pub.Said + 1
 	id := archiveID(n, t.id())
 	st.Payload = append(st.Payload, xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", t.r.pub.addr.String()).WithAttr("id", id))
-	return &spoke{N: n, ID: id, At: t.now, XML: string(st.AppendXML(nil)), st: &st}
+	return &spoke{N: n, ID: id, At: t.now, XML: string(st.AppendXML(nil)), From: provenance{User: u}, st: &st}
 }
 
 // broadcast archives and sends a message that the hub accepted.
 func (t *turn) broadcast(e *spoke) {
-	t.out.Archive = append(t.out.Archive, ArchiveEntry{ID: e.ID, Time: e.At, Sender: e.st.From.String(), Data: []byte(e.XML)})
+	t.out.Archive = append(t.out.Archive, ArchiveEntry{ID: e.ID, Time: e.At, Sender: e.st.From.String(), Data: encodeArchived(*e.st, e.From)})
 	t.emit(e)
 }
 

@@ -82,7 +82,7 @@ func (t *turn) heard(a *hub.Accepted) {
 	if st.ID == "" {
 		st.ID = t.id()
 	}
-	e := t.prepare(*st)
+	e := t.prepare(a.Sender, *st)
 	if len(e.XML) > maxMessage {
 		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", a.Sender.String()})
 		return

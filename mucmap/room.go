@@ -36,6 +36,7 @@ type Room struct {
 	pendingNicks map[string]*join
 	leaving      map[mimi.URI]bool
 	waiting      []*xmpp.Stanza
+	asked        int // queries of the archive under way
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
@@ -50,6 +51,7 @@ func (r *Room) reset() {
 	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
 	r.queue, r.job, r.waiting = nil, nil, nil
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
+	r.asked = 0
 	r.absent, r.wake = false, time.Time{}
 	r.unclean, r.restored, r.seq, r.snapAt, r.sent = false, false, 0, 0, 0
 	r.summary = Summary{Name: r.name}
@@ -71,6 +73,8 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 		t.request(in)
 	case CommitDone:
 		t.commitDone(in)
+	case ArchivePage:
+		t.answered(&in)
 	case Timer:
 	}
 	t.end()

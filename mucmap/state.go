@@ -56,6 +56,8 @@ type said struct {
 	ID string
 	At time.Time
 	St xmpp.Stanza // as broadcast
+
+	From provenance
 }
 
 func newState(svc *Service, addr xmpp.JID) *state {

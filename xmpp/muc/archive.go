@@ -124,7 +124,13 @@ func MAMForm() *xmpp.Element {
 	field := func(name string, t FieldType) Field { return Field{Var: name, Type: t} }
 	f := NewForm(FormAsk, NSMAM, field(MAMWith, FieldJIDSingle), field(MAMStart, FieldTextSingle), field(MAMEnd, FieldTextSingle),
 		field(MAMBeforeID, FieldTextSingle), field(MAMAfterID, FieldTextSingle), field(MAMIDs, FieldListMulti))
-	return xmpp.NewElement(NSMAM, "query").With(f.Element())
+	e := f.Element()
+	for _, c := range e.ChildrenNamed(NSForm, "field") {
+		if c.Attr("var") == MAMIDs { // any id may be given: listing all would be too much (XEP-0313 §4.1.5, XEP-0122)
+			c.With(xmpp.NewElement(NSValidate, "validate").WithAttr("datatype", "xs:string").With(xmpp.NewElement(NSValidate, "open")))
+		}
+	}
+	return xmpp.NewElement(NSMAM, "query").With(e)
 }
 
 // MAMResult is one archived message on its way to who asked (XEP-0313 §4.2).

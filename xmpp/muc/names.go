@@ -109,6 +109,7 @@ const (
 	NSForward      = "urn:xmpp:forward:0"
 	NSMAM          = "urn:xmpp:mam:2"
 	NSMAMExtended  = "urn:xmpp:mam:2#extended"
+	NSValidate     = "http://jabber.org/protocol/xdata-validate"
 	NSStanzaID     = "urn:xmpp:sid:0"
 	NSOccupantID   = "urn:xmpp:occupant-id:0"
 )

@@ -1,0 +1,62 @@
+package mucmap
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// Each row of docs/validation-around.md names code and tests that exist.
+func TestAroundTable(t *testing.T) {
+	doc, err := os.ReadFile("../docs/validation-around.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := map[string]bool{}
+	for _, dir := range []string{".", "../gateway", "../xmpp/muc", "../presence", "../mimi/content", "../store"} {
+		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, f := range files {
+			src, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, m := range regexp.MustCompile(`(?m)^func (Test\w+)\(`).FindAllStringSubmatch(string(src), -1) {
+				tests[m[1]] = true
+			}
+		}
+	}
+	rows := 0
+	for line := range strings.Lines(string(doc)) {
+		cells := strings.Split(strings.TrimSpace(line), "|")
+		if len(cells) != 6 || strings.HasPrefix(cells[1], "-") || strings.TrimSpace(cells[1]) == "XEP" {
+			continue
+		}
+		rows++
+		code, named := strings.Fields(cells[3]), strings.Fields(cells[4])
+		if len(code) == 0 || len(named) == 0 {
+			t.Errorf("no code or no test: %s", line)
+		}
+		for _, f := range code {
+			if _, err := os.Stat(filepath.Join("..", f)); err != nil {
+				t.Errorf("%s: %v", cells[1], err)
+			}
+		}
+		for _, n := range named {
+			if file := strings.Trim(n, "`"); file != n {
+				if _, err := os.Stat(filepath.Join("testdata", file)); err != nil {
+					t.Errorf("%s: %v", cells[1], err)
+				}
+			} else if !tests[n] {
+				t.Errorf("%s: there is no test %s", cells[1], n)
+			}
+		}
+	}
+	if rows < 10 {
+		t.Errorf("%d rows", rows)
+	}
+}
