@@ -18,7 +18,7 @@ var coreCrypto = spec{
 		"ours: handshake as PrivateMessage": {errors: "incompatible with the group's wire format policy",
 			why: "it wants handshakes as PublicMessages"},
 	},
-	walk: walkParams{seed: 2, size: 20, steps: 80, treeInside: true,
+	walk: walkParams{seed: 2, size: 20, steps: 80, shared: true, treeInside: true,
 		commits: true, peer: []string{"add", "remove", "path", "talk", "enter"}},
 }
 

@@ -8,7 +8,7 @@ var mlsTS = spec{
 	departures: map[string]departure{
 		"ours: application messages": {errors: "Generation is too old", why: "out of order yes, but it keeps no keys of past epochs"},
 	},
-	walk: walkParams{seed: 3, size: 20, steps: 80, peer: []string{"add", "talk"}},
+	walk: walkParams{seed: 3, size: 20, steps: 80, shared: true, peer: []string{"add", "talk"}},
 }
 
 func TestMLSTS(t *testing.T) { runTable(t, &mlsTS) }

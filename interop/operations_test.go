@@ -245,7 +245,7 @@ func (r *room) hubAdds(m member, ours bool) error {
 	// a peer knows, any group of that name does.
 	var public *mls.PublicGroup
 	if k := slices.IndexFunc(r.members, member.ours); k >= 0 {
-		public = r.members[k].(*local).group.Public()
+		public = r.members[k].(*local).value.group.Public()
 	} else {
 		stranger, err := r.client(true)
 		if err != nil {
@@ -254,7 +254,7 @@ func (r *room) hubAdds(m member, ours bool) error {
 		if err := stranger.create(r.group, []extension{r.externalSenders()}); err != nil {
 			return err
 		}
-		public = stranger.(*local).group.Public()
+		public = stranger.(*local).value.group.Public()
 	}
 	add, err := ourProposal(adds([]member{j})[0])
 	if err != nil {

@@ -52,6 +52,7 @@ type room struct {
 	hub     mls.Signer // in external_senders if the peer or the operation wants one
 	count   int
 	members []member
+	value   *value // that our members share; nil if each has its own
 	note    string // for the table, to qualify a yes
 	walking bool
 	ghosts  []member // added, but refused to join
@@ -88,7 +89,7 @@ func (r *room) client(ours bool) (member, error) {
 	}
 	return newLocal(r.seeds, localParams{
 		suite: r.spec.suite, identity: id,
-		now: uint64(time.Now().Unix()), label: r.spec.label, about: r.spec.about, private: r.spec.private})
+		now: uint64(time.Now().Unix()), label: r.spec.label, about: r.spec.about, private: r.spec.private, value: r.value})
 }
 
 // found lets somebody create the group.
@@ -116,7 +117,7 @@ func adds(joiners []member) (out []proposal) {
 
 // remove is a Remove of m, whose leaf is looked up in one of our trees: not all peers tell theirs.
 func (r *room) remove(m member) proposal {
-	for i, leaf := range r.one(true).(*local).group.Public().Leaves() {
+	for i, leaf := range r.one(true).(*local).value.group.Public().Leaves() {
 		if bytes.Equal(leaf.Credential.Identity, m.identity()) {
 			index := uint32(i)
 			return proposal{Type: "remove", Leaf: &index, Identity: m.identity()}
@@ -139,7 +140,7 @@ func (r *room) commit(m member, c commitRequest, joiners ...member) error {
 	if err := r.deliver(m, done.commit); err != nil {
 		return err
 	}
-	if (done.welcome != nil) != (len(joiners) > 0) {
+	if r.value == nil && (done.welcome != nil) != (len(joiners) > 0) {
 		return fmt.Errorf("Welcome present: %t, with %d new members", done.welcome != nil, len(joiners))
 	}
 	tree := done.tree

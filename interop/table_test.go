@@ -77,7 +77,12 @@ func runTable(t *testing.T, s *spec) {
 	}
 	if s.walk.size > 0 {
 		t.Run("walk", func(t *testing.T) {
-			tb.add("**random walk** with a fixed seed, all members compared after every step", outcome(walk(t, s, p)), "")
+			tb.add("**random walk** with a fixed seed, all members compared after every step", outcome(walk(t, s, p, false)), "")
+		})
+	}
+	if s.walk.shared {
+		t.Run("shared_walk", func(t *testing.T) {
+			tb.add("**random walk** in which our members are leaves of one value", outcome(walk(t, s, p, true)), "")
 		})
 	}
 	tb.check(t)

@@ -23,16 +23,22 @@ type walkParams struct {
 	// the peer can commit what others proposed.
 	peer, ours []string
 	commits    bool
+	// shared adds a walk in which our members share one value.
+	shared bool
 }
 
 var walkActions = []string{"add", "remove", "path", "update", "reference", "extensions", "talk", "enter"}
 
-// walk takes random steps in one group and compares all members after each. It returns what the table says of it.
-func walk(t *testing.T, s *spec, p *peer) string {
+// walk takes random steps in one group and compares all members after each. Our members share one value, or have one each. It
+// returns what the table says of it.
+func walk(t *testing.T, s *spec, p *peer, shared bool) string {
 	w := s.walk
 	rng := rand.New(rand.NewPCG(w.seed, 1))
 	r := newRoom(t, s, p)
 	r.walking = true
+	if shared {
+		r.value = newValue()
+	}
 	if err := r.found(true); err != nil {
 		t.Fatal(err)
 	}
@@ -69,6 +75,15 @@ func walk(t *testing.T, s *spec, p *peer) string {
 			refused++
 		}
 		r.ghosts = nil
+	}
+	ours := 0
+	for _, m := range r.members {
+		if m.ours() {
+			ours++
+		}
+	}
+	if n := len(r.one(true).(*local).value.group.Local()); ours < 4 || ours > len(r.members)-4 || n != 1 && !shared || n != ours && shared {
+		t.Fatalf("%d of %d members are ours, %d in the first value", ours, len(r.members), n)
 	}
 	if len(r.members) < w.size*3/4 {
 		t.Fatalf("%d members in the end, want about %d", len(r.members), w.size)
