@@ -312,6 +312,6 @@ func (t *turn) followMetadata(a *hub.Accepted, cfg roomConfig, e *committed) {
 		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})
 	}
 	if before, after := a.Before.Metadata().Subject, a.After.Metadata().Subject; before != after {
-		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.subjectNick(a), Text: after})
+		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.subjectNick(a), User: t.subjectUser(a), Text: after})
 	}
 }

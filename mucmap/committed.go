@@ -15,9 +15,11 @@ type created struct {
 	Group  string
 	Keeper mimi.URI
 	Config roomConfig
+	Secret []byte // of occupant ids
 }
 
 func (e *created) apply(s *state, _ *stage) {
+	s.Secret = e.Secret
 	s.Exists, s.Created, s.Group, s.Epoch, s.Config = true, e.At, e.Group, 0, e.Config
 	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
 	s.here.SetAnonymous(!e.Config.Anyone)

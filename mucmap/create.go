@@ -114,7 +114,8 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 		return
 	}
 	t.note(NoteInfo, "room created", Attr{"by", j.create.join.user.String()}, Attr{"group", j.create.group.String()})
-	t.emit(&created{At: t.now, Group: j.create.group.String(), Keeper: r.keeper, Config: j.create.config})
+	secret := t.derive("occupant ids")
+	t.emit(&created{At: t.now, Secret: secret[:], Group: j.create.group.String(), Keeper: r.keeper, Config: j.create.config})
 	j.create.join.codes = append(j.create.join.codes, muc.StatusRoomCreated)
 	t.take(a, nil)
 	w.done(t)

@@ -51,6 +51,9 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 	} {
 		q.With(feature(f))
 	}
+	if len(s.Secret) > 0 {
+		q.With(feature(muc.NSOccupantID))
+	}
 	f := muc.NewForm(muc.FormResult, muc.FormRoomInfo,
 		muc.TextField(muc.InfoDescription, "Description", c.Description),
 		muc.TextField(muc.InfoSubject, "Subject", s.Subject.Text),

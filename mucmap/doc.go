@@ -9,7 +9,7 @@
 // MUC feature; route.go says which stanza goes where.
 //
 // Not implemented: private messages and requests to occupants, invitations, registration and reserved nicks, voice requests,
-// passwords, reserved (locked) rooms, bans of domains, occupant ids and pseudonyms (the participant list of a room names real user
+// passwords, reserved (locked) rooms, bans of domains, pseudonyms (the participant list of a room names real user
 // URIs, whatever whois says), pings to find ghosts, renewal of leaf keys on a schedule, rooms of
 // other providers, users of other providers added by invitation. Corrections, replies, reactions and retractions reach XMPP
 // users as they are and participants of other providers as readable text: no map of message ids is kept.

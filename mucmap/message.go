@@ -146,7 +146,7 @@ func (t *turn) protect(u mimi.URI, body []byte) (*hub.Accepted, error) {
 func (t *turn) prepare(u mimi.URI, st xmpp.Stanza) *spoke {
 	n := t.r.pub.Said + 1
 	id := archiveID(n, t.id())
-	st.Payload = append(st.Payload, xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", t.r.pub.addr.String()).WithAttr("id", id))
+	st.Payload = append(t.r.pub.withOccupantID(st.Payload, u), xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", t.r.pub.addr.String()).WithAttr("id", id))
 	return &spoke{N: n, ID: id, At: t.now, XML: string(st.AppendXML(nil)), From: provenance{User: u}, st: &st}
 }
 

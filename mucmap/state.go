@@ -20,6 +20,7 @@ type state struct {
 
 	Exists  bool
 	Created time.Time
+	Secret  []byte // occupant ids are made with it
 	Group   string // id of the MLS group
 	Epoch   uint64
 	Config  roomConfig
@@ -45,7 +46,8 @@ type member struct {
 // subject is the room subject and who set it (XEP-0045 §8.1).
 type subject struct {
 	Text string
-	Nick string // empty: nobody yet
+	Nick string   // empty: nobody yet
+	User mimi.URI `json:",omitzero"`
 	ID   string
 	At   time.Time
 }
@@ -191,7 +193,7 @@ func decodeState(svc *Service, addr xmpp.JID, b []byte) (*state, error) {
 // newOccupant is a user as an occupant, without devices.
 func (s *state) newOccupant(u mimi.URI, nick string) presence.Occupant {
 	st := standingOf(s.role(u))
-	return presence.Occupant{User: u.String(), Nick: nick, Real: s.svc.UserJID(u), Remote: !s.svc.local(u),
+	return presence.Occupant{User: u.String(), Nick: nick, ID: s.occupantID(u), Real: s.svc.UserJID(u), Remote: !s.svc.local(u),
 		Affiliation: st.affiliation, Role: st.role}
 }
 

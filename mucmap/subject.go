@@ -16,11 +16,12 @@ type titled struct {
 	At   time.Time
 	ID   string
 	Nick string
+	User mimi.URI `json:",omitzero"` // whose nick it is
 	Text string
 }
 
 func (e *titled) apply(s *state, p *stage) {
-	s.Subject = subject{Text: e.Text, Nick: e.Nick, ID: e.ID, At: e.At}
+	s.Subject = subject{Text: e.Text, Nick: e.Nick, User: e.User, ID: e.ID, At: e.At}
 	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(s.subjectStanza())} })
 }
 
@@ -29,6 +30,7 @@ func (s *state) subjectStanza() xmpp.Stanza {
 		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "subject", s.Subject.Text)}}
 	if s.Subject.Nick != "" {
 		st.From = s.here.Address(s.Subject.Nick)
+		st.Payload = s.withOccupantID(st.Payload, s.Subject.User)
 	}
 	return st
 }
@@ -78,7 +80,7 @@ func (t *turn) changeSubject(st *xmpp.Stanza, o *presence.Occupant) {
 		done: func(t *turn) {
 			// The same text again changes nothing in the group, but who set it hears it like everybody.
 			if s := t.r.pub.Subject; s.Text == text && s.At != t.now {
-				t.emit(&titled{At: t.now, ID: t.id(), Nick: o.Nick, Text: text})
+				t.emit(&titled{At: t.now, ID: t.id(), Nick: o.Nick, User: u, Text: text})
 			}
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
@@ -96,15 +98,23 @@ func (r *Room) maySetSubject(u mimi.URI) *xmpp.StanzaError {
 
 // subjectNick is the nick of whoever proposed the new metadata of a commit.
 func (t *turn) subjectNick(a *hub.Accepted) string {
+	if m := t.r.pub.members[t.subjectUser(a)]; m != nil {
+		return m.Nick
+	}
+	return ""
+}
+
+// subjectUser is who proposed the new metadata of a commit.
+func (t *turn) subjectUser(a *hub.Accepted) mimi.URI {
 	for i := range a.Effects.Proposals {
 		p := &a.Effects.Proposals[i]
 		x, is := p.Proposal.(mls.AppDataUpdate)
 		if !is || x.Component != mimi.ComponentRoomMetadata {
 			continue
 		}
-		if m := t.r.pub.members[senderUser(a.Effects, p.Sender)]; m != nil {
-			return m.Nick
+		if u := senderUser(a.Effects, p.Sender); t.r.pub.members[u] != nil {
+			return u
 		}
 	}
-	return ""
+	return mimi.URI{}
 }

@@ -37,7 +37,7 @@ func (r *Room) views(o *Occupant, typ string, c Change, forSelf bool) views {
 			s.ID = c.ID
 			u.Statuses = append(append([]muc.Status{muc.StatusSelf}, c.SelfCodes...), c.Codes...)
 		}
-		s.Payload = append(append([]*xmpp.Element{}, payload...), u.Element())
+		s.Payload = o.named(append(append([]*xmpp.Element{}, payload...), u.Element()))
 		return xmpp.NewTemplate(s)
 	}
 	v := views{see: variant(true, false)}
@@ -58,10 +58,18 @@ func (r *Room) plain(o *Occupant, real bool) *xmpp.Template {
 	}
 	if *at == nil {
 		s := xmpp.Stanza{Kind: xmpp.Presence, From: r.Address(o.Nick)}
-		s.Payload = append(append(s.Payload, o.payload()...), r.user(o, xmpp.TypeAvailable, real, Change{}).Element())
+		s.Payload = o.named(append(append(s.Payload, o.payload()...), r.user(o, xmpp.TypeAvailable, real, Change{}).Element()))
 		*at = xmpp.NewTemplate(s)
 	}
 	return *at
+}
+
+// named is a payload with the occupant's id, if it has one (XEP-0421 §3.1).
+func (o *Occupant) named(payload []*xmpp.Element) []*xmpp.Element {
+	if o.ID != "" {
+		payload = append(payload, muc.OccupantID(o.ID))
+	}
+	return payload
 }
 
 // user is the muc#user payload for others (XEP-0045 §7.2.2).

@@ -20,6 +20,7 @@ type Session struct {
 type Occupant struct {
 	User        string // who it is, whatever the nick: unique in the room
 	Nick        string
+	ID          string   // of the occupant, whatever the nick (XEP-0421); empty: none
 	Real        xmpp.JID // bare
 	Remote      bool
 	Affiliation muc.Affiliation
