@@ -92,15 +92,22 @@ func openWelcome(w *Welcome, kp *KeyPackageSecrets) (*suite.Suite, *groupSecrets
 		if err := wire.Unmarshal(plain, secrets); err != nil {
 			return nil, nil, invalid("9420-12.4.3.1-encoding", err.Error())
 		}
-		return s, secrets, checkWelcomePSKs(secrets.PSKs)
+		return s, secrets, checkWelcomePSKs(s, secrets.PSKs)
 	}
 	return nil, nil, invalid("9420-12.4.3.1-not-addressed", "Welcome has no secrets for the key package")
 }
 
-// checkWelcomePSKs verifies that a resumption PSK for reinitialization or branching stands alone (§12.4.3.1).
-func checkWelcomePSKs(psks []PreSharedKeyID) error {
+// checkWelcomePSKs verifies that nonces have the right size (§8.4) and that a resumption PSK for reinitialization or branching stands
+// alone (§12.4.3.1).
+func checkWelcomePSKs(s *suite.Suite, psks []PreSharedKeyID) error {
+	if len(psks) > MaxProposals {
+		return invalidf("limit-proposals", "%d PSKs, limit %d", len(psks), MaxProposals)
+	}
 	special := 0
 	for i := range psks {
+		if len(psks[i].Nonce) != s.HashSize() {
+			return invalidf("9420-8.4-nonce", "psk_nonce of %d bytes, want %d", len(psks[i].Nonce), s.HashSize())
+		}
 		if psks[i].Type == PSKResumption && psks[i].Usage != ResumptionApplication {
 			special++
 		}

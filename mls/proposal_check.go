@@ -138,8 +138,14 @@ func (p *PublicGroup) checkExtensions(extensions []Extension) error {
 	if _, err := requiredCapabilities(extensions); err != nil {
 		return err
 	}
-	if _, err := externalSenders(extensions); err != nil {
+	senders, err := externalSenders(extensions)
+	if err != nil {
 		return err
+	}
+	if known, _ := findExtension(p.context.Extensions, ExtensionExternalSenders); !bytes.Equal(known, wire.Marshal(senders)) {
+		if err := p.config.checkSenders(senders); err != nil {
+			return err
+		}
 	}
 	if _, err := appDataDictionary(extensions); err != nil {
 		return err
@@ -152,6 +158,19 @@ func (p *PublicGroup) checkExtensions(extensions []Extension) error {
 	after, _ := findExtension(extensions, ExtensionAppDataDictionary)
 	if slices.Contains(required.Proposals, ProposalAppDataUpdate) && ((before == nil) != (after == nil) || !bytes.Equal(before, after)) {
 		return invalid("mlsext-gce-app-data", "GroupContextExtensions touches app_data_dictionary where AppDataUpdate is required")
+	}
+	return nil
+}
+
+// checkSenders asks the application whether external senders are who they claim to be (§5.3.1).
+func (c *Config) checkSenders(senders ExternalSenders) error {
+	if c.AuthenticateSender == nil {
+		return nil
+	}
+	for _, s := range senders {
+		if err := c.AuthenticateSender(s); err != nil {
+			return invalid("9420-5.3.1-external-sender", err.Error())
+		}
 	}
 	return nil
 }

@@ -1,5 +1,7 @@
 package mls
 
+import "bytes"
+
 // Effects says what a commit does; policy is decided on it before anybody adopts the next epoch.
 type Effects struct {
 	Before, After     *PublicGroup
@@ -153,6 +155,9 @@ func (p *PublicGroup) stagePath(c *stagedCommit) error {
 		return err
 	}
 	if old := p.predecessor(c); old != nil {
+		if c.external && bytes.Equal(old.EncryptionKey, n.EncryptionKey) {
+			return invalid("9420-12.2-resync-key", "the leaf of a resync keeps the encryption key")
+		}
 		if err := p.checkSuccessor(old, n); err != nil {
 			return err
 		}

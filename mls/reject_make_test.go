@@ -325,6 +325,27 @@ func (x *rejectMaker) externalCommits() {
 		m.Public.Auth = ac.Auth
 		x.add("commit", v.name, v.rule, v.comment, m)
 	}
+	back, err := ExternalCommit(x.s.next(), gi, x.s.newClient(x.t, "bob"), ExternalCommitParams{ByValue: []Proposal{Remove{1}}, Config: testConfig()})
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	x.add("commit", "resync-good", accepted, "bob comes back by external commit", back.Commit)
+	again, err := NewSigner(testSuite, x.s.next())
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	kept := reencode(x.t, back.Commit)
+	n := &kept.Public.Content.Commit.Path.LeafNode
+	n.EncryptionKey, n.SignatureKey = x.a.public.tree.leaf(1).EncryptionKey, again.Public
+	if err := n.sign(x.a.public.suite, again.Private, []byte("group"), 1); err != nil {
+		x.t.Fatal(err)
+	}
+	resync := &authenticatedContent{WireFormatPublicMessage, kept.Public.Content, kept.Public.Auth}
+	if err := resync.sign(x.a.public.suite, again.Private, x.a.public.encodedContext); err != nil {
+		x.t.Fatal(err)
+	}
+	kept.Public.Auth = resync.Auth
+	x.add("commit", "resync-key", "9420-12.2-resync-key", "bob comes back with the encryption key that he had", kept)
 	m := reencode(x.t, staged.Commit)
 	m.Public.Auth.Signature = flip(m.Public.Auth.Signature, 0)
 	x.add("commit", "external-signature", "9420-6.1-signature", "an external commit with a bit of its signature turned", m)
@@ -387,6 +408,12 @@ func (x *rejectMaker) welcomes() {
 	forged("no-path-secret", "9420-12.4.3.1-path-secret", "no path secret after a commit with path", func(g *groupSecrets) { g.PathSecret = nil }, asIs)
 	forged("path-secret", "9420-7.5-path-key", "a path secret of another key", func(g *groupSecrets) { g.PathSecret = make([]byte, 32) }, asIs)
 	forged("two-branches", "9420-12.4.3.1-psk", "two PSKs with usage branch", func(g *groupSecrets) { g.PSKs = []PreSharedKeyID{branch, branch} }, asIs)
+	forged("psk-nonce", "9420-8.4-nonce", "a PSK whose nonce is too short", func(g *groupSecrets) {
+		g.PSKs = []PreSharedKeyID{{Type: PSKExternal, ID: []byte("id"), Nonce: make([]byte, 31)}}
+	}, asIs)
+	forged("psk-too-many", "limit-proposals", "more PSKs than a commit may have", func(g *groupSecrets) {
+		g.PSKs = slices.Repeat([]PreSharedKeyID{{Type: PSKExternal}}, MaxProposals+1)
+	}, asIs)
 	forged("branch", "9420-12.4.2-psk-unknown", "a PSK of a group to branch off that the joiner is not in", func(g *groupSecrets) { g.PSKs = []PreSharedKeyID{branch} }, asIs)
 	forged("signer", "9420-12.4.3.1-signer", "a GroupInfo by a leaf that is blank", same, func(gi *GroupInfo) { gi.Signer = 7 })
 	forged("signature", "9420-12.4.3-group-info-signature", "a GroupInfo by alice in bob's name", same, func(gi *GroupInfo) { gi.Signer = 1 })
@@ -469,6 +496,7 @@ func (x *rejectMaker) keyPackages() {
 	signed("init-key", "9420-10.1-init-key", "an init key of 31 bytes", func(kp *KeyPackage) { kp.InitKey = kp.InitKey[1:] })
 	signed("init-key-zero", "9420-10.1-init-key", "an init key of low order", func(kp *KeyPackage) { kp.InitKey = make([]byte, 32) })
 	signed("init-key-is-leaf-key", "9420-10.1-init-key-differs", "one key for both purposes", func(kp *KeyPackage) { kp.InitKey = kp.LeafNode.EncryptionKey })
+	signed("extension-good", accepted, "an extension that the leaf does not list, as GREASE may be (§13.5)", func(kp *KeyPackage) { kp.Extensions = []Extension{{0xf000, nil}} })
 	signed("source", "9420-7.3-leaf-node-source", "a leaf of an Update", func(kp *KeyPackage) { kp.LeafNode.Source = LeafNodeSourceUpdate })
 	signed("expired", "9420-7.3-lifetime", "a key package that expired", func(kp *KeyPackage) { kp.LeafNode.Lifetime.NotAfter = 1499 })
 	signed("early", "9420-7.3-lifetime", "a key package that is not valid yet", func(kp *KeyPackage) { kp.LeafNode.Lifetime.NotBefore = 1501 })
