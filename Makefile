@@ -3,7 +3,7 @@ GO ?= go
 export GOFLAGS := -buildvcs=false
 export ANTEROOM_VECTORS ?= $(abspath ../shared/vectors)
 
-.PHONY: build test check race demo bench bench-mls bench-room deps peers interop clean
+.PHONY: build test check race demo bench bench-mls bench-room deps peers interop mls-client clean
 
 build: ## the one binary, in bin/
 	$(GO) build -o bin/anteroom ./cmd/anteroom
@@ -32,6 +32,9 @@ interop/peers/node_modules/.package-lock.json: interop/peers/package-lock.json i
 
 interop: peers ## our MLS live against other implementations; docs/interop.md says what works
 	$(GO) test -count=1 -v ./interop
+
+mls-client: ## our MLS as the gRPC service mls_client on 127.0.0.1:PORT, for the test runner of mlswg/mls-implementations
+	$(GO) run ./interop/mlsclient/cmd -port $(or $(PORT),50051)
 
 demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after the scenario, STORE=redis uses Redis
 	@scripts/deps.sh prosody $(if $(filter redis,$(STORE)),redis-server)
