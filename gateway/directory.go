@@ -186,13 +186,6 @@ func (d *directory) all() iter.Seq[mucmap.Summary] {
 	}
 }
 
-func (d *directory) get(name string) (entry, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	e, ok := d.rooms[name]
-	return e, ok
-}
-
 // run writes behind until stop.
 func (d *directory) run() {
 	var timer <-chan time.Time

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"sync/atomic"
 	"testing"
@@ -36,10 +35,7 @@ func TestDeliveriesKeepTheirOrderWhileAPeerIsDown(t *testing.T) {
 		down.Store(false)
 		time.Sleep(MaxBackoff)
 		b.settle()
-		var got []string
-		for _, p := range b.posts.all()[tries:] {
-			got = append(got, p)
-		}
+		got := b.posts.all()[tries:]
 		want := []string{"b.example garden-2", "b.example garden-3", "b.example garden-4", "b.example garden-5", "b.example garden-6"}
 		if !slices.Equal(got, want) {
 			t.Errorf("after it was back came %q", got)
@@ -160,7 +156,7 @@ func TestBackoffGrowsToItsBound(t *testing.T) {
 	for n := 1; n < 100; n++ {
 		d := backoff(n)
 		if d < MinBackoff*8/10 || d > MaxBackoff*12/10 {
-			t.Fatal(fmt.Sprintf("pause %d is %v", n, d))
+			t.Fatalf("pause %d is %v", n, d)
 		}
 	}
 }

@@ -111,8 +111,10 @@ func TestServiceMailboxIsBounded(t *testing.T) {
 			t.Errorf("%d taken, %d answered", taken, got)
 		}
 		m := newMailbox(2)
-		if m.put(item{}) != putOK || m.put(item{}) != putOK || m.put(item{}) != putFull {
-			t.Error("a mailbox of two takes three")
+		for i, want := range []putResult{putOK, putOK, putFull} {
+			if got := m.put(item{}); got != want {
+				t.Errorf("a mailbox of two answers %v to item %d", got, i+1)
+			}
 		}
 	})
 }

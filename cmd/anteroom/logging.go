@@ -24,7 +24,7 @@ func newLogger(w *os.File, cfg config.Log, level *slog.LevelVar) *slog.Logger {
 
 func logHandler(w io.Writer, text, colour bool, level slog.Leveler) slog.Handler {
 	if text {
-		return tint.NewHandler(w, &tint.Options{Level: level, TimeFormat: time.DateTime, NoColor: !colour})
+		return tint.NewTextHandler(w, &tint.Options{Level: level, TimeFormat: time.DateTime, NoColor: !colour})
 	}
 	return slog.NewJSONHandler(w, &slog.HandlerOptions{Level: level})
 }

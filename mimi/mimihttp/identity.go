@@ -106,5 +106,5 @@ func peerName(state *tls.ConnectionState, from string) (string, error) {
 			return name, nil
 		}
 	}
-	return "", fmt.Errorf("From names %q, the certificate %q", claimed, names)
+	return "", fmt.Errorf("the From header names %q, the certificate %q", claimed, names)
 }

@@ -86,9 +86,13 @@ func (s *Store) List(ctx context.Context, bucket, prefix, after string, limit in
 
 // lexEnd is the bound for ZRANGEBYLEX that is just beyond all keys with a prefix.
 func lexEnd(prefix string) string {
-	end := strings.TrimRight(prefix, "\xff")
-	if end == "" {
+	end := []byte(prefix)
+	for len(end) > 0 && end[len(end)-1] == 0xff {
+		end = end[:len(end)-1]
+	}
+	if len(end) == 0 {
 		return "+"
 	}
-	return "(" + end[:len(end)-1] + string([]byte{end[len(end)-1] + 1})
+	end[len(end)-1]++
+	return "(" + string(end)
 }
