@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"log/slog"
 	"time"
 
@@ -21,9 +22,10 @@ type actor struct {
 	log  *slog.Logger
 	box  *mailbox
 
-	room        Room // nil: not loaded
-	incarnation int  // counts restores: results of jobs of an earlier room are ignored
-	jobs        int  // commit jobs and archive queries of this incarnation under way
+	room        Room               // nil: not loaded
+	incarnation int                // counts restores: results of jobs of an earlier room are ignored
+	jobs        int                // commit jobs and archive queries of this incarnation under way
+	cancelPost  context.CancelFunc // of the request to another provider that is on its way; nil: none
 
 	fence   store.Fence // 0: not claimed, nothing was ever written
 	renewAt time.Time
@@ -190,6 +192,7 @@ func (a *actor) leave() bool {
 	case a.owed == 0:
 		a.g.dir.close(a.name, a.wake)
 	} // otherwise it stays open: the next start goes on with what is owed
+	a.unpost()
 	a.g.outbox.forget(a.name)
 	a.release()
 	a.g.forget(a, a.wake)
@@ -205,6 +208,7 @@ func (a *actor) abandon() {
 	for _, it := range waiting {
 		a.reject(it, "the service is stopping")
 	}
+	a.unpost()
 	a.g.outbox.forget(a.name)
 	a.g.forget(a, time.Time{})
 }
@@ -220,6 +224,7 @@ func (a *actor) publish(now time.Time, t *turn) {
 		}
 		a.start(out.Jobs)
 		a.query(out.Queries)
+		a.post(out.Requests)
 		a.note(out.Notes)
 		if out.Summary != nil {
 			a.g.dir.set(*out.Summary)

@@ -15,6 +15,7 @@ func (a *actor) drop(reason string) {
 	a.room = nil
 	a.incarnation++
 	a.jobs = 0
+	a.unpost()
 	a.wake, a.flushAt, a.renewAt = time.Time{}, time.Time{}, time.Time{}
 	a.g.m.restores.WithLabelValues(reason).Inc()
 }
@@ -154,6 +155,8 @@ func (it *item) kind() string {
 		return "commit"
 	case it.page != nil:
 		return "archive page"
+	case it.answered != nil:
+		return "answer"
 	case it.ask != nil:
 		return "question"
 	case it.delivered != 0:

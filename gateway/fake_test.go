@@ -59,6 +59,13 @@ func (s *tallies) RoomName(uri mimi.URI) string {
 	return uri.Name()
 }
 
+func (s *tallies) FollowedName(uri mimi.URI) string {
+	if uri.Kind() != mimi.KindRoom || uri.Provider() == "a.example" {
+		return ""
+	}
+	return uri.Name() + "%" + uri.Provider()
+}
+
 func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error) {
 	s.mu.Lock()
 	s.restored = append(s.restored, snap)
@@ -150,6 +157,8 @@ func (r *tally) Step(now time.Time, _ [32]byte, in mucmap.Input) mucmap.Output {
 		}
 		emit(tallyEvent{Who: in.Provider, Say: string(in.Body)})
 		out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: 200, Body: []byte("took " + string(in.Body))})
+	case mucmap.Answered:
+		emit(tallyEvent{Who: in.Request.Provider, Say: fmt.Sprintf("answers %d %s", in.Status, in.Body)})
 	case mucmap.CommitDone:
 		if in.Job == r.job && in.Err == nil {
 			emit(tallyEvent{Who: "job", Say: fmt.Sprint(in.Result)})
@@ -191,6 +200,13 @@ func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit 
 		emit(tallyEvent{Who: from, Say: body})
 		_, provider, _ := strings.Cut(body, " ")
 		out.Outbox = append(out.Outbox, mucmap.Delivery{Provider: provider, Endpoint: "notify", Room: "mimi://a.example/r/" + r.name, Body: []byte(fmt.Sprintf("%s-%d", r.name, r.seq))})
+	case strings.HasPrefix(body, "request "):
+		emit(tallyEvent{Who: from, Say: body})
+		q := mucmap.PeerRequest{Provider: "b.example", Endpoint: "update", Room: "mimi://b.example/r/garden", Body: []byte(body)}
+		if body == "request impatiently" {
+			q.Patience = 20 * time.Second
+		}
+		out.Requests = append(out.Requests, q)
 	case strings.HasPrefix(body, "work"):
 		r.job++
 		out.Jobs = append(out.Jobs, mucmap.CommitJob{ID: r.job, Run: func() (any, error) {

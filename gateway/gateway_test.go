@@ -461,8 +461,10 @@ func TestRequestsOfProviders(t *testing.T) {
 				t.Errorf("%s: %d", uri, status)
 			}
 		}
-		if status, _ := b.g.Notify(b.t.Context(), "b.example", garden, nil); status != 404 {
-			t.Errorf("notify: %d", status)
+		for room, want := range map[string]int{"mimi://a.example/r/garden": 403, "mimi://b.example/r/unknown": 404} {
+			if status, _ := b.g.Notify(b.t.Context(), "b.example", mimi.MustURI(room), nil); status != want {
+				t.Errorf("notify about %s: %d, want %d", room, status, want)
+			}
 		}
 		b.store.SetFaults(func(uint64) memstore.Fault { return memstore.Before })
 		if status, _ := b.g.GroupInfo(b.t.Context(), "b.example", garden, nil); status != 503 {

@@ -14,6 +14,7 @@ type item struct {
 	request   *request
 	done      *jobResult
 	page      *pageResult
+	answered  *peerAnswer
 	delivered uint64       // id of the outbox entry that needs no further attempt
 	ask       func(*actor) // a.room is nil when the room is not available
 

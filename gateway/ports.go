@@ -52,7 +52,8 @@ type Room interface {
 type Rooms interface {
 	New(name string) Room
 	Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error)
-	RoomName(uri mimi.URI) string // "": not one of ours
+	RoomName(uri mimi.URI) string     // "": not one of ours
+	FollowedName(uri mimi.URI) string // "": one of ours, or one that has no address here
 	HandleService(st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
 }
 

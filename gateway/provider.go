@@ -27,19 +27,33 @@ func (g *Gateway) GroupInfo(ctx context.Context, peer string, room mimi.URI, bod
 	return g.ask(ctx, mucmap.RequestGroupInfo, peer, room, body)
 }
 
-// Notify refuses: no rooms of other providers are followed here.
-func (g *Gateway) Notify(_ context.Context, _ string, _ mimi.URI, _ []byte) (int, []byte) {
-	g.m.requests.WithLabelValues(string(mimi.EndpointNotify)).Inc()
-	return http.StatusNotFound, []byte("this provider does not follow the room")
+// Notify takes what the hub of a room of another provider tells (draft-ietf-mimi-protocol-06 §5.5). Status 201 says that it is stored.
+func (g *Gateway) Notify(ctx context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
+	name := g.opt.Rooms.FollowedName(room)
+	switch {
+	case peer != room.Provider():
+		g.m.requests.WithLabelValues(string(mimi.EndpointNotify)).Inc()
+		return http.StatusForbidden, []byte("only the room's hub may notify")
+	case name == "" || !g.dir.known(name):
+		g.m.requests.WithLabelValues(string(mimi.EndpointNotify)).Inc()
+		return http.StatusNotFound, []byte("this provider does not follow the room")
+	}
+	return g.askRoom(ctx, mucmap.RequestNotify, peer, name, body)
 }
 
 // ask puts a request into a room's mailbox and waits for the answer.
 func (g *Gateway) ask(ctx context.Context, kind mucmap.RequestKind, peer string, uri mimi.URI, body []byte) (int, []byte) {
-	g.m.requests.WithLabelValues(kind.String()).Inc()
 	name := g.opt.Rooms.RoomName(uri)
 	if name == "" {
+		g.m.requests.WithLabelValues(kind.String()).Inc()
 		return http.StatusNotFound, []byte("the room is not one of this provider's")
 	}
+	return g.askRoom(ctx, kind, peer, name, body)
+}
+
+// askRoom puts a request into the mailbox of the room of a name.
+func (g *Gateway) askRoom(ctx context.Context, kind mucmap.RequestKind, peer, name string, body []byte) (int, []byte) {
+	g.m.requests.WithLabelValues(kind.String()).Inc()
 	q := &request{
 		Request: mucmap.Request{ID: strconv.FormatUint(g.request.Add(1), 10), Provider: peer, Kind: kind, Body: body},
 		answer:  make(chan mucmap.Reply, 1),

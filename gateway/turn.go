@@ -86,6 +86,11 @@ func (a *actor) step(now time.Time, it item) (out *mucmap.Output, p any, stack [
 			a.jobs--
 		}
 		in = it.page.ArchivePage
+	case it.answered != nil:
+		if it.answered.incarnation != a.incarnation {
+			return nil, nil, nil
+		}
+		in = it.answered.Answered
 	case it.ask != nil:
 		it.ask(a)
 		return nil, nil, nil

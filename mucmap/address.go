@@ -133,6 +133,36 @@ func (s *Service) RoomName(u mimi.URI) string {
 	return escapePath(u.Name())
 }
 
+// followURI is the room of another provider that the localpart name%provider means.
+func (s *Service) followURI(local string) (mimi.URI, bool) {
+	name, provider, ok := strings.Cut(local, "%")
+	if !ok || provider == s.cfg.Provider || mimi.CheckProvider(provider) != nil {
+		return mimi.URI{}, false
+	}
+	plain, ok := unescapePath(name)
+	if !ok || plain == "" {
+		return mimi.URI{}, false
+	}
+	u, err := mimi.RoomURI(provider, plain)
+	return u, err == nil
+}
+
+// FollowedName is the localpart by which our users enter a room of another provider, "" for one of ours and for one whose name no
+// address can hold.
+func (s *Service) FollowedName(u mimi.URI) string {
+	if u.Kind() != mimi.KindRoom || s.local(u) {
+		return ""
+	}
+	local := escapePath(u.Name()) + "%" + u.Provider()
+	if back, ok := s.followURI(local); !ok || back != u {
+		return ""
+	}
+	if j, err := xmpp.NewJID(local, s.cfg.Domain.Domain(), ""); err != nil || j.Local() != local {
+		return ""
+	}
+	return local
+}
+
 // keeperURI is the user that keeps a room.
 func (s *Service) keeperURI(name string) mimi.URI {
 	u, err := mimi.UserURI(s.cfg.Provider, name+keeperMark)

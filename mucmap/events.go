@@ -37,6 +37,8 @@ var newEvent = map[string]func() event{
 	"titled":     func() event { return new(titled) },
 	"configured": func() event { return new(configured) },
 	"destroyed":  func() event { return new(destroyed) },
+	"followed":   func() event { return new(followed) },
+	"unfollowed": func() event { return new(unfollowed) },
 }
 
 func eventName(e event) string {
@@ -61,6 +63,10 @@ func eventName(e event) string {
 		return "configured"
 	case *destroyed:
 		return "destroyed"
+	case *followed:
+		return "followed"
+	case *unfollowed:
+		return "unfollowed"
 	}
 	panic(fmt.Sprintf("mucmap: event %T has no name", e))
 }

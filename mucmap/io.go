@@ -6,7 +6,7 @@ import (
 	"anteroom/xmpp"
 )
 
-// An Input is one thing that happens to a room: [StanzaIn], [Request], [CommitDone], [ArchivePage] or [Timer].
+// An Input is one thing that happens to a room: [StanzaIn], [Request], [Answered], [CommitDone], [ArchivePage] or [Timer].
 type Input interface{ input() }
 
 // StanzaIn is a stanza addressed to the room or to one of its occupants, from anybody. The room keeps parts of it.
@@ -15,11 +15,12 @@ type StanzaIn struct{ Stanza *xmpp.Stanza }
 // RequestKind tells the requests of other providers apart (draft-ietf-mimi-protocol-06 §5).
 type RequestKind uint8
 
-// The requests that a hub answers.
+// The requests that a room answers: the first three as a hub, the last one of its hub.
 const (
 	RequestUpdate        RequestKind = iota + 1 // update: a proposal, or a commit with what belongs to it
 	RequestSubmitMessage                        // submitMessage: an application message
 	RequestGroupInfo                            // groupInfo: what an external commit needs
+	RequestNotify                               // notify: what the hub of a room of another provider tells
 )
 
 // String is the endpoint's name in the directory.
@@ -31,6 +32,8 @@ func (k RequestKind) String() string {
 		return "submitMessage"
 	case RequestGroupInfo:
 		return "groupInfo"
+	case RequestNotify:
+		return "notify"
 	}
 	return "invalid"
 }
@@ -51,11 +54,19 @@ type CommitDone struct {
 	Err    error
 }
 
+// Answered brings back the hub's answer to a [PeerRequest]: HTTP status and body.
+type Answered struct {
+	Request PeerRequest
+	Status  int
+	Body    []byte
+}
+
 // Timer lets the room look at the clock. A Timer that comes early does no harm.
 type Timer struct{}
 
 func (StanzaIn) input()   {}
 func (Request) input()    {}
+func (Answered) input()   {}
 func (CommitDone) input() {}
 func (Timer) input()      {}
 
@@ -79,11 +90,14 @@ type Output struct {
 
 	Stanzas []xmpp.Broadcast // in order; recipients may be shared between Broadcasts and must not be changed
 	Replies []Reply
-	Jobs    []CommitJob
-	Queries []Query   // of the archive as it is after this write; each comes back as an [ArchivePage]
-	Wake    time.Time // call Step(Timer) no later than this; zero: not needed. Replaces the earlier Wake
-	Summary *Summary  // nil: as before
-	Notes   []Note
+	// Requests is empty or holds the one request that is now on the way to the hub of a room of another provider. It is posted until it
+	// is answered; an earlier one need not be any more.
+	Requests []PeerRequest
+	Jobs     []CommitJob
+	Queries  []Query   // of the archive as it is after this write; each comes back as an [ArchivePage]
+	Wake     time.Time // call Step(Timer) no later than this; zero: not needed. Replaces the earlier Wake
+	Summary  *Summary  // nil: as before
+	Notes    []Note
 }
 
 // Durable says that the Output holds something that must be written before the rest leaves.
@@ -107,6 +121,16 @@ type Delivery struct {
 	Endpoint string // name in the directory, such as "notify"
 	Room     string // mimi:// URI of the room
 	Body     []byte
+}
+
+// PeerRequest is a POST whose answer the room waits for. It is repeated as it is until an answer comes that is not a plea for
+// patience (429, 5xx), at most for Patience: then the answer is status 504. Zero: without end.
+type PeerRequest struct {
+	Provider string
+	Endpoint string // name in the directory
+	Room     string // mimi:// URI of the room
+	Body     []byte
+	Patience time.Duration
 }
 
 // Reply is the HTTP answer to the [Request] of the same ID.

@@ -179,6 +179,10 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.refuse(st, refusal(xmpp.Conflict, "this nick is in use"))
 		return
 	}
+	if r.follow != nil {
+		t.followEnter(j)
+		return
+	}
 	if m := r.pub.members[u]; m != nil && m.Leaves > 0 && m.Role == r.pub.Config.defaultRole(r.pub.affiliation(u)) {
 		t.letIn(j)
 		return

@@ -130,13 +130,22 @@ func TestSnapshot(t *testing.T) {
 	}
 }
 
-// A room whose name holds "%" is one of another provider; it is refused with a clear text.
-func TestRoomsElsewhereAreRefused(t *testing.T) {
-	b := newBench(t)
-	b.name = "garden%b.example"
-	b.room = b.svc.New(b.name)
-	wantIn(t, "a room elsewhere", b.send(t, "<presence from='user0@a.example/x' to='garden%b.example@rooms.a.example/n' id='1'>"+joinX+"</presence>"),
-		"item-not-found", "rooms of other providers")
+// A room whose name holds "%" is one of another provider, if it is name%provider; anything else is refused with a clear text.
+func TestRoomsElsewhere(t *testing.T) {
+	for name, known := range map[string]bool{"garden%b.example": true, "=47arden%b.example": true, "garden%a.example": false, "%b.example": false,
+		"garden%": false, "a%b%c.example": false, "=67arden%b.example": false} {
+		b := newBench(t)
+		b.name = name
+		b.room = b.svc.New(b.name)
+		out := b.send(t, "<presence from='user0@a.example/x' to='"+name+"@rooms.a.example/n' id='1'>"+joinX+"</presence>")
+		if got := !strings.Contains(out, "item-not-found"); got != known {
+			t.Errorf("%s: %s", name, out)
+		}
+		u, ok := b.svc.followURI(name)
+		if ok != known || ok && b.svc.FollowedName(u) != name {
+			t.Errorf("%s is %s, which is %q", name, u, b.svc.FollowedName(u))
+		}
+	}
 }
 
 // Damaged stored bytes are an error that says what is wrong, not a panic.

@@ -23,6 +23,8 @@ type Room struct {
 	pub *state
 	hub *hub.Room // nil while the room does not exist
 
+	follow *follow // not nil: a room of another provider; hub is nil then
+
 	stored     *mls.Group // as the secrets that are stored, or will be with the last Output
 	hubChanged bool
 	leaves     map[mimi.URI]mls.LeafIndex // of our users, in the present epoch; nil: not needed yet
@@ -53,6 +55,9 @@ func (r *Room) reset() {
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
 	r.asked = 0
 	r.absent, r.wake = false, time.Time{}
+	if r.follow != nil {
+		r.follow = newFollow(r.uri)
+	}
 	r.unclean, r.restored, r.seq, r.snapAt, r.sent = false, false, 0, 0, 0
 	r.summary = Summary{Name: r.name}
 }
@@ -63,6 +68,10 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	now = now.UTC().Truncate(time.Millisecond)
 	t := &turn{r: r, now: now, seed: seed}
 	t.snapshot()
+	if r.follow != nil {
+		t.followStep(in)
+		return t.out
+	}
 	if r.restored {
 		t.recover()
 	}
@@ -191,12 +200,14 @@ func (r *Room) moveLeaves(eff *mls.Effects) {
 }
 
 // Exists says that the room has been created and not destroyed: a room that does not exist need not be kept.
-func (r *Room) Exists() bool { return r.pub.Exists || r.job != nil || len(r.queue) > 0 }
+func (r *Room) Exists() bool {
+	return r.pub.Exists || r.job != nil || len(r.queue) > 0 || r.follow.busy()
+}
 
 // Idle says that no job is under way, nobody is present and nothing waits: the room may be dropped and restored later. A room
 // that was dropped while idle, after its last write, is restored with Snapshot.Clean.
 func (r *Room) Idle() bool {
-	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && r.pub.here.Len() == 0 && !r.unclean
+	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && r.pub.here.Len() == 0 && !r.unclean && !r.follow.busy()
 }
 
 // Seq is the number of events so far.

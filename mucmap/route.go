@@ -82,8 +82,12 @@ func (t *turn) stanza(st *xmpp.Stanza) {
 		return
 	}
 	if t.r.uri.IsZero() {
-		t.refuse(st, refusal(xmpp.ItemNotFound, "a room of this service has no \"%\" in its name: rooms of other providers cannot be entered from here"))
+		t.refuse(st, refusal(xmpp.ItemNotFound, "no room has this name: one with \"%\" is name%provider, a room of another provider"))
 		return
+	}
+	routes := routes
+	if t.r.follow != nil {
+		routes = followRoutes
 	}
 	for i := range routes {
 		if routes[i].matches(st, f) {

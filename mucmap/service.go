@@ -67,6 +67,8 @@ func (s *Service) New(name string) *Room {
 	}
 	if u, ok := s.roomURI(name); ok && err == nil {
 		r.uri, r.keeper = u, s.keeperURI(u.Name())
+	} else if u, ok := s.followURI(name); ok && err == nil {
+		r.uri, r.follow = u, newFollow(u)
 	}
 	r.reset()
 	return r
@@ -112,7 +114,12 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		recovery.Stanzas = p.out
 	}
 	r.pub.frozen = false
-	if r.pub.Exists {
+	if r.follow != nil {
+		if err := r.loadFollow(snap.Secrets); err != nil {
+			return fail(err)
+		}
+		recovery.Wake = time.Unix(0, 0)
+	} else if r.pub.Exists {
 		if err := r.loadGroup(snap.Secrets); err != nil {
 			return fail(err)
 		}

@@ -25,8 +25,9 @@ type state struct {
 	Epoch   uint64
 	Config  roomConfig
 	Subject subject
-	Said    uint64 // messages so far
-	Closing bool   // destroyed, but its group is not empty yet
+	Said    uint64    // messages so far
+	Closing bool      // destroyed, but its group is not empty yet
+	Until   time.Time `json:",omitzero"` // how long a room of another provider, which we are not in any more, is remembered
 
 	members map[mimi.URI]*member // the participant list, as of Epoch
 	here    *presence.Room

@@ -156,6 +156,8 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 	case follower.Sent:
 		e.Type, e.At, e.Epoch = "sent", stamp(event.At), epochNumber(event.Epoch)
 		e.Body, e.ContentType = bodyText(event.Wish.Data)
+	case follower.Done: // what came of it was told
+		return
 	case follower.Removed:
 		e.Type, e.At = "removed", stamp(event.At)
 	case follower.Refused:

@@ -89,10 +89,15 @@ func (t *turn) submitAnswer(f *flight, body []byte) {
 
 // accepted takes up our own commit or proposals.
 func (t *turn) accepted(f *flight, at uint64) {
-	client := t.r.queue[0].wish.Client
-	join := t.r.queue[0].wish.Kind == Join
+	wish := t.r.queue[0].wish
+	client, join := wish.Client, wish.Kind == Join
 	if f.whole {
 		t.r.queue = t.r.queue[1:]
+		defer func() {
+			if t.r.broken == "" {
+				t.tell(Done{wish})
+			}
+		}()
 	}
 	if f.kind == flightProposals {
 		t.proposed(f, client, at)

@@ -19,7 +19,7 @@ type Request struct {
 	Body     []byte
 }
 
-// Event is one thing that took place: Joined, Epoch, Proposed, Message, Sent, Removed, Refused, Dropped or Broken.
+// Event is one thing that took place: Joined, Epoch, Proposed, Message, Sent, Done, Removed, Refused, Dropped or Broken.
 type Event interface{ event() }
 
 type (
@@ -52,6 +52,9 @@ type (
 		Epoch mls.Epoch
 		At    uint64
 	}
+	// Done says that a wish other than Send was fulfilled. It follows the events that came of it; a Leave is fulfilled when the hub
+	// holds its proposals.
+	Done struct{ Wish Wish }
 	// Removed says that none of our clients is a member any more. The room keeps the last epoch that it could read.
 	Removed struct{ At uint64 }
 	// Refused says that a wish will not come true.
@@ -61,6 +64,7 @@ type (
 		Status   int           // HTTP status, if it was not 200
 		Code     uint8         // of the endpoint's answer
 		Text     string
+		Err      error // of our own check; nil otherwise
 	}
 	// Dropped is something from the hub that was not applied and does not matter to the room's state.
 	Dropped struct{ Text string }
@@ -73,6 +77,7 @@ func (Epoch) event()    {}
 func (Proposed) event() {}
 func (Message) event()  {}
 func (Sent) event()     {}
+func (Done) event()     {}
 func (Removed) event()  {}
 func (Refused) event()  {}
 func (Dropped) event()  {}

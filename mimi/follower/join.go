@@ -11,6 +11,9 @@ import (
 	"anteroom/mls/wire"
 )
 
+// ErrInvitationOnly says that a room lets nobody in who is not on its list.
+var ErrInvitationOnly = errors.New("follower: the room lets people in only by invitation")
+
 // buildJoin asks the hub for the GroupInfo; if we hold the group already, the external commit is made at once.
 func (t *turn) buildJoin(w *Wish) (*flight, error) {
 	if w.Client.Kind() != mimi.KindClient {
@@ -66,7 +69,7 @@ func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.
 	if before.RoleOf(user) == mimi.RoleNone {
 		role, ok := before.JoinRole(credential)
 		if !ok {
-			return nil, fmt.Errorf("the room lets %s in only by invitation", user)
+			return nil, fmt.Errorf("%w: %s is not on its list", ErrInvitationOnly, user)
 		}
 		update := wire.Marshal(&mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: user, Role: role}}})
 		p.ByValue = append(p.ByValue, mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: update})
@@ -137,11 +140,11 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 		return mls.ExternalCommit(t.fresh("external commit"), answer.GroupInfo, f.joiner, p)
 	})
 	if err != nil {
-		return nil, &Refused{Text: err.Error()}
+		return nil, &Refused{Text: err.Error(), Err: err}
 	}
 	next, err := commitFlight(staged)
 	if err != nil {
-		return nil, &Refused{Text: err.Error()}
+		return nil, &Refused{Text: err.Error(), Err: err}
 	}
 	return next, nil
 }

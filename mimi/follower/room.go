@@ -147,6 +147,9 @@ func (r *Room) Resume(now time.Time, seed mls.Seed) Output {
 	return t.done()
 }
 
+// Idle says that no request is on the way and no wish waits.
+func (r *Room) Idle() bool { return r.flight == nil && len(r.queue) == 0 }
+
 // InFlight returns the request that is on the way and must be sent again until it is answered; nil if none is.
 func (r *Room) InFlight() *Request {
 	if r.flight == nil {
@@ -169,10 +172,11 @@ func (t *turn) start() {
 		head.attempts++
 		f, err := t.build(&head.wish)
 		if err != nil {
-			t.refuseHead(Refused{Text: err.Error()})
+			t.refuseHead(Refused{Text: err.Error(), Err: err})
 			continue
 		}
 		if f == nil { // nothing left to do
+			t.tell(Done{t.r.queue[0].wish})
 			t.r.queue = t.r.queue[1:]
 			continue
 		}

@@ -18,7 +18,7 @@ const (
 	groupPrefix = "g."
 	stagePrefix = "s."
 
-	encodingVersion = 1
+	encodingVersion = 2
 )
 
 // Parts returns what has changed since an earlier value of the same room (nil: everything), as named byte strings. They are secret.

@@ -20,6 +20,7 @@ const (
 
 // Wish is what one of our clients wants. It is built into messages anew for every epoch in which it is tried.
 type Wish struct {
+	ID     uint64 // of the caller's choice; told with Done, Sent and Refused
 	Kind   WishKind
 	Client mimi.URI
 	AAD    []byte // authenticated data; empty: whatever the group demands
@@ -31,6 +32,7 @@ type Wish struct {
 }
 
 func (w *Wish) MarshalTLS(out *wire.Writer) {
+	out.U64(w.ID)
 	out.U8(uint8(w.Kind))
 	out.OpaqueString(w.Client.String())
 	out.Opaque(w.AAD)
@@ -63,6 +65,7 @@ func readURI(in *wire.Reader, field string) mimi.URI {
 
 func (w *Wish) UnmarshalTLS(in *wire.Reader) {
 	*w = Wish{}
+	w.ID = in.At("wish.id").U64()
 	w.Kind = WishKind(in.At("wish.kind").U8())
 	w.Client = readURI(in, "wish.client")
 	w.AAD = bytes.Clone(in.At("wish.aad").Opaque())

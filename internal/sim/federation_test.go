@@ -1,0 +1,184 @@
+package sim
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/xmpp/muc"
+)
+
+func settle(t *testing.T, w *World) {
+	t.Helper()
+	if err := w.Settle(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// expect holds that the news of a user are these lines; each begins a line of what came, in order.
+func expect(t *testing.T, what string, u *User, want ...string) {
+	t.Helper()
+	got := u.News()
+	ok := len(got) == len(want)
+	for i := 0; ok && i < len(want); i++ {
+		ok = strings.HasPrefix(got[i], want[i])
+	}
+	if !ok {
+		t.Fatalf("%s: %s got\n  %s\nwant\n  %s\n\n%s", what, u.JID, strings.Join(got, "\n  "), strings.Join(want, "\n  "), strings.Join(u.w.Trace, "\n"))
+	}
+}
+
+// meeting is a room of a.example with its owner juliet, and romeo and nurse of b.example in it.
+func meeting(t *testing.T) (w *World, juliet, romeo, nurse *User) {
+	t.Helper()
+	w = New(1, "a.example", "b.example")
+	juliet = w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")
+	romeo = w.User("romeo@b.example/orchard", "garden%a.example@rooms.b.example", "Romeo")
+	nurse = w.User("nurse@b.example/house", "garden%a.example@rooms.b.example", "Nurse")
+	juliet.Join()
+	settle(t, w)
+	expect(t, "creation", juliet, "Juliet is here owner/moderator 110 201", " sets subject ")
+	romeo.Join()
+	if got := romeo.News(); len(got) != 0 {
+		t.Fatalf("before the hub has accepted anything, romeo is told %q", got)
+	}
+	settle(t, w)
+	expect(t, "first join from elsewhere", romeo, "Juliet is here owner/moderator", "Romeo is here none/participant 110", " sets subject ")
+	expect(t, "first join from elsewhere", juliet, "Romeo is here none/participant")
+	nurse.Join()
+	settle(t, w)
+	expect(t, "second join from elsewhere", nurse, "Juliet is here owner/moderator", "Romeo is here none/participant", "Nurse is here none/participant 110", " sets subject ")
+	expect(t, "second join from elsewhere", romeo, "Nurse is here none/participant")
+	expect(t, "second join from elsewhere", juliet, "Nurse is here none/participant")
+	return w, juliet, romeo, nurse
+}
+
+// XMPP users enter a room of another provider, the second one into the group that their gateway holds already, and talk.
+func TestChatAcrossProviders(t *testing.T) {
+	w, juliet, romeo, nurse := meeting(t)
+	romeo.Say("But soft")
+	if got := append(romeo.News(), nurse.News()...); len(got) != 0 {
+		t.Fatalf("before the hub has accepted the message it is shown: %q", got)
+	}
+	settle(t, w)
+	for _, u := range []*User{juliet, romeo, nurse} {
+		expect(t, "from a follower", u, "Romeo: But soft")
+	}
+	juliet.Say("Ay me")
+	settle(t, w)
+	for _, u := range []*User{juliet, romeo, nurse} {
+		expect(t, "from the hub", u, "Juliet: Ay me")
+	}
+	romeo.Subject("The balcony")
+	settle(t, w)
+	expect(t, "a guest may not change the subject", romeo, "error forbidden")
+	juliet.Subject("Names")
+	settle(t, w)
+	for _, u := range []*User{juliet, romeo, nurse} {
+		expect(t, "subject", u, "Juliet sets subject Names")
+	}
+	// Going offline is not leaving: others hear of it when the guest's leaf goes.
+	nurse.Leave()
+	settle(t, w)
+	expect(t, "leave", nurse, "Nurse is gone none/none 110")
+	expect(t, "leave", romeo, "Nurse is gone")
+	w.Wait(31 * time.Minute)
+	settle(t, w)
+	expect(t, "a guest's leaf goes", juliet, "Nurse is gone none/none")
+	romeo.Say("Stay")
+	settle(t, w)
+	expect(t, "afterwards", juliet, "Romeo: Stay")
+	expect(t, "afterwards", romeo, "Romeo: Stay")
+}
+
+// Moderation, from either side, is signed by the acting user's leaf and explained to the one it hits.
+func TestModerationAcrossProviders(t *testing.T) {
+	w, juliet, romeo, nurse := meeting(t)
+	romeo.Set(muc.Item{Nick: "Nurse", Role: muc.RoleNone})
+	settle(t, w)
+	expect(t, "a guest kicks", romeo, "error forbidden")
+
+	juliet.Set(muc.Item{Nick: "Nurse", Role: muc.RoleVisitor, Reason: "hush"})
+	settle(t, w)
+	for _, u := range []*User{romeo, nurse} {
+		expect(t, "voice is taken", u, "Nurse is here none/visitor because hush")
+	}
+	nurse.Say("Madam!")
+	settle(t, w)
+	expect(t, "no voice", nurse, "error forbidden")
+	juliet.News()
+
+	juliet.Set(muc.Item{JID: romeo.JID.Bare(), Affiliation: muc.AffiliationAdmin})
+	settle(t, w)
+	if got := strings.Join(juliet.News(), "\n"); !strings.Contains(got, "error jid-malformed") && !strings.Contains(got, "iq result") {
+		t.Errorf("an XMPP address of another provider: %q", got)
+	}
+	w.Send(adminIQ(w, juliet, muc.Item{JID: mustJID("u%romeo%b.example@rooms.a.example"), Affiliation: muc.AffiliationAdmin}))
+	settle(t, w)
+	expect(t, "romeo becomes admin", juliet, "Romeo is here admin/moderator", "iq result")
+	if got := romeo.News(); len(got) == 0 || !strings.HasPrefix(got[0], "Romeo is here admin/moderator") {
+		t.Fatalf("romeo becomes admin: %q", got)
+	}
+	nurse.News()
+
+	romeo.Set(muc.Item{Nick: "Nurse", Role: muc.RoleNone, Reason: "go"})
+	settle(t, w)
+	expect(t, "kicked", nurse, "Nurse is gone none/none because go 110 307")
+	expect(t, "kicked", juliet, "Nurse is gone none/none because go 307")
+	if got := romeo.News(); !slices.ContainsFunc(got, func(s string) bool { return s == "iq result" }) {
+		t.Errorf("the kick is answered: %q", got)
+	}
+	nurse.Join()
+	settle(t, w)
+	nurse.News()
+	romeo.News()
+	juliet.News()
+	romeo.Set(muc.Item{JID: nurse.JID.Bare(), Affiliation: muc.AffiliationOutcast, Reason: "out"})
+	settle(t, w)
+	expect(t, "banned", nurse, "Nurse is gone outcast/none because out 110 301")
+	expect(t, "banned", juliet, "Nurse is gone outcast/none because out 301")
+	nurse.Join()
+	settle(t, w)
+	expect(t, "banned users stay out", nurse, "error forbidden")
+
+	romeo.News()
+	juliet.Set(muc.Item{JID: mustJID("u%romeo%b.example@rooms.a.example"), Affiliation: muc.AffiliationOutcast, Reason: "you too"})
+	settle(t, w)
+	expect(t, "the last one of a provider is banned", romeo, "Romeo is gone outcast/none because you too 110 301")
+	romeo.Join()
+	settle(t, w)
+	expect(t, "banned users stay out", romeo, "error forbidden")
+}
+
+// The room ends where it lives.
+func TestRoomEndsAcrossProviders(t *testing.T) {
+	w, juliet, romeo, nurse := meeting(t)
+	w.Send(ownerDestroy(w, juliet, "curtain"))
+	settle(t, w)
+	expect(t, "destroyed", juliet, "Juliet is gone none/none 110 destroyed curtain", "iq result")
+	expect(t, "destroyed", romeo, "Romeo is gone none/none 110 destroyed curtain")
+	expect(t, "destroyed", nurse, "Nurse is gone none/none 110 destroyed curtain")
+	romeo.Join()
+	settle(t, w)
+	expect(t, "there is no such room", romeo, "error item-not-found")
+}
+
+// A hub that is away costs those who enter an error, and those who are in nothing but time.
+func TestHubIsAway(t *testing.T) {
+	w, juliet, romeo, nurse := meeting(t)
+	w.Down("a.example", true)
+	tybalt := w.User("tybalt@b.example/street", "other%a.example@rooms.b.example", "Tybalt")
+	tybalt.Join()
+	romeo.Say("Anybody?")
+	for range 60 {
+		w.Step()
+	}
+	expect(t, "entering", tybalt, "error remote-server-timeout")
+	expect(t, "speaking", romeo)
+	w.Down("a.example", false)
+	settle(t, w)
+	for _, u := range []*User{juliet, romeo, nurse} {
+		expect(t, "it is back", u, "Romeo: Anybody?")
+	}
+}

@@ -1,0 +1,19 @@
+package sim
+
+import (
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+func mustJID(s string) xmpp.JID { return xmpp.MustParseJID(s) }
+
+func adminIQ(w *World, u *User, item muc.Item) xmpp.Stanza {
+	return xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: u.JID, To: u.Room.Bare(), ID: w.ID(),
+		Payload: []*xmpp.Element{muc.AdminQuery{Items: []muc.Item{item}}.Element()}}
+}
+
+func ownerDestroy(w *World, u *User, reason string) xmpp.Stanza {
+	d := muc.Destroy{Reason: reason}
+	return xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: u.JID, To: u.Room.Bare(), ID: w.ID(),
+		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(d.Element(muc.NSOwner))}}
+}

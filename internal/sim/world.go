@@ -1,0 +1,352 @@
+// Package sim runs several providers, each with its room cores, in one goroutine and by a seed: stanzas, requests, notifications and
+// crashes in an order that the seed chooses, with deliveries that are lost, late or doubled. It is for tests; nothing of it is in the
+// binary. A World is not safe for concurrent use.
+package sim
+
+import (
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mls"
+	"anteroom/mucmap"
+	"anteroom/xmpp"
+)
+
+// Faults are probabilities, each of one kind of harm at one step.
+type Faults struct {
+	LoseRequest float64 // a POST does not arrive and is repeated
+	LoseReply   float64 // a POST arrives, its answer does not, and it is repeated
+	Late        float64 // a POST that was answered arrives once more, any time later
+	Crash       float64 // a room is lost at a write, before or after it took effect, and restored
+}
+
+// World is all providers and what is between them.
+type World struct {
+	Now       time.Time
+	Faults    Faults
+	Providers map[string]*Provider
+	Trace     []string // what happened, for who looks into a failure
+
+	rng  *rand.Rand
+	mail map[[2]string][]post // by sender and receiver, in order
+	late []post
+	ids  int
+}
+
+// Provider is one gateway and its XMPP server.
+type Provider struct {
+	Name  string
+	Rooms map[string]*Node
+	Inbox map[string][]xmpp.Stanza // by full JID, what was sent to it, in order
+
+	w    *World
+	svc  *mucmap.Service
+	down bool
+}
+
+// Node is one room at one provider.
+type Node struct {
+	p       *Provider
+	name    string
+	room    *mucmap.Room
+	disk    disk
+	asking  *mucmap.PeerRequest
+	asked   time.Time
+	jobs    []mucmap.CommitJob
+	crashed bool
+}
+
+type post struct {
+	from, to string
+	endpoint string
+	room     string
+	body     []byte
+}
+
+// New makes a world with the named providers, whose components are rooms.NAME.
+func New(seed uint64, names ...string) *World {
+	w := &World{Now: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC), Providers: map[string]*Provider{}, rng: rand.New(rand.NewPCG(seed, 1)),
+		mail: map[[2]string][]post{}}
+	for i, name := range names {
+		key, err := mls.NewSigner(mls.SuiteX25519AES128SHA256Ed25519, mls.Seed{1, byte(i)})
+		if err != nil {
+			panic(err)
+		}
+		svc, err := mucmap.NewService(mucmap.Config{Domain: xmpp.MustParseJID("rooms." + name), Provider: name, Users: []string{name}, Hub: key,
+			Software: "anteroom", Version: "sim"})
+		if err != nil {
+			panic(err)
+		}
+		w.Providers[name] = &Provider{Name: name, Rooms: map[string]*Node{}, Inbox: map[string][]xmpp.Stanza{}, w: w, svc: svc}
+	}
+	return w
+}
+
+func (w *World) seed() (s mls.Seed) {
+	for i := 0; i < len(s); i += 8 {
+		n := w.rng.Uint64()
+		for j := range 8 {
+			s[i+j] = byte(n >> (8 * j))
+		}
+	}
+	return s
+}
+
+func (w *World) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
+
+func (w *World) trace(format string, args ...any) {
+	w.Trace = append(w.Trace, fmt.Sprintf(format, args...))
+}
+
+// Down takes a provider off the network, or brings it back.
+func (w *World) Down(name string, down bool) { w.Providers[name].down = down }
+
+// ID is a fresh stanza id.
+func (w *World) ID() string {
+	w.ids++
+	return fmt.Sprintf("s%d", w.ids)
+}
+
+// Send gives a stanza of a user to its own provider's component.
+func (w *World) Send(st xmpp.Stanza) {
+	p := w.Providers[strings.TrimPrefix(st.To.Domain(), "rooms.")]
+	w.trace("%s", st.String())
+	p.node(st.To.Local()).step(mucmap.StanzaIn{Stanza: &st})
+}
+
+func (p *Provider) node(name string) *Node {
+	n := p.Rooms[name]
+	if n == nil {
+		n = &Node{p: p, name: name, room: p.svc.New(name), disk: newDisk()}
+		p.Rooms[name] = n
+	}
+	return n
+}
+
+// step gives a room one input. A crash loses it; what then was lost is repeated by whoever waits for an answer, stanzas are not.
+func (n *Node) step(in mucmap.Input) []mucmap.Reply {
+	w := n.p.w
+	w.Now = w.Now.Add(time.Millisecond)
+	out := n.room.Step(w.Now, w.seed(), in)
+	for _, note := range out.Notes {
+		if note.Level >= mucmap.NoteInfo {
+			w.trace("  %s %s: %s %v", n.p.Name, n.name, note.Msg, note.Attrs)
+		}
+	}
+	if out.Durable() {
+		_, stanza := in.(mucmap.StanzaIn)
+		before := !stanza && w.chance(w.Faults.Crash)
+		if before {
+			n.restore()
+			return nil
+		}
+		n.disk.write(&out)
+		if w.chance(w.Faults.Crash) {
+			n.p.w.post(n, &out)
+			n.restore()
+			return nil
+		}
+	}
+	n.deliver(out.Stanzas)
+	w.post(n, &out)
+	if len(out.Requests) > 0 {
+		q := out.Requests[0]
+		n.asking, n.asked = &q, w.Now
+	}
+	n.jobs = append(n.jobs, out.Jobs...)
+	if out.Destroyed {
+		n.asking = nil
+	} else {
+		n.disk.sent = n.disk.seq
+		n.room.MarkSent(n.disk.sent)
+	}
+	return out.Replies
+}
+
+func (w *World) post(n *Node, out *mucmap.Output) {
+	for _, d := range out.Outbox {
+		key := [2]string{n.p.Name, d.Provider}
+		w.mail[key] = append(w.mail[key], post{n.p.Name, d.Provider, d.Endpoint, d.Room, d.Body})
+	}
+}
+
+func (n *Node) deliver(stanzas []xmpp.Broadcast) {
+	for _, b := range stanzas {
+		if err := b.Template.Err(); err != nil {
+			panic(err)
+		}
+		for _, to := range b.To {
+			st := b.Template.Stanza()
+			st.To = to
+			n.p.Inbox[to.String()] = append(n.p.Inbox[to.String()], st)
+		}
+	}
+}
+
+func (n *Node) restore() {
+	w := n.p.w
+	w.trace("  %s %s: crash", n.p.Name, n.name)
+	if n.disk.seq == 0 && len(n.disk.secrets) == 0 {
+		n.room = n.p.svc.New(n.name)
+		n.asking, n.jobs = nil, nil
+		return
+	}
+	room, recovery, err := n.p.svc.Restore(n.name, n.disk.load())
+	if err != nil {
+		panic(err)
+	}
+	n.room, n.asking, n.jobs = room, nil, nil
+	n.deliver(recovery.Stanzas)
+	n.disk.sent = n.disk.seq
+	n.room.MarkSent(n.disk.sent)
+	if !recovery.Wake.IsZero() {
+		n.step(mucmap.Timer{})
+	}
+}
+
+// actions are all things that can happen next.
+func (w *World) actions() []func() {
+	var all []func()
+	for _, name := range slices.Sorted(maps.Keys(w.Providers)) {
+		p := w.Providers[name]
+		for _, room := range slices.Sorted(maps.Keys(p.Rooms)) {
+			n := p.Rooms[room]
+			if len(n.jobs) > 0 {
+				all = append(all, n.work)
+			}
+			if n.asking != nil && !p.down {
+				all = append(all, n.ask)
+			}
+		}
+	}
+	keys := slices.SortedFunc(maps.Keys(w.mail), func(a, b [2]string) int { return strings.Compare(a[0]+" "+a[1], b[0]+" "+b[1]) })
+	for _, key := range keys {
+		if len(w.mail[key]) > 0 && !w.Providers[key[0]].down && !w.Providers[key[1]].down {
+			all = append(all, func() { w.notify(key) })
+		}
+	}
+	for i := range w.late {
+		all = append(all, func() {
+			q := w.late[i]
+			w.late = slices.Delete(w.late, i, i+1)
+			w.trace("late: %s from %s to %s", q.endpoint, q.from, q.to)
+			w.receive(q)
+		})
+	}
+	return all
+}
+
+// Step lets one thing happen. False: nothing is left to happen.
+func (w *World) Step() bool {
+	all := w.actions()
+	if len(all) == 0 {
+		return false
+	}
+	all[w.rng.IntN(len(all))]()
+	return true
+}
+
+// Settle lets everything happen that is under way.
+func (w *World) Settle() error {
+	for range 100_000 {
+		if !w.Step() {
+			return nil
+		}
+	}
+	return fmt.Errorf("sim: the world does not come to rest")
+}
+
+// Wait lets time pass, and every room look at the clock.
+func (w *World) Wait(d time.Duration) {
+	w.Now = w.Now.Add(d)
+	for _, name := range slices.Sorted(maps.Keys(w.Providers)) {
+		p := w.Providers[name]
+		for _, room := range slices.Sorted(maps.Keys(p.Rooms)) {
+			p.Rooms[room].step(mucmap.Timer{})
+		}
+	}
+}
+
+func (n *Node) work() {
+	j := n.jobs[0]
+	n.jobs = n.jobs[1:]
+	res, err := j.Run()
+	n.step(mucmap.CommitDone{Job: j.ID, Result: res, Err: err})
+}
+
+// ask brings a room's request to its hub.
+func (n *Node) ask() {
+	w, q := n.p.w, *n.asking
+	give := func(status int, body []byte) {
+		n.asking = nil
+		n.step(mucmap.Answered{Request: q, Status: status, Body: body})
+	}
+	hub := w.Providers[q.Provider]
+	if hub == nil || hub.down {
+		w.Now = w.Now.Add(time.Second)
+		if q.Patience > 0 && w.Now.Sub(n.asked) > q.Patience {
+			give(504, []byte("down"))
+		}
+		return
+	}
+	if w.chance(w.Faults.LoseRequest) {
+		return
+	}
+	p := post{n.p.Name, q.Provider, q.Endpoint, q.Room, q.Body}
+	reply, ok := w.receive(p)
+	if !ok || reply.Status >= 500 || w.chance(w.Faults.LoseReply) {
+		return
+	}
+	if w.chance(w.Faults.Late) {
+		w.late = append(w.late, p)
+	}
+	give(reply.Status, reply.Body)
+}
+
+// notify brings the first delivery of a queue to its receiver.
+func (w *World) notify(key [2]string) {
+	if w.chance(w.Faults.LoseRequest) {
+		return
+	}
+	p := w.mail[key][0]
+	reply, ok := w.receive(p)
+	if !ok || reply.Status >= 500 || w.chance(w.Faults.LoseReply) {
+		return
+	}
+	w.trace("%s tells %s: %d", p.from, p.to, reply.Status)
+	w.mail[key] = w.mail[key][1:]
+	if w.chance(w.Faults.Late) {
+		w.late = append(w.late, p)
+	}
+}
+
+var kinds = map[string]mucmap.RequestKind{
+	string(mimi.EndpointUpdate): mucmap.RequestUpdate, string(mimi.EndpointSubmitMessage): mucmap.RequestSubmitMessage,
+	string(mimi.EndpointGroupInfo): mucmap.RequestGroupInfo, string(mimi.EndpointNotify): mucmap.RequestNotify,
+}
+
+// receive gives a POST to the room that it is about. False: no answer comes.
+func (w *World) receive(p post) (mucmap.Reply, bool) {
+	to := w.Providers[p.to]
+	uri := mimi.MustURI(p.room)
+	name := to.svc.RoomName(uri)
+	if kinds[p.endpoint] == mucmap.RequestNotify {
+		name = to.svc.FollowedName(uri)
+	}
+	if name == "" {
+		return mucmap.Reply{Status: 404}, true
+	}
+	w.ids++
+	id := fmt.Sprintf("r%d", w.ids)
+	for _, r := range to.node(name).step(mucmap.Request{ID: id, Provider: p.from, Kind: kinds[p.endpoint], Body: p.body}) {
+		if r.ID == id {
+			return r, true
+		}
+	}
+	return mucmap.Reply{}, false
+}

@@ -1,0 +1,305 @@
+package mucmap
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/follower"
+	"anteroom/mls"
+	"anteroom/xmpp"
+)
+
+// follow is what a Room of another provider has instead of a hub: name%provider@service. Its hub decides; what it accepts becomes the
+// same events as in rooms of ours, with the room's roles translated into ours (followrole.go).
+type follow struct {
+	room    *follower.Room
+	stored  *follower.Room    // as the secrets that are stored, or will be with the last Output; nil: nothing
+	asked   *follower.Request // the last one that Output.Requests held
+	waiting map[uint64]*asker // by Wish.ID
+}
+
+// asker is an XMPP user who waits for what the hub says to a wish.
+type asker struct {
+	st   *xmpp.Stanza
+	join *join // of somebody who enters
+	done func(t *turn)
+}
+
+func newFollow(uri mimi.URI) *follow {
+	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}}
+}
+
+// busy says that something is under way with the hub.
+func (f *follow) busy() bool { return f != nil && !f.room.Idle() }
+
+// groupInfoPatience is how long somebody who enters waits for the room's hub. Nothing has taken effect by then.
+const groupInfoPatience = 20 * time.Second
+
+// secretFollow begins the names of stored secrets of a room of another provider.
+const secretFollow = "follow/"
+
+// loadFollow rebuilds what follows the hub, which must be where the log is.
+func (r *Room) loadFollow(secrets map[string][]byte) error {
+	parts := map[string][]byte{}
+	for name, b := range secrets {
+		if rest, ok := strings.CutPrefix(name, secretFollow); ok {
+			parts[rest] = b
+		}
+	}
+	if len(parts) == 0 {
+		if r.pub.Exists {
+			return errors.New("the room has no group")
+		}
+		return nil
+	}
+	room, err := follower.Load(parts, follower.Options{})
+	if err != nil {
+		return err
+	}
+	if room.URI() != r.uri {
+		return fmt.Errorf("what is stored belongs to %s", room.URI())
+	}
+	if r.pub.Exists && room.Member() {
+		if e := uint64(room.Group().Public().Epoch()); e != r.pub.Epoch {
+			return fmt.Errorf("the group is in epoch %d, the log in %d", e, r.pub.Epoch)
+		}
+	}
+	r.follow.room, r.follow.stored = room, room
+	return nil
+}
+
+// followStep is Step for a room of another provider.
+func (t *turn) followStep(in Input) {
+	r := t.r
+	if r.restored {
+		r.restored = false
+		t.took(t.following().Resume(t.now, t.derive("resume")))
+	}
+	switch in := in.(type) {
+	case StanzaIn:
+		t.stanza(in.Stanza)
+	case Request:
+		t.notified(in)
+	case Answered:
+		request := &follower.Request{Endpoint: mimi.Endpoint(in.Request.Endpoint), Body: in.Request.Body}
+		t.took(t.following().Answer(t.now, t.derive("answer"), request, in.Status, in.Body))
+	case ArchivePage:
+		t.answered(&in)
+	case CommitDone, Timer:
+	}
+	t.followEnd()
+}
+
+// following is what follows the hub, with the keys that our users join with.
+func (t *turn) following() *follower.Room {
+	return t.r.follow.room.WithOptions(follower.Options{
+		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+			return keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
+		},
+	})
+}
+
+// nickFor is the nick that a user's new leaf carries.
+func (r *Room) nickFor(u mimi.URI) string {
+	for _, j := range r.joining {
+		if j.user == u {
+			return j.nick
+		}
+	}
+	return r.nickOf(u)
+}
+
+// wish tells the hub, when its turn comes, what a user of ours wants. who may be nil.
+func (t *turn) wish(who *asker, w follower.Wish) {
+	id := t.derive("wish id")
+	w.ID = binary.BigEndian.Uint64(id[:])
+	if who != nil {
+		t.r.follow.waiting[w.ID] = who
+	}
+	t.took(t.following().Do(t.now, t.derive("wish"), w))
+}
+
+// notified takes what the hub tells. The answer leaves when it is stored.
+func (t *turn) notified(in Request) {
+	reply := Reply{ID: in.ID, Status: statusCreated}
+	if in.Kind != RequestNotify {
+		reply.Status, reply.Body = statusNotFound, []byte("this provider is not the room's hub")
+		t.out.Replies = append(t.out.Replies, reply)
+		return
+	}
+	out, err := t.following().Notify(t.now, t.derive("notify"), in.Provider, in.Body)
+	switch {
+	case err == nil:
+		t.took(out)
+	case errors.Is(err, follower.ErrAhead):
+		reply.Status = statusTryAgain
+	case errors.Is(err, follower.ErrNotHub):
+		reply.Status = statusForbidden
+	case errors.Is(err, follower.ErrMalformed):
+		reply.Status = statusBadRequest
+	default:
+		reply.Status = statusNotFound
+	}
+	if err != nil {
+		t.note(NoteInfo, "notify was not applied", Attr{"provider", in.Provider}, Attr{"reason", err.Error()})
+		reply.Body = []byte(err.Error())
+	}
+	t.out.Replies = append(t.out.Replies, reply)
+}
+
+// The HTTP statuses of answers to notify besides those of mimi.go.
+const (
+	statusCreated   = 201
+	statusForbidden = 403
+	statusTryAgain  = 503
+)
+
+// took goes on with what the follower says: only now something becomes visible.
+func (t *turn) took(out follower.Output) {
+	t.r.follow.room = out.Next
+	for _, e := range out.Events {
+		switch e := e.(type) {
+		case follower.Joined:
+			if !t.r.pub.Exists {
+				t.beginFollowing()
+			}
+		case follower.Epoch:
+			t.followEpoch(e)
+		case follower.Message:
+			t.heardFrom(e.Sender, e.Message.Data)
+		case follower.Sent:
+			t.followSaid(e)
+		case follower.Done:
+			t.granted(e.Wish)
+		case follower.Refused:
+			t.denied(e)
+		case follower.Removed:
+			if t.r.pub.Exists {
+				t.emit(&unfollowed{At: t.now})
+			}
+		case follower.Dropped:
+			t.note(NoteDebug, "from the hub, not applied", Attr{"reason", e.Text})
+		case follower.Broken:
+			t.note(NoteError, "the room is given up: its hub cannot be followed", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})
+			if t.r.pub.Exists {
+				t.emit(&unfollowed{At: t.now, Reason: "the room's provider " + t.r.uri.Provider() + " cannot be followed: " + e.Text})
+			}
+		}
+	}
+}
+
+// answer takes who waits for a wish.
+func (r *Room) answer(id uint64) *asker {
+	who := r.follow.waiting[id]
+	delete(r.follow.waiting, id)
+	return who
+}
+
+// granted goes on after the hub fulfilled a wish.
+func (t *turn) granted(w follower.Wish) {
+	who := t.r.answer(w.ID)
+	switch {
+	case who == nil:
+	case who.join != nil:
+		t.entered(who.join)
+	case who.done != nil:
+		who.done(t)
+	}
+}
+
+// denied tells who wanted something that it will not be, and why.
+func (t *turn) denied(e follower.Refused) {
+	who := t.r.answer(e.Wish.ID)
+	t.note(NoteInfo, "wish was refused", Attr{"user", e.Wish.Client.ClientUser().String()}, Attr{"reason", e.Text})
+	if who != nil {
+		if who.join != nil {
+			t.unwait(who.join)
+		}
+		if who.join == nil || !who.join.wish.closed {
+			t.refuse(who.st, t.r.condition(e))
+		}
+	}
+	if t.r.pub.Exists && (e.Status == statusNotFound || e.Status == statusGone) {
+		t.note(NoteWarn, "the room does not exist any more", Attr{"hub", t.r.uri.Provider()})
+		t.emit(&destroyed{Reason: "the room does not exist any more at " + t.r.uri.Provider()})
+		t.emit(&unfollowed{At: t.now})
+		t.r.follow.room = follower.New(t.r.uri, follower.Options{})
+	}
+}
+
+const (
+	statusGone           = 410
+	statusGatewayTimeout = 504
+)
+
+// condition is a refusal in the words of XMPP.
+func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
+	hub := r.uri.Provider()
+	switch {
+	case e.Status == statusGatewayTimeout:
+		return refusal(xmpp.RemoteServerTimeout, hub+" does not answer: "+e.Text).WithType(xmpp.Wait)
+	case e.Status == statusNotFound, e.Status == statusGone:
+		return refusal(xmpp.ItemNotFound, "the room does not exist at "+hub)
+	case e.Status != 0:
+		return refusal(xmpp.UndefinedCondition, hub+" answers with status "+utoa(uint64(e.Status))+": "+e.Text)
+	case e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNoSuchRoom):
+		return refusal(xmpp.ItemNotFound, "the room does not exist at "+hub)
+	case e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNotAuthorized):
+		return refusal(xmpp.Forbidden, hub+" does not let you in: the room is for members, or you are banned")
+	case errors.Is(e.Err, follower.ErrInvitationOnly):
+		return refusal(xmpp.RegistrationRequired, e.Text)
+	case r.follow.room.Broken() != "":
+		return refusal(xmpp.ServiceUnavailable, e.Text)
+	}
+	return refusal(xmpp.NotAllowed, e.Text)
+}
+
+// followEnd closes a Step: absent guests leave, what changed is stored, what the hub must be asked is put out.
+func (t *turn) followEnd() {
+	r, f := t.r, t.r.follow
+	t.out.Wake = t.followLinger()
+	request := f.room.InFlight()
+	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {
+		out := PeerRequest{Provider: r.uri.Provider(), Endpoint: string(request.Endpoint), Room: r.uri.String(), Body: request.Body}
+		if request.Endpoint == mimi.EndpointGroupInfo {
+			out.Patience = groupInfoPatience
+		}
+		t.out.Requests = []PeerRequest{out}
+	}
+	f.asked = request
+	if !r.pub.Exists && r.seq > 0 && f.room.Idle() && len(r.joining) == 0 && !r.pub.Until.IsZero() && !t.now.Before(r.pub.Until) {
+		t.vanish()
+		t.out.Wake = time.Time{}
+	} else {
+		t.followStore()
+		t.out.Seq = r.seq
+	}
+	if s := r.Summary(); s != r.summary {
+		r.summary = s
+		t.out.Summary = &s
+	}
+}
+
+// followStore puts out the secrets that changed.
+func (t *turn) followStore() {
+	f := t.r.follow
+	if f.room == f.stored || f.stored == nil && f.room.Idle() && f.room.Group() == nil {
+		return
+	}
+	parts := f.room.Parts(f.stored)
+	for name, b := range parts.Set {
+		if t.out.SetSecrets == nil {
+			t.out.SetSecrets = map[string][]byte{}
+		}
+		t.out.SetSecrets[secretFollow+name] = b
+	}
+	for _, name := range parts.Drop {
+		t.out.DropSecrets = append(t.out.DropSecrets, secretFollow+name)
+	}
+	f.stored = f.room
+}

@@ -1,0 +1,315 @@
+package mucmap
+
+import (
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/follower"
+	"anteroom/mls"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// followRoutes is the routing table of rooms of other providers.
+var followRoutes = []route{
+	{xmpp.Presence, toOccupant, xmpp.TypeAvailable, "", "", (*turn).presence},
+	{xmpp.Presence, toRoom, xmpp.TypeAvailable, "", "", (*turn).presenceWithoutNick},
+	{xmpp.Presence, toOccupant, xmpp.TypeUnavailable, "", "", (*turn).unavailable},
+	{xmpp.Presence, toRoom, xmpp.TypeUnavailable, "", "", (*turn).unavailable},
+	{xmpp.Presence, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
+	{xmpp.Presence, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
+	{xmpp.Presence, toRoom, anyType, "", "", (*turn).ignore},
+	{xmpp.Presence, toOccupant, anyType, "", "", (*turn).ignore},
+
+	{xmpp.Message, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
+	{xmpp.Message, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
+	{xmpp.Message, toRoom, xmpp.TypeGroupchat, "", "", (*turn).followGroupchat},
+	{xmpp.Message, toOccupant, xmpp.TypeGroupchat, "", "", (*turn).groupchatToNick},
+	{xmpp.Message, toRoom, anyType, "", "", (*turn).notForeign},
+	{xmpp.Message, toOccupant, anyType, "", "", (*turn).notForeign},
+
+	{xmpp.IQ, toRoom, xmpp.TypeResult, "", "", (*turn).ignore},
+	{xmpp.IQ, toOccupant, xmpp.TypeResult, "", "", (*turn).ignore},
+	{xmpp.IQ, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
+	{xmpp.IQ, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoInfo, "query", (*turn).followDisco},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoItems, "query", (*turn).discoItems},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSPing, "ping", (*turn).ping},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSVersion, "query", (*turn).version},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSAdmin, "query", (*turn).adminGet},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSAdmin, "query", (*turn).followAdmin},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "query", (*turn).archiveForm},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "query", (*turn).archiveQuery},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "metadata", (*turn).archiveEnds},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "prefs", (*turn).archivePrefs},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "prefs", (*turn).archivePrefs},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSOwner, "query", (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSOwner, "query", (*turn).notForeign},
+	{xmpp.IQ, toOccupant, xmpp.TypeGet, muc.NSPing, "ping", (*turn).selfPing},
+	{xmpp.IQ, toRoom, anyType, "", "", (*turn).unknownIQ},
+	{xmpp.IQ, toOccupant, anyType, "", "", (*turn).iqToOccupant},
+}
+
+// notForeign refuses what can only be done where the room lives.
+func (t *turn) notForeign(st *xmpp.Stanza) {
+	t.refuse(st, refusal(xmpp.NotAllowed, "this room belongs to "+t.r.uri.Provider()+": this cannot be done from here"))
+}
+
+// followDisco describes the room; before anybody here is in it, only that it may be one.
+func (t *turn) followDisco(st *xmpp.Stanza) {
+	if t.r.pub.Exists || st.Payload[0].Attr("node") != "" {
+		t.discoInfo(st)
+		return
+	}
+	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(t.r.uri.Name() + " at " + t.r.uri.Provider()))
+	for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSPing, muc.NSVersion} {
+		q.With(feature(f))
+	}
+	t.result(st, q)
+}
+
+// followEnter lets a device into a room of another provider: at once if its user has a leaf, otherwise when the hub has accepted one.
+func (t *turn) followEnter(j *join) {
+	r := t.r
+	if m := r.pub.members[j.user]; m != nil && m.Leaves > 0 {
+		if r.leaving[j.user] {
+			t.refuse(j.st, refusal(xmpp.ResourceConstraint, "you are just leaving this room; try again").WithType(xmpp.Wait))
+			return
+		}
+		t.letIn(j)
+		return
+	}
+	if len(r.follow.waiting) >= r.svc.cfg.Limits.Waiting {
+		t.refuse(j.st, refusal(xmpp.ResourceConstraint, "too many wait to enter this room"))
+		return
+	}
+	j.wish = &wish{what: "join of " + j.user.String(), join: j}
+	r.joining[j.st.From] = j
+	r.pendingNicks[nickKey(j.nick)] = j
+	t.wish(&asker{st: j.st, join: j}, follower.Wish{Kind: follower.Join, Client: r.svc.clientURI(j.user)})
+}
+
+// followGroupchat is a message to everybody, or a new subject. It is shown when the hub has accepted it.
+func (t *turn) followGroupchat(st *xmpp.Stanza) {
+	r := t.r
+	o := r.pub.here.BySession(st.From)
+	switch {
+	case o == nil:
+		t.refuse(st, refusal(xmpp.NotAcceptable, "only occupants may send messages to this room"))
+	case isSubject(st):
+		t.followSubject(st, userOf(o))
+	case o.Role < muc.RoleParticipant:
+		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room (XEP-0045 §7.4)"))
+	case len(r.follow.waiting) >= r.svc.cfg.Limits.Waiting:
+		t.refuse(st, refusal(xmpp.ResourceConstraint, "too many messages are waiting"))
+	default:
+		if e := t.prepare(userOf(o), t.spoken(st, o.Nick)); len(e.XML) > maxMessage {
+			t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
+			return
+		}
+		u := userOf(o)
+		body, err := r.svc.encode(st, u, r.uri, t.derive("content"))
+		if err != nil {
+			t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
+			return
+		}
+		t.wish(&asker{st: st}, follower.Wish{Kind: follower.Send, Client: r.svc.clientURI(u), Data: body})
+	}
+}
+
+// spoken is a message as occupants get it.
+func (t *turn) spoken(st *xmpp.Stanza, nick string) xmpp.Stanza {
+	return xmpp.Stanza{Kind: xmpp.Message, From: t.r.pub.here.Address(nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
+		Payload: publicPayload(st, t.r.pub.addr)}
+}
+
+// followSaid shows a message of a user of ours that the hub accepted. After a restart it is read from what was sent.
+func (t *turn) followSaid(e follower.Sent) {
+	r, u := t.r, e.Wish.Client.ClientUser()
+	who := r.answer(e.Wish.ID)
+	if who == nil {
+		t.heardFrom(u, e.Wish.Data)
+		return
+	}
+	t.broadcast(t.prepare(u, t.spoken(who.st, r.nickOf(u))))
+}
+
+// heardFrom shows a message as it came through the group.
+func (t *turn) heardFrom(u mimi.URI, data []byte) {
+	r := t.r
+	m := r.pub.members[u]
+	if m == nil || m.Nick == "" {
+		t.note(NoteWarn, "message of somebody who was never present", Attr{"user", u.String()})
+		return
+	}
+	st, err := r.svc.decode(data, u, r.uri)
+	if err != nil {
+		t.note(NoteInfo, "message cannot be shown to XMPP users", Attr{"user", u.String()}, Attr{"reason", err.Error()})
+		return
+	}
+	if st == nil {
+		return
+	}
+	if st.ID == "" {
+		st.ID = t.id()
+	}
+	e := t.prepare(u, t.spoken(st, m.Nick))
+	if len(e.XML) > maxMessage {
+		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", u.String()})
+		return
+	}
+	t.broadcast(e)
+}
+
+// followSubject asks for another subject, by the occupant's own leaf.
+func (t *turn) followSubject(st *xmpp.Stanza, u mimi.URI) {
+	text := st.Child(xmpp.NSClient, "subject").Text()
+	state := t.r.follow.room.State()
+	switch {
+	case len(text) > maxSubject:
+		t.refuse(st, refusal(xmpp.NotAcceptable, "the subject is too long"))
+	case !state.Can(u, mimi.CanChangeRoomSubject):
+		t.refuse(st, refusal(xmpp.Forbidden, "your role in this room lacks canChangeRoomSubject"))
+	case state.Metadata().Subject == text:
+		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.r.nickOf(u), Text: text})
+	default:
+		m := *state.Metadata()
+		m.Subject = text
+		t.wish(&asker{st: st}, follower.Wish{Kind: follower.Change, Client: t.r.svc.clientURI(u), Metadata: &m})
+	}
+}
+
+// followAdmin changes roles and affiliations, all items or none: one commit, signed by the acting user's leaf.
+func (t *turn) followAdmin(st *xmpp.Stanza) {
+	r := t.r
+	q, err := muc.ParseAdminQuery(st.Payload[0])
+	if err != nil {
+		t.refuse(st, asStanzaError(err))
+		return
+	}
+	u, e := t.actor(st)
+	w := follower.Wish{Kind: follower.Change}
+	switch {
+	case e != nil:
+	case len(q.Items) == 0:
+		e = refusal(xmpp.BadRequest, "no item")
+	case len(q.Items) > MaxItems:
+		e = refusal(xmpp.PolicyViolation, "too many items at once")
+	case r.pub.members[u] == nil || r.pub.members[u].Leaves == 0:
+		e = refusal(xmpp.Forbidden, "enter the room first: who acts in a room of another provider is in it")
+	default:
+		w.Client = r.svc.clientURI(u)
+		e = r.followItems(u, q.Items, &w)
+	}
+	if e != nil {
+		t.refuse(st, e)
+		return
+	}
+	if len(w.Roles) == 0 && len(w.Kick) == 0 {
+		t.result(st)
+		return
+	}
+	t.wish(&asker{st: st, done: func(t *turn) { t.result(st) }}, w)
+}
+
+// followItems plans the items in the room's own roles.
+func (r *Room) followItems(u mimi.URI, items []muc.Item, w *follower.Wish) *xmpp.StanzaError {
+	state := r.follow.room.State()
+	lost := 0
+	why := mimi.Why{Actor: r.nickOf(u)}
+	var seen []mimi.URI
+	for i := range items {
+		it := &items[i]
+		target, e := r.target(it)
+		if e != nil {
+			return e
+		}
+		if slices.Contains(seen, target) {
+			return refusal(xmpp.BadRequest, "a user is changed twice in one request")
+		}
+		seen = append(seen, target)
+		if e := r.checkItem(u, target, it); e != nil {
+			return e
+		}
+		if it.Reason != "" {
+			why.Reason = it.Reason
+		}
+		now := r.pub.role(target)
+		want, e := r.wanted(target, now, it)
+		if e != nil {
+			return e
+		}
+		from := state.RoleOf(target)
+		if it.Role == muc.RoleNone && it.Affiliation == muc.AffiliationUnset {
+			if !state.Can(u, mimi.CanRemoveParticipant) || !state.MayChange(u, from, roleNone) || standingOf(now).affiliation != muc.AffiliationNone {
+				w.Kick = append(w.Kick, target)
+				continue
+			}
+			want = roleNone
+		} else if want == now {
+			continue
+		}
+		if now == roleOwner && want != roleOwner {
+			lost++
+		}
+		to, e := roleFor(state, u, from, want)
+		if e != nil {
+			return e
+		}
+		w.Roles = append(w.Roles, mimi.Participant{User: target, Role: to})
+	}
+	if lost > 0 && lost >= r.pub.count(muc.AffiliationOwner) {
+		return refusal(xmpp.Conflict, "a room keeps at least one owner (XEP-0045 §10.4)")
+	}
+	if _, safe := r.follow.room.Group().Public().AppData(mls.ComponentSafeAAD); safe {
+		w.AAD = why.AAD()
+	}
+	return nil
+}
+
+// wanted is the role of ours that an item asks for.
+func (r *Room) wanted(target mimi.URI, now mimi.RoleIndex, it *muc.Item) (mimi.RoleIndex, *xmpp.StanzaError) {
+	if it.Role == muc.RoleUnset {
+		if standingOf(now).affiliation == it.Affiliation {
+			return now, nil
+		}
+		return r.pub.Config.withAffiliation(now, it.Affiliation, r.pub.occupant(target) != nil), nil
+	}
+	if it.Role == muc.RoleNone {
+		return now, nil
+	}
+	role, ok := roleOf(standing{standingOf(now).affiliation, it.Role})
+	if !ok {
+		return 0, refusal(xmpp.NotAllowed, "this affiliation does not go with this role (XEP-0045 §5.2)")
+	}
+	return role, nil
+}
+
+// followLinger lets guests leave that have been absent for too long, and returns when to look again.
+func (t *turn) followLinger() time.Time {
+	r := t.r
+	if !r.pub.Exists {
+		return r.pub.Until
+	}
+	if r.absent || !r.wake.IsZero() && !t.now.Before(r.wake) {
+		r.absent, r.wake = false, time.Time{}
+		var due []mimi.URI
+		for u, m := range r.pub.members {
+			if !r.pub.lingers(u, m) || r.leaving[u] {
+				continue
+			}
+			if end := m.Gone.Add(r.svc.cfg.GuestLinger); !end.After(t.now) {
+				due = append(due, u)
+			} else if r.wake.IsZero() || end.Before(r.wake) {
+				r.wake = end
+			}
+		}
+		sortURIs(due)
+		for _, u := range due {
+			r.leaving[u] = true // until a commit removes it; a hub that refuses is not asked again before a restart
+			t.wish(nil, follower.Wish{Kind: follower.Leave, Client: r.svc.clientURI(u)})
+		}
+	}
+	return r.wake
+}
