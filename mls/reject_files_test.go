@@ -75,9 +75,38 @@ func checkReject(t *testing.T, operation, expect string, f map[string][]byte, st
 	} else {
 		wantRule(t, operation, expect, err)
 	}
+	checkPublicReject(t, g.Public(), operation, expect, f)
 	wantSameParts(t, before, g.Parts(nil).Set)
 	if !maps.EqualFunc(before, state, bytes.Equal) {
 		t.Error("the state itself changed")
+	}
+}
+
+// needSecrets are the rules that a hub, which has no secrets, cannot hold.
+var needSecrets = []string{"9420-6.2-membership-tag", "9420-7.6-decrypt", "9420-8.1-confirmation-tag", "9420-8.3-external-init", "local-own-commit"}
+
+// checkPublicReject lets a hub judge the same commit or proposal: by the same rules, except those that need secrets.
+func checkPublicReject(t *testing.T, p *PublicGroup, operation, expect string, f map[string][]byte) {
+	t.Helper()
+	m := new(Message)
+	if operation != "commit" && operation != "proposal" || wire.Unmarshal(f["message"], m) != nil {
+		return
+	}
+	var err error
+	if operation == "commit" {
+		_, err = p.StageCommit(m)
+	} else {
+		_, _, err = p.AddProposal(m)
+	}
+	switch {
+	case expect == "local-own-commit": // signed by another member, which a hub sees
+		wantRule(t, "hub", "9420-6.1-signature", err)
+	case expect == accepted || slices.Contains(needSecrets, expect):
+		if err != nil {
+			t.Errorf("a hub refuses what only members can: %v", err)
+		}
+	default:
+		wantRule(t, "hub", expect, err)
 	}
 }
 
