@@ -184,6 +184,24 @@ type authenticatedContent struct {
 	WireFormat WireFormat
 	Content    FramedContent
 	Auth       FramedContentAuthData
+	encoded    []byte // Content as it was signed or first needed
+}
+
+// encodedContent encodes the content once: a commit in a blank tree has some 80 bytes per member, and tag, signature and
+// transcript all cover it.
+func (a *authenticatedContent) encodedContent() []byte {
+	if a.encoded == nil {
+		size := 512 + len(a.Content.Application)
+		if c := a.Content.Commit; c != nil && c.Path != nil {
+			for i := range c.Path.Nodes {
+				size += 64 + 96*len(c.Path.Nodes[i].EncryptedPathSecrets)
+			}
+		}
+		w := wire.NewWriter(make([]byte, 0, size))
+		a.Content.MarshalTLS(w)
+		a.encoded = w.Bytes()
+	}
+	return a.encoded
 }
 
 // MarshalTLS implements wire.Marshaler.
@@ -203,10 +221,11 @@ func (a *authenticatedContent) UnmarshalTLS(r *wire.Reader) {
 // tbs encodes FramedContentTBS. groupContext is the encoded GroupContext of the content's epoch; it is part of the result
 // only for members and joiners.
 func (a *authenticatedContent) tbs(groupContext []byte) []byte {
-	w := wire.NewWriter(make([]byte, 0, 512+len(groupContext)+len(a.Content.Application)))
+	content := a.encodedContent()
+	w := wire.NewWriter(make([]byte, 0, 256+len(groupContext)+len(content)))
 	w.U16(uint16(ProtocolVersionMLS10))
 	w.U16(uint16(a.WireFormat))
-	a.Content.MarshalTLS(w)
+	w.Raw(content)
 	if t := a.Content.Sender.Type; t == SenderMember || t == SenderNewMemberCommit {
 		w.Raw(groupContext)
 	}
@@ -215,6 +234,7 @@ func (a *authenticatedContent) tbs(groupContext []byte) []byte {
 
 // sign sets the signature (RFC 9420 §6.1).
 func (a *authenticatedContent) sign(st *suite.Suite, key SignaturePrivateKey, groupContext []byte) error {
+	a.encoded = nil
 	sig, err := st.SignWithLabel(key, framedContentLabel, a.tbs(groupContext))
 	if err != nil {
 		return err
@@ -238,9 +258,10 @@ func (a *authenticatedContent) proposalRef(st *suite.Suite) ProposalRef {
 
 // confirmedTranscriptHash adds a commit to the transcript (RFC 9420 §8.2).
 func (a *authenticatedContent) confirmedTranscriptHash(st *suite.Suite, interim []byte) []byte {
-	w := wire.NewWriter(append(make([]byte, 0, 1024), interim...))
+	content := a.encodedContent()
+	w := wire.NewWriter(append(make([]byte, 0, 256+len(content)), interim...))
 	w.U16(uint16(a.WireFormat))
-	a.Content.MarshalTLS(w)
+	w.Raw(content)
 	w.Opaque(a.Auth.Signature)
 	return st.Hash(w.Bytes())
 }

@@ -140,3 +140,17 @@ func benchmarkPath(b *testing.B, filled bool) {
 		b.ReportMetric(float64(len(parts.Set)+len(parts.Drop)), "parts")
 	})
 }
+
+// A GroupInfo with the tree of 1,000 members, as it is handed out.
+func BenchmarkGroupInfo1000(b *testing.B) {
+	var s testSeed
+	g := benchGroup(b, &s, 1000)
+	b.ReportAllocs()
+	for b.Loop() {
+		gi, err := g.GroupInfo(0, true)
+		if err != nil {
+			b.Fatal(err)
+		}
+		wire.Marshal(gi)
+	}
+}

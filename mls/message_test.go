@@ -152,7 +152,7 @@ func TestPublicMessageRejects(t *testing.T) {
 	}
 	forged := *good
 	forged.Content.Proposal = Remove{8}
-	forged.MembershipTag = (&authenticatedContent{WireFormatPublicMessage, forged.Content, forged.Auth}).protectPublic(e.st, member, e.context).MembershipTag
+	forged.MembershipTag = (&authenticatedContent{WireFormat: WireFormatPublicMessage, Content: forged.Content, Auth: forged.Auth}).protectPublic(e.st, member, e.context).MembershipTag
 	wantRule(t, "a member's forgery in another's name", "9420-6.1-signature", open(&forged, member, e.context))
 	application := PublicMessage{Content: e.content.Content}
 	wantRule(t, "application data", "9420-6-application-public", open(&application, member, e.context))

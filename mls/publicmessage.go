@@ -53,7 +53,7 @@ func (m *PublicMessage) content() (*authenticatedContent, error) {
 	if m.Content.ContentType == ContentApplication {
 		return nil, &ValidationError{"9420-6-application-public", "application data in a PublicMessage"}
 	}
-	return &authenticatedContent{WireFormatPublicMessage, m.Content, m.Auth}, nil
+	return &authenticatedContent{WireFormat: WireFormatPublicMessage, Content: m.Content, Auth: m.Auth}, nil
 }
 
 // unprotect checks the membership tag (RFC 9420 §6.2). The signature is still to be verified.

@@ -44,7 +44,7 @@ func TestExternalCommitRejects(t *testing.T) {
 	forge := func(change func(m *PublicMessage)) *Message {
 		m := reencode(t, staged.Commit)
 		change(m.Public)
-		ac := &authenticatedContent{WireFormatPublicMessage, m.Public.Content, m.Public.Auth}
+		ac := &authenticatedContent{WireFormat: WireFormatPublicMessage, Content: m.Public.Content, Auth: m.Public.Auth}
 		if err := ac.sign(a.public.suite, joiner.Signature, a.public.encodedContext); err != nil {
 			t.Fatal(err)
 		}

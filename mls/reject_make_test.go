@@ -318,7 +318,7 @@ func (x *rejectMaker) externalCommits() {
 	} {
 		m := reencode(x.t, staged.Commit)
 		v.change(m.Public.Content.Commit)
-		ac := &authenticatedContent{WireFormatPublicMessage, m.Public.Content, m.Public.Auth}
+		ac := &authenticatedContent{WireFormat: WireFormatPublicMessage, Content: m.Public.Content, Auth: m.Public.Auth}
 		if err := ac.sign(x.a.public.suite, dave.Signature, x.a.public.encodedContext); err != nil {
 			x.t.Fatal(err)
 		}

@@ -158,7 +158,7 @@ func insider(t *testing.T, g *Group, as LeafIndex, m *Message, change func(m *Pu
 	t.Helper()
 	m = reencode(t, m)
 	change(m.Public)
-	ac := &authenticatedContent{WireFormatPublicMessage, m.Public.Content, m.Public.Auth}
+	ac := &authenticatedContent{WireFormat: WireFormatPublicMessage, Content: m.Public.Content, Auth: m.Public.Auth}
 	if err := ac.sign(g.public.suite, g.localAt(as).signature, g.public.encodedContext); err != nil {
 		t.Fatal(err)
 	}

@@ -46,9 +46,12 @@ func (w *world) client(name string) *mls.KeyPackageSecrets {
 
 func (w *world) clients(prefix string, n int) []*mls.KeyPackageSecrets {
 	out := make([]*mls.KeyPackageSecrets, n)
-	for i := range out {
-		out[i] = w.client(fmt.Sprint(prefix, i))
-	}
+	first := w.seeds
+	w.seeds += 2 * uint64(n)
+	parallel(n, func(i int) {
+		own := world{first + 2*uint64(i)}
+		out[i] = own.client(fmt.Sprint(prefix, i))
+	})
 	return out
 }
 
