@@ -123,7 +123,7 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 
 // groupConfig is how group values of a room behave.
 func (s *Service) groupConfig(now time.Time) mls.Config {
-	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: pastEpochs, Authenticate: authenticate}
+	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: pastEpochs, Authenticate: authenticate, Parallel: s.cfg.Parallel}
 	if !now.IsZero() {
 		cfg.Now = uint64(now.Unix())
 	}

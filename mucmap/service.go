@@ -25,6 +25,9 @@ type Config struct {
 
 	GuestLinger time.Duration // how long an absent guest keeps its leaf; zero: DefaultGuestLinger
 	Limits      Limits        // zero fields take their defaults
+
+	// Parallel is mls.Config.Parallel for the groups of all rooms; nil does one thing after the other.
+	Parallel func(n int, do func(int))
 }
 
 // Service makes rooms. It is immutable.

@@ -179,6 +179,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Version:     fullVersion(),
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
 		Limits:      mucmap.Limits{Occupants: s.cfg.Limits.Occupants, History: s.cfg.Limits.History},
+		Parallel:    gateway.Parallel,
 	})
 }
 

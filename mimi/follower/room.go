@@ -18,6 +18,8 @@ type Options struct {
 	Member func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error)
 	// KeyPackage finds the secrets of a key package that we gave away, for a Welcome. Nil: there are none.
 	KeyPackage func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool)
+	// Parallel is mls.Config.Parallel for the room's group; nil does one thing after the other.
+	Parallel func(n int, do func(int))
 }
 
 // Room is a room of another provider.
@@ -113,7 +115,8 @@ func (t *turn) done() Output {
 }
 
 func (t *turn) config() mls.Config {
-	return mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs, Now: uint64(t.now.Unix())}
+	return mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs, Now: uint64(t.now.Unix()),
+		Parallel: t.r.options.Parallel}
 }
 
 // authenticate demands that a credential names a client: its provider vouches for the key by handing out the key package, or by

@@ -157,7 +157,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	if r.flight != nil && len(r.queue) == 0 {
 		return nil, fmt.Errorf("follower: %s: a request without a wish", r.uri)
 	}
-	config := mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs}
+	config := mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs, Parallel: r.options.Parallel}
 	var err error
 	if r.group, err = loadGroup(parts, groupPrefix, config); err != nil {
 		return nil, fmt.Errorf("follower: %s: %w", r.uri, err)
