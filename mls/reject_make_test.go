@@ -340,7 +340,7 @@ func (x *rejectMaker) externalCommits() {
 	if err := n.sign(x.a.public.suite, again.Private, []byte("group"), 1); err != nil {
 		x.t.Fatal(err)
 	}
-	resync := &authenticatedContent{WireFormatPublicMessage, kept.Public.Content, kept.Public.Auth}
+	resync := &authenticatedContent{WireFormat: WireFormatPublicMessage, Content: kept.Public.Content, Auth: kept.Public.Auth}
 	if err := resync.sign(x.a.public.suite, again.Private, x.a.public.encodedContext); err != nil {
 		x.t.Fatal(err)
 	}

@@ -156,7 +156,7 @@ func (p *producer) transcript(before *Group, staged *Staged) {
 	p.add("transcript-hashes", vectorCase{
 		"cipher_suite":                   p.suite,
 		"confirmation_key":               hexOf(staged.Group.secrets.Confirmation),
-		"authenticated_content":          hexOf(&authenticatedContent{WireFormatPublicMessage, m.Content, m.Auth}),
+		"authenticated_content":          hexOf(&authenticatedContent{WireFormat: WireFormatPublicMessage, Content: m.Content, Auth: m.Auth}),
 		"interim_transcript_hash_before": hexOf(before.public.interimHash),
 
 		"confirmed_transcript_hash_after": hexOf(staged.Group.public.context.ConfirmedTranscriptHash),
