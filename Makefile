@@ -17,7 +17,7 @@ check: ## formatting, vet, staticcheck, layers and purity
 	$(GO) tool staticcheck ./...
 	$(GO) test ./internal/layers
 
-test: deps peers check build ## everything, with real Prosody, Redis and slixmpp
+test: deps peers check build ## everything, with real servers and real clients
 	@GO="$(GO)" scripts/test.sh
 
 race: deps ## the packages with goroutines under the race detector
@@ -36,9 +36,9 @@ interop: peers ## our MLS live against other implementations; docs/interop.md sa
 mls-client: ## our MLS as the gRPC service mls_client on 127.0.0.1:PORT, for the test runner of mlswg/mls-implementations
 	$(GO) run ./interop/mlsclient/cmd -port $(or $(PORT),50051)
 
-demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after the scenario, STORE=redis uses Redis
-	@scripts/deps.sh prosody $(if $(filter redis,$(STORE)),redis-server)
-	$(GO) run ./internal/demo -anteroom bin/anteroom $(if $(ONCE),-once) $(if $(STORE),-store $(STORE))
+demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after it; SERVER=ejabberd, STORE=redis
+	@scripts/deps.sh $(or $(SERVER),prosody) $(if $(filter redis,$(STORE)),redis-server)
+	$(GO) run ./internal/demo -anteroom bin/anteroom $(if $(ONCE),-once) $(if $(SERVER),-server $(SERVER)) $(if $(STORE),-store $(STORE))
 
 bench: bench-mls bench-room ## speeds and sizes, each with the orientation it is compared to
 	$(GO) test -run '^$$' -bench . -benchmem ./...

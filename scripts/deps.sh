@@ -4,7 +4,7 @@
 set -euo pipefail
 
 packages=("$@")
-[ ${#packages[@]} -gt 0 ] || packages=(prosody redis-server python3-slixmpp)
+[ ${#packages[@]} -gt 0 ] || packages=(prosody ejabberd redis-server python3-slixmpp chromium profanity tmux)
 
 missing=()
 for p in "${packages[@]}"; do

@@ -1,4 +1,4 @@
-// The demo starts Prosody, anteroom and a native MIMI participant on 127.0.0.1, lets an XMPP user and an MLS user meet in one room,
+// The demo starts Prosody or ejabberd, anteroom and a native MIMI participant on 127.0.0.1, lets an XMPP user and an MLS user meet in one room,
 // and shows for every step what the other side observed. With -once it ends behind the scenario, with status 0 only if every
 // step was observed; otherwise it prints how to join with any XMPP client and keeps running until Ctrl-C.
 package main
@@ -26,18 +26,22 @@ const (
 
 func main() {
 	binary := flag.String("anteroom", "bin/anteroom", "path of the anteroom binary")
+	server := flag.String("server", "prosody", "prosody or ejabberd")
 	store := flag.String("store", "bolt", "bolt or redis")
 	once := flag.Bool("once", false, "end behind the scenario")
 	flag.Parse()
-	if err := run(*binary, *store, *once); err != nil {
+	if err := run(*binary, *server, *store, *once); err != nil {
 		fmt.Fprintf(os.Stderr, "\ndemo failed: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary, store string, once bool) (err error) {
+func run(binary, server, store string, once bool) (err error) {
 	if store != "bolt" && store != "redis" {
 		return fmt.Errorf("store %q: bolt or redis", store)
+	}
+	if server != "prosody" && server != "ejabberd" {
+		return fmt.Errorf("server %q: prosody or ejabberd", server)
 	}
 	if binary, err = filepath.Abs(binary); err != nil {
 		return err
@@ -50,9 +54,9 @@ func run(binary, store string, once bool) (err error) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
-	fmt.Printf("Starting Prosody, anteroom (%s store) and a native MIMI participant on 127.0.0.1 ...\n", store)
+	fmt.Printf("Starting %s, anteroom (%s store) and a native MIMI participant on 127.0.0.1 ...\n", server, store)
 	s, err := stack.Start(ctx, stack.Options{
-		Binary: binary, Dir: dir, Store: store,
+		Binary: binary, Dir: dir, Server: server, Store: store,
 		Users: map[string]string{"juliet": "capulet", "romeo": "montague", "you": "anteroom"},
 	})
 	if err != nil {
@@ -73,7 +77,7 @@ Now you. Any XMPP client without TLS enforcement can join (it runs until Ctrl-C)
     server    %s
     room      %s
 What you type here, bob says in the room as an MLS user; what he sees is printed.
-`, stack.Domain, s.Prosody.ClientAddr(), garden)
+`, stack.Domain, s.XMPP.ClientAddr(), garden)
 	return converse(ctx, bob)
 }
 

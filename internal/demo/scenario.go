@@ -34,7 +34,7 @@ func scenario(ctx context.Context, s *stack.Stack) (*stack.Native, error) {
 		return nil, err
 	}
 	dial := func(user, password string) (*xmppclient.Client, error) {
-		return xmppclient.Dial(ctx, s.Prosody.ClientAddr(), xmpp.MustParseJID(user+"@"+stack.Domain), "demo", password)
+		return xmppclient.Dial(ctx, s.XMPP.ClientAddr(), xmpp.MustParseJID(user+"@"+stack.Domain), "demo", password)
 	}
 	if p.juliet, err = dial("juliet", "capulet"); err != nil {
 		return nil, err

@@ -11,9 +11,9 @@ import (
 
 const minimalConfig = "[component]\ndomain = 'rooms.a.example'\nsecret = %q\nport = %d\n[admin]\nlisten = '127.0.0.1:0'\n"
 
-func startProsody(t *testing.T) *servertest.Prosody {
+func startServer(t *testing.T, software string) *servertest.XMPP {
 	t.Helper()
-	p, err := servertest.StartProsody(servertest.ProsodyOptions{})
+	p, err := servertest.StartXMPP(software, servertest.XMPPOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -21,75 +21,89 @@ func startProsody(t *testing.T) *servertest.Prosody {
 	return p
 }
 
-// Each way in which the connection to the server can fail has a log line of its own, with advice, and is tried again (issue: Bad
-// input). /readyz names what is missing.
-func TestConnectionFaults(t *testing.T) {
-	p := startProsody(t)
-	for _, tt := range []struct {
-		why, secret string
-		port        int
-		cause       string
-	}{
-		{"wrong secret", "wr0ng", p.ComponentPort, "wrong secret"},
-		{"a client port", p.Secret, p.ClientPort, "not a component port"},
-		{"nothing listens", p.Secret, 1, "connection refused"},
-	} {
-		t.Run(tt.why, func(t *testing.T) {
+// onServers runs a test on each XMPP server, at the same time.
+func onServers(t *testing.T, test func(t *testing.T, server string)) {
+	for _, server := range servers {
+		t.Run(server, func(t *testing.T) {
 			t.Parallel()
-			d := serve(t, minimalConfig, tt.secret, tt.port)
-			d.await(2, "component connection: "+tt.cause, `"advice":"`, `"retry_in":"`)
-			if status, text := d.get("/readyz"); status != http.StatusServiceUnavailable || !strings.HasPrefix(text, "component: not connected") || strings.Count(text, "\n") != 1 {
-				t.Errorf("/readyz: %d %q", status, text)
-			}
-			if status, _ := d.get("/healthz"); status != http.StatusOK {
-				t.Errorf("/healthz: %d", status)
-			}
-			for _, line := range d.lines {
-				if strings.Contains(line, tt.secret) {
-					t.Errorf("the log shows the secret: %s", line)
-				}
-			}
-			if err := d.stop(syscall.SIGTERM); err != nil {
-				t.Errorf("SIGTERM: %v", err)
-			}
+			test(t, server)
 		})
 	}
 }
 
-func TestServerDownAndRestarting(t *testing.T) {
-	p := startProsody(t)
-	if err := p.Shutdown(); err != nil {
-		t.Fatal(err)
-	}
-	d := serve(t, minimalConfig, p.Secret, p.ComponentPort)
-	d.await(1, "component connection: connection refused", "retry_in")
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	d.await(1, "component connected")
-	d.await(1, `"msg":"ready"`)
-	if status, text := d.get("/readyz"); status != http.StatusOK {
-		t.Errorf("/readyz: %d %q", status, text)
-	}
-	if _, text := d.get("/metrics"); !strings.Contains(text, "anteroom_component_up 1") || !strings.Contains(text, "anteroom_rooms_loaded 0") {
-		t.Errorf("/metrics: %s", text)
-	}
-	if err := p.Shutdown(); err != nil {
-		t.Fatal(err)
-	}
-	d.await(1, "component connection: server closed the connection", "retry_in")
-	if err := p.Start(); err != nil {
-		t.Fatal(err)
-	}
-	d.await(2, "component connected")
-	if err := d.stop(syscall.SIGINT); err != nil {
-		t.Errorf("SIGINT: %v", err)
-	}
-	d.await(1, `"msg":"stopped"`)
+// Each way in which the connection to the server can fail has a log line of its own, with advice, and is tried again (issue: Bad
+// input). /readyz names what is missing.
+func TestConnectionFaults(t *testing.T) {
+	onServers(t, func(t *testing.T, server string) {
+		p := startServer(t, server)
+		for _, tt := range []struct {
+			why, secret string
+			port        int
+			cause       string
+		}{
+			{"wrong secret", "wr0ng", p.ComponentPort, "wrong secret"},
+			{"a client port", p.Secret, p.ClientPort, "not a component port"},
+			{"nothing listens", p.Secret, 1, "connection refused"},
+		} {
+			t.Run(tt.why, func(t *testing.T) {
+				d := serve(t, minimalConfig, tt.secret, tt.port)
+				d.await(2, "component connection: "+tt.cause, `"advice":"`, `"retry_in":"`)
+				if status, text := d.get("/readyz"); status != http.StatusServiceUnavailable || !strings.HasPrefix(text, "component: not connected") || strings.Count(text, "\n") != 1 {
+					t.Errorf("/readyz: %d %q", status, text)
+				}
+				if status, _ := d.get("/healthz"); status != http.StatusOK {
+					t.Errorf("/healthz: %d", status)
+				}
+				for _, line := range d.lines {
+					if strings.Contains(line, tt.secret) {
+						t.Errorf("the log shows the secret: %s", line)
+					}
+				}
+				if err := d.stop(syscall.SIGTERM); err != nil {
+					t.Errorf("SIGTERM: %v", err)
+				}
+			})
+		}
+	})
 }
 
+func TestServerDownAndRestarting(t *testing.T) {
+	onServers(t, func(t *testing.T, server string) {
+		p := startServer(t, server)
+		if err := p.Shutdown(); err != nil {
+			t.Fatal(err)
+		}
+		d := serve(t, minimalConfig, p.Secret, p.ComponentPort)
+		d.await(1, "component connection: connection refused", "retry_in")
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		d.await(1, "component connected")
+		d.await(1, `"msg":"ready"`)
+		if status, text := d.get("/readyz"); status != http.StatusOK {
+			t.Errorf("/readyz: %d %q", status, text)
+		}
+		if _, text := d.get("/metrics"); !strings.Contains(text, "anteroom_component_up 1") || !strings.Contains(text, "anteroom_rooms_loaded 0") {
+			t.Errorf("/metrics: %s", text)
+		}
+		if err := p.Shutdown(); err != nil {
+			t.Fatal(err)
+		}
+		d.await(1, "component connection: server closed the connection", "retry_in")
+		if err := p.Start(); err != nil {
+			t.Fatal(err)
+		}
+		d.await(2, "component connected")
+		if err := d.stop(syscall.SIGINT); err != nil {
+			t.Errorf("SIGINT: %v", err)
+		}
+		d.await(1, `"msg":"stopped"`)
+	})
+}
+
+// Prosody refuses a second component of a domain; ejabberd hands the stanzas to either.
 func TestSecondComponentWaitsForTheFirst(t *testing.T) {
-	p := startProsody(t)
+	p := startServer(t, "prosody")
 	first := serve(t, minimalConfig, p.Secret, p.ComponentPort)
 	first.await(1, "component connected")
 	second := serve(t, minimalConfig, p.Secret, p.ComponentPort)

@@ -5,12 +5,12 @@ import (
 	"testing"
 )
 
-// The demo's scenario is observed completely, on either store.
+// The demo's scenario is observed completely, on either store and either server.
 func TestDemo(t *testing.T) {
-	for _, store := range []string{"bolt", "redis"} {
-		t.Run(store, func(t *testing.T) {
+	for _, on := range []struct{ server, store string }{{"prosody", "bolt"}, {"prosody", "redis"}, {"ejabberd", "bolt"}} {
+		t.Run(on.server+"/"+on.store, func(t *testing.T) {
 			t.Parallel()
-			out, err := command(t, demoBinary, "-anteroom", anteroomBinary, "-store", store, "-once")
+			out, err := command(t, demoBinary, "-anteroom", anteroomBinary, "-server", on.server, "-store", on.store, "-once")
 			if err != nil || !strings.Contains(out, "Every step was observed by the other side.") {
 				t.Fatalf("%v\n%s", err, out)
 			}

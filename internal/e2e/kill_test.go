@@ -15,12 +15,12 @@ import (
 
 // kill -9 at any moment: the next process goes on with rooms, occupants, epochs and history, and nobody has to join again.
 func TestKilledServiceGoesOn(t *testing.T) {
-	for _, store := range []string{"bolt", "redis"} {
-		t.Run(store, func(t *testing.T) {
+	for _, on := range []struct{ server, store string }{{"prosody", "bolt"}, {"prosody", "redis"}, {"ejabberd", "bolt"}} {
+		t.Run(on.server+"/"+on.store, func(t *testing.T) {
 			t.Parallel()
 			ctx, cancel := context.WithTimeout(context.Background(), patience)
 			defer cancel()
-			s, err := stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: t.TempDir(), Store: store,
+			s, err := stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: t.TempDir(), Server: on.server, Store: on.store,
 				Users: map[string]string{"juliet": "secret", "romeo": "secret", "nurse": "secret"}})
 			if err != nil {
 				t.Fatal(err)
@@ -54,7 +54,7 @@ type killing struct {
 
 func (k *killing) client(name string) *xmppclient.Client {
 	k.t.Helper()
-	c, err := xmppclient.Dial(k.ctx, k.s.Prosody.ClientAddr(), xmpp.MustParseJID(name+"@"+stack.Domain), "tests", "secret")
+	c, err := xmppclient.Dial(k.ctx, k.s.XMPP.ClientAddr(), xmpp.MustParseJID(name+"@"+stack.Domain), "tests", "secret")
 	if err != nil {
 		k.t.Fatal(err)
 	}

@@ -14,6 +14,9 @@ import (
 // Paths of the binaries under test, built once.
 var anteroomBinary, demoBinary string
 
+// servers are the XMPP servers that anteroom is tried on.
+var servers = []string{"prosody", "ejabberd"}
+
 // patience bounds one end-to-end test; the steps inside have shorter bounds of their own.
 const patience = 4 * time.Minute
 

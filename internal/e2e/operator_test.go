@@ -25,7 +25,7 @@ func TestOperator(t *testing.T) {
 	}
 	defer s.Stop()
 	room := "garden@" + stack.Rooms
-	juliet, err := xmppclient.Dial(ctx, s.Prosody.ClientAddr(), xmpp.MustParseJID("juliet@"+stack.Domain), "tests", "secret")
+	juliet, err := xmppclient.Dial(ctx, s.XMPP.ClientAddr(), xmpp.MustParseJID("juliet@"+stack.Domain), "tests", "secret")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +90,7 @@ func TestOperator(t *testing.T) {
 // SIGHUP takes over what can be changed and says what needs a restart; a bad file changes nothing. A store in use by another
 // process ends the second one.
 func TestReloadAndSecondProcess(t *testing.T) {
-	p := startProsody(t)
+	p := startServer(t, "prosody")
 	d := serve(t, minimalConfig, p.Secret, p.ComponentPort)
 	d.await(1, `"msg":"ready"`)
 	file := d.cmd.Args[len(d.cmd.Args)-1]

@@ -74,7 +74,7 @@ func (e *eavesdropping) start() {
 		Binary: anteroomBinary, Dir: e.t.TempDir(), Users: map[string]string{"juliet": "secret"}, Peers: []string{"b.example", "c.example"},
 	})
 	must(err)
-	e.juliet, err = xmppclient.Dial(e.ctx, e.s.Prosody.ClientAddr(), xmpp.MustParseJID("juliet@"+stack.Domain), "tests", "secret")
+	e.juliet, err = xmppclient.Dial(e.ctx, e.s.XMPP.ClientAddr(), xmpp.MustParseJID("juliet@"+stack.Domain), "tests", "secret")
 	must(err)
 	_, err = e.juliet.Join(e.ctx, garden, "juliet")
 	must(err)

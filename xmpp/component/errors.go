@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"syscall"
 
 	"anteroom/xmpp"
@@ -35,7 +36,7 @@ var causes = map[Cause]struct{ name, advice string }{
 	NotComponents: {"not a component port", "something else answered: port under [component] must be the one of component_ports in " +
 		"prosody.cfg.lua or of the ejabberd_service listener in ejabberd.yml, not a client, server, HTTP or TLS port"},
 	WrongSecret: {"wrong secret", "secret under [component] must equal component_secret in prosody.cfg.lua or password of the host under " +
-		"ejabberd_service in ejabberd.yml"},
+		"ejabberd_service in ejabberd.yml; ejabberd says the same of a domain that is no host there"},
 	WrongDomain: {"domain unknown to the server", "domain under [component] must be the name of a Component block in prosody.cfg.lua or of " +
 		"a host under ejabberd_service in ejabberd.yml; reload the server after adding it"},
 	SecondOne: {"another component holds the domain", "stop the other gateway with this domain, or give Prosody " +
@@ -123,6 +124,9 @@ func streamError(addr string, el *xmpp.Element) *Error {
 		e.Cause = WrongDomain
 	case "conflict":
 		e.Cause = SecondOne
+		if strings.Contains(e.Text, "local domain") { // ejabberd: the domain is one of its virtual hosts
+			e.Cause = WrongDomain
+		}
 	case "system-shutdown":
 		e.Cause = ShuttingDown
 	case "connection-timeout":

@@ -1,6 +1,6 @@
-// Package stack starts what an anteroom needs to be tried end to end, on 127.0.0.1 and in one directory: Prosody, certificates,
-// `anteroom serve`, optionally a redis-server, and native MIMI participants (`anteroom client`) as processes of their own. Tests and
-// the demo use it. Linux only.
+// Package stack starts what an anteroom needs to be tried end to end, on 127.0.0.1 and in one directory: Prosody or
+// ejabberd, certificates, `anteroom serve`, optionally a redis-server, and native MIMI participants (`anteroom client`) as processes
+// of their own. Tests and the demo use it. Linux only.
 package stack
 
 import (
@@ -22,6 +22,7 @@ import (
 type Options struct {
 	Binary string            // path of the anteroom binary
 	Dir    string            // holds all files; it must exist
+	Server string            // "prosody" (default) or "ejabberd"
 	Store  string            // "bolt" (default) or "redis"
 	Users  map[string]string // XMPP accounts: localpart to password
 	Peers  []string          // other providers' domains; Peer if empty
@@ -38,7 +39,7 @@ const (
 // Stack is a running system.
 type Stack struct {
 	Options
-	Prosody  *servertest.Prosody
+	XMPP     *servertest.XMPP
 	Redis    *servertest.Redis // nil with bolt
 	Anteroom *process
 
@@ -59,7 +60,10 @@ func Start(ctx context.Context, o Options) (*Stack, error) {
 }
 
 func (s *Stack) start(ctx context.Context) (err error) {
-	if s.Prosody, err = servertest.StartProsody(servertest.ProsodyOptions{Host: Domain, Component: Rooms, Users: s.Users}); err != nil {
+	if s.Server == "" {
+		s.Server = "prosody"
+	}
+	if s.XMPP, err = servertest.StartXMPP(s.Server, servertest.XMPPOptions{Host: Domain, Component: Rooms, Users: s.Users}); err != nil {
 		return err
 	}
 	if s.Store == "redis" {
@@ -129,7 +133,7 @@ key_file = "seal.key"
 [admin]
 socket = "admin.sock"
 listen = %q
-%s`, Rooms, s.Prosody.Secret, s.Prosody.ComponentPort, Domain, Domain, s.MIMIAddr, peers, url, s.AdminAddr, s.Config)
+%s`, Rooms, s.XMPP.Secret, s.XMPP.ComponentPort, Domain, Domain, s.MIMIAddr, peers, url, s.AdminAddr, s.Config)
 }
 
 // StartAnteroom starts `anteroom serve`, also again after a kill, and waits until /readyz is 200.
@@ -187,8 +191,8 @@ func (s *Stack) Stop() error {
 	if s.Redis != nil {
 		errs = append(errs, s.Redis.Stop())
 	}
-	if s.Prosody != nil {
-		errs = append(errs, s.Prosody.Stop())
+	if s.XMPP != nil {
+		errs = append(errs, s.XMPP.Stop())
 	}
 	return errors.Join(errs...)
 }
