@@ -46,15 +46,20 @@ func (t *turn) adminSet(st *xmpp.Stanza) {
 		t.refuse(st, e)
 		return
 	}
+	t.changeItems(st, u, q.Items)
+}
+
+// changeItems asks for changes that were checked, and answers st when they are made.
+func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item) {
 	t.askAs(u, &wish{
 		what: "administration by " + u.String(),
 		plan: func(d *delta) *xmpp.StanzaError {
-			if e := d.r.checkItems(u, q.Items); e != nil {
+			if e := d.r.checkItems(u, items); e != nil {
 				return e
 			}
 			d.signer, d.actor = u, d.r.nickOf(u)
-			for i := range q.Items {
-				if e := d.item(u, &q.Items[i]); e != nil {
+			for i := range items {
+				if e := d.item(u, &items[i]); e != nil {
 					return e
 				}
 			}
@@ -255,7 +260,7 @@ func (r *Room) roleList(u mimi.URI, role muc.Role) ([]muc.Item, *xmpp.StanzaErro
 
 // affiliationList is the list of users of one affiliation, present or not.
 func (r *Room) affiliationList(u mimi.URI, want muc.Affiliation) ([]muc.Item, *xmpp.StanzaError) {
-	if !r.mayList(r.pub.affiliation(u), want) {
+	if !r.mayList(u, want) {
 		return nil, refusal(xmpp.Forbidden, "this list is not for you")
 	}
 	var items []muc.Item
@@ -277,12 +282,15 @@ func (r *Room) affiliationList(u mimi.URI, want muc.Affiliation) ([]muc.Item, *x
 
 // mayList: owners see every list, admins those of members and outcasts; in a non-anonymous members-only room members see
 // who is affiliated (XEP-0045 §9.5).
-func (r *Room) mayList(a, want muc.Affiliation) bool {
+func (r *Room) mayList(u mimi.URI, want muc.Affiliation) bool {
+	a := r.pub.affiliation(u)
 	switch want {
 	case muc.AffiliationOwner, muc.AffiliationAdmin:
 		return a == muc.AffiliationOwner || a >= muc.AffiliationMember && r.pub.Config.MembersOnly && r.pub.Config.Anyone
 	case muc.AffiliationMember:
-		return a >= muc.AffiliationAdmin || a >= muc.AffiliationMember && r.pub.Config.MembersOnly
+		o := r.pub.occupant(u)
+		return a >= muc.AffiliationAdmin || a >= muc.AffiliationMember && r.pub.Config.MembersOnly ||
+			o != nil && r.pub.Config.MemberList.has(o.Role) // muc#roomconfig_getmemberlist (XEP-0045 §7.11)
 	}
 	return a >= muc.AffiliationAdmin
 }

@@ -25,6 +25,12 @@ type roomConfig struct {
 	MaxUsers int  // 0: as many as the service allows
 	History  int  // messages shown to who enters
 	Lang     string
+
+	Protected  bool     // entering takes a password, which is among the room's secrets
+	AllowPM    pmPolicy // who may send private messages
+	MemberList roleSet  // who may read the member list, beside admins
+	Logging    bool     // says that conversations may be logged
+	PubSub     string   // URI of a node
 }
 
 // defaultHistory is how many messages a new room shows to who enters.
@@ -69,7 +75,12 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 	}
 	c.Persistent, c.Public = b.Persistent, b.Discoverable
 	if r, ok := s.Role(roleNone); ok {
-		c.MembersOnly = !r.Has(mimi.CanOpenJoin)
+		// Without canOpenJoin a room is members-only or asks for a password, or both: the group does not tell which.
+		if open := r.Has(mimi.CanOpenJoin); open {
+			c.MembersOnly, c.Protected = false, false
+		} else if !c.Protected {
+			c.MembersOnly = true
+		}
 		c.Moderated = r.MayChange(roleNone, roleVisitor)
 	}
 	if r, ok := s.Role(roleMember); ok {
@@ -81,7 +92,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 
 // sameRoles says that two configurations have the same roles_list.
 func (c *roomConfig) sameRoles(o *roomConfig) bool {
-	return c.MembersOnly == o.MembersOnly && c.Moderated == o.Moderated && c.ChangeSubject == o.ChangeSubject && c.AllowInvites == o.AllowInvites
+	return c.MembersOnly == o.MembersOnly && c.Protected == o.Protected && c.Moderated == o.Moderated && c.ChangeSubject == o.ChangeSubject && c.AllowInvites == o.AllowInvites
 }
 
 // codes are the status codes for a change of configuration (XEP-0045 §10.2.1).
@@ -93,8 +104,15 @@ func (c *roomConfig) codes(next *roomConfig) []muc.Status {
 			codes[0] = muc.StatusNowNonAnonymous
 		}
 	}
+	if c.Logging != next.Logging {
+		if next.Logging {
+			codes = append(codes, muc.StatusLoggingOn)
+		} else {
+			codes = append(codes, muc.StatusLoggingOff)
+		}
+	}
 	old, other := *c, *next
-	old.Anyone = other.Anyone
+	old.Anyone, old.Logging = other.Anyone, other.Logging
 	if old != other {
 		codes = append(codes, muc.StatusConfigChanged)
 	}
@@ -143,9 +161,11 @@ func (c *roomConfig) form() muc.Form {
 		muc.ListField(muc.FieldWhois, "Who may see the addresses of XMPP occupants; the group's participant list always names users", whois,
 			muc.Option{Label: "Moderators", Value: "moderators"}, muc.Option{Label: "Anyone", Value: "anyone"}),
 		muc.TextField(muc.FieldMaxUsers, "Occupants at most (empty: no limit of the room)", number(c.MaxUsers)),
-		muc.TextField(fieldHistoryLength, "Messages shown to who enters", strconv.Itoa(c.History)),
+		muc.TextField(muc.FieldMaxHistoryFetch, "Messages shown to who enters", strconv.Itoa(c.History)),
+		muc.BoolField(muc.FieldPasswordProtected, "Entering takes a password", c.Protected),
 	)
 	f.Title = "Configuration of the room"
+	f.Fields = append(f.Fields, c.optionFields()...)
 	return f
 }
 
@@ -161,7 +181,7 @@ func number(n int) string {
 func (c roomConfig) submit(f *muc.Form, limits *Limits) (roomConfig, *xmpp.StanzaError) {
 	for name, at := range map[string]*bool{
 		muc.FieldPublicRoom: &c.Public, muc.FieldPersistentRoom: &c.Persistent, muc.FieldMembersOnly: &c.MembersOnly,
-		muc.FieldModeratedRoom: &c.Moderated, muc.FieldChangeSubject: &c.ChangeSubject, muc.FieldAllowInvites: &c.AllowInvites} {
+		muc.FieldModeratedRoom: &c.Moderated, muc.FieldPasswordProtected: &c.Protected, muc.FieldChangeSubject: &c.ChangeSubject, muc.FieldAllowInvites: &c.AllowInvites} {
 		if v, present, err := f.Bool(name); err != nil {
 			return c, asStanzaError(err)
 		} else if present {
@@ -208,10 +228,7 @@ func (c roomConfig) submit(f *muc.Form, limits *Limits) (roomConfig, *xmpp.Stanz
 			c.History = n
 		}
 	}
-	if on, _, err := f.Bool(muc.FieldPasswordProtected); err != nil || on {
-		return c, refusal(xmpp.NotAcceptable, "rooms of this service have no passwords: make the room members-only")
-	}
-	return c, nil
+	return c, c.submitOptions(f)
 }
 
 func asStanzaError(err error) *xmpp.StanzaError {
@@ -227,6 +244,7 @@ func (t *turn) ownerGet(st *xmpp.Stanza) {
 		return
 	}
 	f := t.r.pub.Config.form()
+	f.Fields = append(append(f.Fields, muc.PrivateField(muc.FieldRoomSecret, "Password", t.r.password)), t.r.listFields()...)
 	t.result(st, muc.OwnerQuery{Form: &f}.Element())
 }
 
@@ -271,11 +289,11 @@ func (t *turn) ownerSet(st *xmpp.Stanza) {
 // configure asks for another configuration. What belongs to the group is one commit, signed by the owner; a room that becomes
 // members-only loses its non-members by a second one, since the list of roles and the list of participants may not change together.
 func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
-	if _, e := t.r.pub.Config.submit(f, &t.r.svc.cfg.Limits); e != nil {
+	next, password, items, e := t.r.submitted(u, f)
+	if e != nil {
 		t.refuse(st, e)
 		return
 	}
-	var next roomConfig
 	t.askAs(u, &wish{
 		what: "configuration",
 		plan: func(d *delta) *xmpp.StanzaError {
@@ -284,7 +302,7 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 			}
 			now := &d.r.pub.Config
 			var e *xmpp.StanzaError
-			if next, e = now.submit(f, &d.r.svc.cfg.Limits); e != nil {
+			if next, password, items, e = d.r.submitted(u, f); e != nil {
 				return e
 			}
 			d.signer, d.config = u, &next
@@ -304,8 +322,13 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 			if now := t.r.pub.Config; now != next {
 				t.emit(&configured{ID: t.id(), Config: next, Codes: now.codes(&next)})
 			}
-			t.result(st)
+			t.r.password = password
 			t.expelNonMembers(u)
+			if len(items) == 0 {
+				t.result(st)
+				return
+			}
+			t.changeItems(st, u, items)
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
 	})

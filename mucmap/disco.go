@@ -47,7 +47,7 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		either(c.MembersOnly, muc.FeatureMembersOnly, muc.FeatureOpen),
 		either(c.Moderated, muc.FeatureModerated, muc.FeatureUnmoderated),
 		either(c.Anyone, muc.FeatureNonAnonymous, muc.FeatureSemiAnonymous),
-		muc.FeatureUnsecured,
+		either(c.Protected, muc.FeaturePasswordProtected, muc.FeatureUnsecured),
 	} {
 		q.With(feature(f))
 	}

@@ -48,6 +48,9 @@ func (e *joined) apply(s *state, p *stage) {
 		s.here.AddSession(o, session)
 	}
 	codes := e.Codes
+	if s.Config.Logging {
+		codes = append([]muc.Status{muc.StatusLoggingOn}, codes...)
+	}
 	if s.Config.Anyone {
 		codes = append([]muc.Status{muc.StatusNonAnonymousRoom}, codes...)
 	}
@@ -167,6 +170,10 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		return
 	}
 	if e := r.mayEnter(u); e != nil && r.pub.here.BySession(st.From) == nil {
+		t.refuse(st, e)
+		return
+	}
+	if e := r.checkPassword(payload.Password); e != nil && r.pub.here.BySession(st.From) == nil {
 		t.refuse(st, e)
 		return
 	}

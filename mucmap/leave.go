@@ -81,6 +81,9 @@ var ghostly = map[xmpp.Condition]bool{
 // presence.
 func (t *turn) bounced(st *xmpp.Stanza) {
 	e := st.Err()
+	if st.Kind == xmpp.Message && t.inviteBounced(st) {
+		return
+	}
 	if e == nil || !ghostly[e.Condition] || st.Kind == xmpp.IQ || t.r.pub.here.BySession(st.From) == nil {
 		return
 	}

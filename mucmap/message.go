@@ -159,11 +159,3 @@ func (t *turn) broadcast(e *spoke) {
 func (t *turn) groupchatToNick(st *xmpp.Stanza) {
 	t.refuse(st, refusal(xmpp.BadRequest, "a private message is not of type groupchat (XEP-0045 §7.5)"))
 }
-
-func (t *turn) messageToRoom(st *xmpp.Stanza) {
-	t.refuse(st, refusal(xmpp.FeatureNotImplemented, "this room takes messages of type groupchat; invitations and requests by message are not implemented"))
-}
-
-func (t *turn) privateMessage(st *xmpp.Stanza) {
-	t.refuse(st, refusal(xmpp.FeatureNotImplemented, "private messages are not implemented"))
-}

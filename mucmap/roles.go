@@ -159,7 +159,7 @@ func allTargets() []mimi.RoleTargets {
 // roles is the room's roles_list under a configuration. ownerless lifts the demand for an owner, as the end of a room needs.
 func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 	none := mimi.Role{Index: roleNone, Name: "no_role", Changes: []mimi.RoleTargets{targets(roleNone, c.defaultRole(muc.AffiliationNone))}}
-	if !c.MembersOnly {
+	if !c.MembersOnly && !c.Protected {
 		none.Capabilities = []mimi.Capability{mimi.CanOpenJoin}
 	}
 	member := mimi.Role{Index: roleMember, Name: "member", Changes: []mimi.RoleTargets{targets(roleMember, roleNone)},

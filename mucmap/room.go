@@ -29,6 +29,8 @@ type Room struct {
 	hubChanged bool
 	leaves     map[mimi.URI]mls.LeafIndex // of our users, in the present epoch; nil: not needed yet
 
+	password, storedPassword string // of a protected room: a secret, never in an event
+
 	seq, snapAt, sent uint64
 
 	queue        []*wish
@@ -54,6 +56,7 @@ func (r *Room) reset() {
 	r.queue, r.job, r.waiting = nil, nil, nil
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
 	r.asked = 0
+	r.password, r.storedPassword = "", ""
 	r.absent, r.wake = false, time.Time{}
 	if r.follow != nil {
 		r.follow = newFollow(r.uri)
@@ -165,6 +168,13 @@ func (t *turn) store() {
 		}
 		slices.Sort(t.out.DropSecrets)
 		r.stored = g
+	}
+	if r.password != r.storedPassword {
+		if set(secretPassword, []byte(r.password)); r.password == "" {
+			delete(t.out.SetSecrets, secretPassword)
+			t.out.DropSecrets = append(t.out.DropSecrets, secretPassword)
+		}
+		r.storedPassword = r.password
 	}
 	if r.hubChanged {
 		set(secretHub, r.hub.Encode())

@@ -77,10 +77,11 @@ func (s *Service) New(name string) *Room {
 	return r
 }
 
-// secretHub and secretGroup name the stored secrets: the hub's memory, and the parts of the group behind a prefix.
+// The stored secrets: the hub's memory, the password of the room, and the parts of the group behind a prefix.
 const (
-	secretHub   = "hub"
-	secretGroup = "mls/"
+	secretHub      = "hub"
+	secretPassword = "password"
+	secretGroup    = "mls/"
 )
 
 // Restore rebuilds a stored room. An error means that the stored bytes are damaged.
@@ -156,5 +157,7 @@ func (r *Room) loadGroup(secrets map[string][]byte) error {
 		return err
 	}
 	r.stored = g
+	r.password = string(secrets[secretPassword])
+	r.storedPassword = r.password
 	return nil
 }

@@ -1,0 +1,219 @@
+package mucmap
+
+import (
+	"strconv"
+
+	"anteroom/mimi"
+	"anteroom/presence"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// MaxInvites bounds how many users one message may invite, maxReason the reason of an invitation or of its refusal, in bytes.
+const (
+	MaxInvites = 20
+	maxReason  = 4096
+)
+
+// messageToRoom is a message that is not for everybody: an invitation, an answer to one, or a form (XEP-0045 §7.8.2, §7.13).
+func (t *turn) messageToRoom(st *xmpp.Stanza) {
+	x := st.Child(muc.NSUser, "x")
+	form := st.Child(muc.NSForm, "x")
+	switch {
+	case x != nil && (x.Child(muc.NSUser, "invite") != nil || x.Child(muc.NSUser, "decline") != nil):
+		u, err := muc.ParseUser(x)
+		if err != nil {
+			t.refuse(st, asStanzaError(err))
+		} else if u.Decline != nil {
+			t.decline(st, u.Decline)
+		} else {
+			t.invite(st, u.Invites)
+		}
+	case form != nil:
+		f, err := muc.ParseForm(form)
+		if err != nil {
+			t.refuse(st, asStanzaError(err))
+			return
+		}
+		t.formToRoom(st, &f)
+	default:
+		t.refuse(st, refusal(xmpp.BadRequest, "a message to everybody is of type groupchat; others hold an invitation, its answer, or a form"))
+	}
+}
+
+// formToRoom takes a form that a message brings.
+func (t *turn) formToRoom(st *xmpp.Stanza, f *muc.Form) {
+	switch {
+	case f.Type == muc.FormCancel:
+	case f.FormType() == muc.FormRequest:
+		t.voiceForm(st, f)
+	default:
+		t.refuse(st, refusal(xmpp.BadRequest, "the room asked for no form of this type"))
+	}
+}
+
+// invite passes invitations on (XEP-0045 §7.8.2), all or none. In a members-only room the invited become members first (§9.5).
+func (t *turn) invite(st *xmpp.Stanza, invites []muc.Invite) {
+	o := t.r.pub.here.BySession(st.From)
+	users, e := t.r.invitable(st, o, invites)
+	if e != nil {
+		t.refuse(st, e)
+		return
+	}
+	u := userOf(o)
+	send := func(t *turn) {
+		for i := range invites {
+			t.sendInvite(st, o, invites[i])
+		}
+	}
+	if !t.r.pub.Config.MembersOnly {
+		send(t)
+		return
+	}
+	t.askAs(u, &wish{
+		what: "invitation by " + u.String(),
+		plan: func(d *delta) *xmpp.StanzaError {
+			if e := d.r.mayAddMembers(u); e != nil {
+				return e
+			}
+			d.signer, d.actor = u, d.r.nickOf(u)
+			for _, user := range users {
+				if d.state.RoleOf(user) == roleNone {
+					if e := d.changeAffiliation(u, user, muc.AffiliationMember, why{actor: d.actor}); e != nil {
+						return e
+					}
+				}
+			}
+			d.empty = len(d.touched) == 0
+			return nil
+		},
+		done:   send,
+		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
+	})
+}
+
+// invitable checks a request to invite and returns the users that it means.
+func (r *Room) invitable(st *xmpp.Stanza, o *presence.Occupant, invites []muc.Invite) ([]mimi.URI, *xmpp.StanzaError) {
+	switch {
+	case o == nil:
+		return nil, refusal(xmpp.NotAcceptable, "only occupants may invite to this room")
+	case st.Type != "" && st.Type != xmpp.TypeNormal:
+		return nil, refusal(xmpp.BadRequest, "an invitation is a message of type normal (XEP-0045 §7.8.2)")
+	case len(invites) > MaxInvites:
+		return nil, refusal(xmpp.PolicyViolation, "more than "+strconv.Itoa(MaxInvites)+" users in one invitation")
+	case o.Role < muc.RoleParticipant:
+		return nil, refusal(xmpp.Forbidden, "visitors may not invite (XEP-0045 §5.1.1)")
+	}
+	if r.pub.Config.MembersOnly {
+		if e := r.mayAddMembers(userOf(o)); e != nil {
+			return nil, e
+		}
+	}
+	var users []mimi.URI
+	for i := range invites {
+		to := invites[i].To
+		switch {
+		case to.IsZero():
+			return nil, refusal(xmpp.BadRequest, "an invitation names whom it invites")
+		case len(invites[i].Reason) > maxReason || invites[i].Continue != nil && len(invites[i].Continue.Thread) > maxReason:
+			return nil, refusal(xmpp.PolicyViolation, "the invitation is too long")
+		case to.Local() == "":
+			return nil, refusal(xmpp.ItemNotFound, "only users can be invited")
+		}
+		u, err := r.svc.UserURI(to.Bare())
+		if err != nil {
+			return nil, refusal(xmpp.ItemNotFound, "there is no such user")
+		}
+		if !r.svc.local(u) {
+			return nil, refusal(xmpp.FeatureNotImplemented, "users of other providers cannot be invited from here; they may enter by themselves")
+		}
+		if r.pub.affiliation(u) == muc.AffiliationOutcast {
+			return nil, refusal(xmpp.NotAllowed, "this user is banned: an admin would have to lift the ban first")
+		}
+		users = append(users, u)
+	}
+	return users, nil
+}
+
+// mayAddMembers says why a user may not add others to the member list (XEP-0045 §9.5).
+func (r *Room) mayAddMembers(u mimi.URI) *xmpp.StanzaError {
+	a := r.pub.affiliation(u)
+	if a >= muc.AffiliationAdmin || a == muc.AffiliationMember && r.pub.Config.AllowInvites && r.pub.role(u) == roleMember {
+		return nil
+	}
+	if r.pub.Config.AllowInvites {
+		return refusal(xmpp.Forbidden, "only members with voice may invite to this room")
+	}
+	return refusal(xmpp.Forbidden, "only an admin or owner may invite to this room, since that adds to its member list (XEP-0045 §7.8.2)")
+}
+
+// inviter is the address under which others learn who invited them: the real one only where the room shows it.
+func (s *state) inviter(o *presence.Occupant) xmpp.JID {
+	if s.Config.Anyone {
+		return o.Real
+	}
+	return s.here.Address(o.Nick)
+}
+
+// sendInvite passes one invitation on, from the room.
+func (t *turn) sendInvite(st *xmpp.Stanza, o *presence.Occupant, in muc.Invite) {
+	s := t.r.pub
+	x := muc.User{Invites: []muc.Invite{{From: s.inviter(o), Reason: in.Reason, Continue: in.Continue}}}
+	if s.Config.Protected {
+		x.Password = t.r.password
+	}
+	out := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: st.ID, Lang: st.Lang, To: in.To, Payload: []*xmpp.Element{x.Element()}}
+	t.passTo([]xmpp.JID{in.To}, out)
+}
+
+// decline passes the answer of somebody invited on to the inviter (XEP-0045 §7.8.2). Who declines need not be an occupant.
+func (t *turn) decline(st *xmpp.Stanza, d *muc.Decline) {
+	s := t.r.pub
+	u, err := t.r.svc.UserURI(st.From)
+	if err != nil || s.affiliation(u) == muc.AffiliationOutcast {
+		t.refuse(st, refusal(xmpp.Forbidden, "you may not decline invitations to this room"))
+		return
+	}
+	if len(d.Reason) > maxReason {
+		t.refuse(st, refusal(xmpp.PolicyViolation, "the reason is too long"))
+		return
+	}
+	o := s.inviting(t.r.svc, d.To)
+	if o == nil || o.Remote {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "the inviter is not present"))
+		return
+	}
+	t.pass(o, xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: st.ID, Lang: st.Lang, Payload: []*xmpp.Element{
+		muc.User{Decline: &muc.Decline{From: st.From.Bare(), Reason: d.Reason}}.Element()}})
+}
+
+// inviting finds the occupant that an address of an inviter means: an occupant of the room, or a real address as inviter shows it.
+func (s *state) inviting(svc *Service, j xmpp.JID) *presence.Occupant {
+	if j.Bare() == s.addr {
+		return s.here.ByNick(j.Resource())
+	}
+	u, err := svc.UserURI(j.Bare())
+	if err != nil || !s.Config.Anyone {
+		return nil
+	}
+	return s.occupant(u)
+}
+
+// inviteBounced tells an inviter that an invitation came back (XEP-0045 §7.8.2).
+func (t *turn) inviteBounced(st *xmpp.Stanza) bool {
+	x := st.Child(muc.NSUser, "x")
+	if x == nil || x.Child(muc.NSUser, "invite") == nil {
+		return false
+	}
+	u, err := muc.ParseUser(x)
+	if err != nil || len(u.Invites) == 0 || u.Invites[0].From.IsZero() {
+		return true
+	}
+	if o := t.r.pub.inviting(t.r.svc, u.Invites[0].From); o != nil && !o.Remote {
+		in := muc.Invite{To: st.From.Bare()}
+		back := xmpp.Stanza{Kind: xmpp.Message, To: t.r.pub.addr, ID: st.ID, Payload: []*xmpp.Element{muc.User{Invites: []muc.Invite{in}}.Element()}}
+		back.From = o.Devices()[0]
+		t.pass(o, back.ErrorReply(refusal(xmpp.ItemNotFound, "there is no such user to invite")))
+	}
+	return true
+}
