@@ -17,7 +17,7 @@ func (t *turn) privateMessage(st *xmpp.Stanza) {
 		return
 	}
 	out := xmpp.Stanza{Kind: xmpp.Message, From: t.r.pub.here.Address(from.Nick), ID: st.ID, Type: st.Type, Lang: st.Lang,
-		Payload: append(publicPayload(st, t.r.pub.addr), muc.User{}.Element())}
+		Payload: t.r.pub.withOccupantID(append(publicPayload(st, t.r.pub.addr), muc.User{}.Element()), userOf(from))}
 	if len(out.AppendXML(nil)) > maxMessage {
 		t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 		return
