@@ -157,7 +157,7 @@ func (a *actor) restore(ctx context.Context, now time.Time, stored *store.Room) 
 
 // snapshot is what the core needs of what is stored.
 func (a *actor) snapshot(ctx context.Context, stored *store.Room) (mucmap.Snapshot, error) {
-	page, err := a.g.opt.Store.Archive(ctx, a.name, store.ArchiveQuery{Newest: true, Limit: a.g.opt.History})
+	page, err := a.g.opt.Store.Archive(ctx, a.name, store.ArchiveQuery{Newest: true, Limit: max(a.g.opt.History, mucmap.MaxRecords)})
 	if err != nil {
 		return mucmap.Snapshot{}, err
 	}

@@ -137,6 +137,9 @@ func (a *actor) assemble(now time.Time, t *turn) error {
 		for _, e := range out.Archive {
 			b.Archive = append(b.Archive, store.ArchiveEntry{ID: e.ID, Time: e.Time, Sender: e.Sender, Body: e.Data})
 		}
+		for _, r := range out.Redact {
+			b.Redact = append(b.Redact, store.Redaction{ID: r.ID, Body: r.Data})
+		}
 		for _, d := range out.Outbox {
 			if err := a.owe(now, t, d); err != nil {
 				return err

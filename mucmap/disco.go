@@ -40,7 +40,7 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		return no
 	}
 	for _, f := range []string{
-		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended,
+		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
 		muc.FeatureStableID, muc.FeatureSelfPingOptimization,
 		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
 		either(c.Persistent, muc.FeaturePersistent, muc.FeatureTemporary),
@@ -50,6 +50,9 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		either(c.Protected, muc.FeaturePasswordProtected, muc.FeatureUnsecured),
 	} {
 		q.With(feature(f))
+	}
+	if t.r.follow == nil {
+		q.With(feature(nsModerate))
 	}
 	if len(s.Secret) > 0 {
 		q.With(feature(muc.NSOccupantID))

@@ -11,8 +11,8 @@
 // Not implemented: private messages and requests to occupants, invitations, registration and reserved nicks, voice requests,
 // passwords, reserved (locked) rooms, bans of domains, pseudonyms (the participant list of a room names real user
 // URIs, whatever whois says), pings to find ghosts, renewal of leaf keys on a schedule, configuration of
-// rooms of other providers, users of other providers added by invitation. Corrections, replies, reactions and retractions reach XMPP
-// users as they are and participants of other providers as readable text: no map of message ids is kept.
+// rooms of other providers, users of other providers added by invitation. References to
+// messages older than the newest [MaxRecords] travel between XMPP and MIMI as readable text.
 //
 // The package is pure: no clock, no randomness, no goroutine. A Service is safe for concurrent use, a Room is not.
 package mucmap

@@ -39,6 +39,7 @@ var newEvent = map[string]func() event{
 	"destroyed":  func() event { return new(destroyed) },
 	"followed":   func() event { return new(followed) },
 	"unfollowed": func() event { return new(unfollowed) },
+	"retracted":  func() event { return new(retracted) },
 }
 
 func eventName(e event) string {
@@ -67,6 +68,8 @@ func eventName(e event) string {
 		return "followed"
 	case *unfollowed:
 		return "unfollowed"
+	case *retracted:
+		return "retracted"
 	}
 	panic(fmt.Sprintf("mucmap: event %T has no name", e))
 }

@@ -26,7 +26,8 @@ type follow struct {
 // asker is an XMPP user who waits for what the hub says to a wish.
 type asker struct {
 	st   *xmpp.Stanza
-	join *join // of somebody who enters
+	gone *record // what a message retracts
+	join *join   // of somebody who enters
 	done func(t *turn)
 }
 

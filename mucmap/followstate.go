@@ -20,11 +20,15 @@ type followed struct {
 	Epoch   uint64
 	Config  roomConfig
 	Subject string   `json:",omitempty"`
+	Secret  []byte   // of occupant ids
 	Members []change // To, Leaves and Nick
 }
 
 func (e *followed) apply(s *state, _ *stage) {
 	s.Exists, s.Closing, s.Created, s.Group, s.Epoch, s.Config, s.Until = true, false, e.At, e.Group, e.Epoch, e.Config, time.Time{}
+	if len(s.Secret) == 0 {
+		s.Secret = e.Secret // whoever follows a room again names its occupants as before
+	}
 	s.Subject = subject{Text: e.Subject}
 	s.members = map[mimi.URI]*member{}
 	s.here.SetAnonymous(!e.Config.Anyone)
@@ -69,6 +73,8 @@ func (t *turn) beginFollowing() {
 	roles := translate(state)
 	e := &followed{At: t.now, Group: string(pg.GroupID()), Epoch: uint64(pg.Epoch()), Config: followConfig(roomConfig{History: defaultHistory}, state, roles),
 		Subject: state.Metadata().Subject}
+	secret := t.derive("occupant ids")
+	e.Secret = secret[:]
 	nicks := map[mimi.URI]string{}
 	for _, node := range pg.Leaves() {
 		if nick, ok := mimi.LeafNick(node); ok {
@@ -152,7 +158,7 @@ func (t *turn) followEpoch(e follower.Epoch) {
 		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})
 	}
 	if text := e.After.Metadata().Subject; e.Before != nil && text != e.Before.Metadata().Subject && xmpp.LegalText(text) {
-		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.subjectNick(a), Text: text})
+		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.subjectNick(a), User: t.subjectUser(a), Text: text})
 	}
 }
 

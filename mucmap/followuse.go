@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/content"
 	"anteroom/mimi/follower"
 	"anteroom/mls"
 	"anteroom/xmpp"
@@ -104,17 +105,22 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 	case len(r.follow.waiting) >= r.svc.cfg.Limits.Waiting:
 		t.refuse(st, refusal(xmpp.ResourceConstraint, "too many messages are waiting"))
 	default:
-		if e := t.prepare(userOf(o), t.spoken(st, o.Nick)); len(e.XML) > maxMessage {
+		u := userOf(o)
+		gone, ok := t.retracts(st, o, func(t *turn) { t.followGroupchat(st) })
+		if !ok {
+			return
+		}
+		if e := t.prepare(provenance{User: u}, t.spoken(st, o.Nick)); len(e.XML) > maxMessage {
 			t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 			return
 		}
-		u := userOf(o)
-		body, err := r.svc.encode(st, u, r.uri, t.derive("content"))
+		m := content.FromXMPP(st, saltOf(t.derive("content")), u, r.uri, r.pub.references(u, gone))
+		body, err := m.Encode()
 		if err != nil {
 			t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
 			return
 		}
-		t.wish(&asker{st: st}, follower.Wish{Kind: follower.Send, Client: r.svc.clientURI(u), Data: body})
+		t.wish(&asker{st: st, gone: gone}, follower.Wish{Kind: follower.Send, Client: r.svc.clientURI(u), Data: body})
 	}
 }
 
@@ -132,34 +138,24 @@ func (t *turn) followSaid(e follower.Sent) {
 		t.heardFrom(u, e.Wish.Data)
 		return
 	}
-	t.broadcast(t.prepare(u, t.spoken(who.st, r.nickOf(u))))
+	from := provenance{User: u}
+	if m, err := content.Decode(e.Wish.Data); err == nil {
+		from = origin(u, m, content.ID(u, r.uri, e.Wish.Data, m.Salt))
+	}
+	t.broadcast(t.prepare(from, t.spoken(who.st, r.nickOf(u))))
+	if who.gone != nil && !who.gone.Gone {
+		t.bury(who.gone, t.now, who.st.ID)
+	}
 }
 
 // heardFrom shows a message as it came through the group.
 func (t *turn) heardFrom(u mimi.URI, data []byte) {
-	r := t.r
-	m := r.pub.members[u]
+	m := t.r.pub.members[u]
 	if m == nil || m.Nick == "" {
 		t.note(NoteWarn, "message of somebody who was never present", Attr{"user", u.String()})
 		return
 	}
-	st, err := r.svc.decode(data, u, r.uri)
-	if err != nil {
-		t.note(NoteInfo, "message cannot be shown to XMPP users", Attr{"user", u.String()}, Attr{"reason", err.Error()})
-		return
-	}
-	if st == nil {
-		return
-	}
-	if st.ID == "" {
-		st.ID = t.id()
-	}
-	e := t.prepare(u, t.spoken(st, m.Nick))
-	if len(e.XML) > maxMessage {
-		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", u.String()})
-		return
-	}
-	t.broadcast(e)
+	t.show(u, m.Nick, data)
 }
 
 // followSubject asks for another subject, by the occupant's own leaf.
@@ -172,7 +168,7 @@ func (t *turn) followSubject(st *xmpp.Stanza, u mimi.URI) {
 	case !state.Can(u, mimi.CanChangeRoomSubject):
 		t.refuse(st, refusal(xmpp.Forbidden, "your role in this room lacks canChangeRoomSubject"))
 	case state.Metadata().Subject == text:
-		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.r.nickOf(u), Text: text})
+		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.r.nickOf(u), User: u, Text: text})
 	default:
 		m := *state.Metadata()
 		m.Subject = text

@@ -67,6 +67,13 @@ func (d *disk) write(o *Output) error {
 	}
 	maps.Copy(d.secrets, o.SetSecrets)
 	d.archive = append(slices.Clip(d.archive), o.Archive...)
+	for _, r := range o.Redact {
+		for i := range d.archive {
+			if d.archive[i].ID == r.ID {
+				d.archive[i].Data = r.Data
+			}
+		}
+	}
 	d.outbox = append(slices.Clip(d.outbox), o.Outbox...)
 	d.exists = d.exists || len(o.Events) > 0
 	return nil

@@ -84,6 +84,7 @@ type Output struct {
 	SetSecrets  map[string][]byte
 	DropSecrets []string // applied before SetSecrets
 	Archive     []ArchiveEntry
+	Redact      []Redaction // applied after Archive
 	Outbox      []Delivery
 	Destroyed   bool // delete the room after this write, leaving Tombstone in its place
 	Tombstone   []byte
@@ -103,7 +104,7 @@ type Output struct {
 // Durable says that the Output holds something that must be written before the rest leaves.
 func (o *Output) Durable() bool {
 	return len(o.Events) > 0 || o.Snapshot != nil || len(o.SetSecrets) > 0 || len(o.DropSecrets) > 0 ||
-		len(o.Archive) > 0 || len(o.Outbox) > 0 || o.Destroyed
+		len(o.Archive) > 0 || len(o.Redact) > 0 || len(o.Outbox) > 0 || o.Destroyed
 }
 
 // ArchiveEntry is one archived groupchat message: Data is the encoded stanza as it was broadcast, without addressee, and what only
@@ -113,6 +114,12 @@ type ArchiveEntry struct {
 	Time   time.Time
 	Sender string // occupant address
 	Data   []byte
+}
+
+// Redaction replaces the Data of an archive entry, if it is still there.
+type Redaction struct {
+	ID   string
+	Data []byte
 }
 
 // Delivery is one POST owed to another provider: at least once, in order per provider.
@@ -185,7 +192,7 @@ type Snapshot struct {
 	SnapshotSeq uint64
 	Events      [][]byte // SnapshotSeq+1 to Seq
 	Secrets     map[string][]byte
-	Archive     []ArchiveEntry // the newest entries, oldest first; as many as history may show
+	Archive     []ArchiveEntry // the newest entries, oldest first; as many as history may show, and MaxRecords
 	Sent        uint64         // stanzas of the events up to here were handed to the server
 	Clean       bool           // nothing was in flight when the room was last given up: see [Room.Idle]
 }

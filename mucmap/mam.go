@@ -28,6 +28,8 @@ func (t *turn) reader(st *xmpp.Stanza) (mimi.URI, *xmpp.StanzaError) {
 		return u, refusal(xmpp.Forbidden, "you are banned from this room")
 	case a == muc.AffiliationNone && t.r.pub.Config.MembersOnly:
 		return u, refusal(xmpp.Forbidden, "only members may read the archive of this room")
+	case a == muc.AffiliationNone && t.r.pub.Config.Protected && t.r.pub.here.BySession(st.From) == nil:
+		return u, refusal(xmpp.Forbidden, "entering this room takes a password: enter it to read its archive")
 	}
 	return u, nil
 }

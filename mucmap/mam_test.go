@@ -249,3 +249,14 @@ func TestArchivePageAfterRestore(t *testing.T) {
 		t.Error("a banned user got messages")
 	}
 }
+
+// Who has not shown the room's password may not read what is said behind it, unless the room knows who it is (XEP-0313 §5.1.3).
+func TestArchiveOfAProtectedRoom(t *testing.T) {
+	b, _ := chatter(t, 1)
+	b.room.pub.Config.Protected = true
+	ask := func(from string) string {
+		return b.send(t, "<iq from='"+from+"' to='"+room+"' type='set' id='q'><query xmlns='urn:xmpp:mam:2'/></iq>")
+	}
+	wantIn(t, "a stranger", ask("tybalt@a.example/street"), "forbidden", "password")
+	wantIn(t, "the owner", ask("juliet@a.example/chamber"), "<fin")
+}

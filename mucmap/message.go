@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/content"
 	"anteroom/mimi/hub"
 	"anteroom/mls"
 	"anteroom/presence"
@@ -33,6 +34,7 @@ func (e *spoke) apply(s *state, p *stage) {
 		e.st = &st
 	}
 	s.Said = e.N
+	s.keep(newRecord(e.ID, e.st, e.From))
 	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st, From: e.From})
 	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(*e.st)} })
 }
@@ -52,15 +54,24 @@ func (t *turn) groupchat(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room (XEP-0045 §7.4)"))
 		return
 	}
-	if t.r.mustWait() {
-		if len(t.r.waiting) >= t.r.svc.cfg.Limits.Waiting {
-			t.refuse(st, refusal(xmpp.ResourceConstraint, "too many messages are waiting"))
-			return
-		}
-		t.r.waiting = append(t.r.waiting, st)
+	gone, ok := t.retracts(st, o, func(t *turn) { t.groupchat(st) })
+	if !ok {
 		return
 	}
-	t.say(st, o)
+	if t.r.mustWait() {
+		t.hold(st)
+		return
+	}
+	t.say(st, o, gone)
+}
+
+// hold lets a message, or a moderation, wait for a commit.
+func (t *turn) hold(st *xmpp.Stanza) {
+	if len(t.r.waiting) >= t.r.svc.cfg.Limits.Waiting {
+		t.refuse(st, refusal(xmpp.ResourceConstraint, "too many messages are waiting"))
+		return
+	}
+	t.r.waiting = append(t.r.waiting, st)
 }
 
 // mustWait says that no application message may be sent now: a member that has seen proposals commits first (RFC 9420 §12.4), and
@@ -74,6 +85,10 @@ func (t *turn) release() {
 	for len(t.r.waiting) > 0 && !t.r.mustWait() {
 		st := t.r.waiting[0]
 		t.r.waiting = t.r.waiting[1:]
+		if st.Kind == xmpp.IQ {
+			t.moderate(st)
+			continue
+		}
 		t.groupchat(st)
 	}
 	if len(t.r.waiting) == 0 {
@@ -81,20 +96,23 @@ func (t *turn) release() {
 	}
 }
 
-// say encrypts a message once, by the sender's own leaf, and after the hub's acceptance broadcasts it.
-func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
+// say encrypts a message once, by the sender's own leaf, and after the hub's acceptance broadcasts it. gone, which may be nil, is
+// the message that it retracts.
+func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant, gone *record) {
 	r, u := t.r, userOf(o)
-	e := t.prepare(u, xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
+	e := t.prepare(provenance{User: u}, xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
 		Payload: publicPayload(st, r.pub.addr)})
 	if len(e.XML) > maxMessage {
 		t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 		return
 	}
-	body, err := r.svc.encode(st, u, r.uri, t.derive("content"))
+	m := content.FromXMPP(st, saltOf(t.derive("content")), u, r.uri, r.pub.references(u, gone))
+	body, from, err := t.compose(u, m)
 	if err != nil {
 		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
 		return
 	}
+	e.From = from
 	a, err := t.protect(u, body)
 	if err != nil {
 		t.failed(&wish{what: "message", refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) }}, err)
@@ -103,6 +121,9 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant) {
 	r.hub = a.Next
 	t.fanout(a)
 	t.broadcast(e)
+	if gone != nil {
+		t.bury(gone, t.now, st.ID)
+	}
 }
 
 // maxMessage bounds, in bytes, a message as it is broadcast: with any addressee it can leave, also inside an archive's answer.
@@ -143,11 +164,11 @@ func (t *turn) protect(u mimi.URI, body []byte) (*hub.Accepted, error) {
 }
 
 // prepare numbers a message and encodes it as it will be broadcast.
-func (t *turn) prepare(u mimi.URI, st xmpp.Stanza) *spoke {
+func (t *turn) prepare(from provenance, st xmpp.Stanza) *spoke {
 	n := t.r.pub.Said + 1
 	id := archiveID(n, t.id())
-	st.Payload = append(t.r.pub.withOccupantID(st.Payload, u), xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", t.r.pub.addr.String()).WithAttr("id", id))
-	return &spoke{N: n, ID: id, At: t.now, XML: string(st.AppendXML(nil)), From: provenance{User: u}, st: &st}
+	st.Payload = append(t.r.pub.withOccupantID(st.Payload, from.User), xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", t.r.pub.addr.String()).WithAttr("id", id))
+	return &spoke{N: n, ID: id, At: t.now, XML: string(st.AppendXML(nil)), From: from, st: &st}
 }
 
 // broadcast archives and sends a message that the hub accepted.

@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"anteroom/mimi"
+	"anteroom/mimi/content"
 	"anteroom/mimi/hub"
 	"anteroom/mimi/policy"
 	"anteroom/mls"
@@ -64,30 +65,40 @@ func (t *turn) request(in Request) {
 
 // heard broadcasts a message of a participant of another provider.
 func (t *turn) heard(a *hub.Accepted) {
-	o := t.r.pub.occupant(a.Sender)
-	if o == nil {
-		t.note(NoteWarn, "message of a participant who is not present", Attr{"user", a.Sender.String()})
+	if o := t.r.pub.occupant(a.Sender); o != nil {
+		t.show(a.Sender, o.Nick, a.Application.Data)
 		return
 	}
-	st, err := t.r.svc.decode(a.Application.Data, a.Sender, t.r.uri)
+	t.note(NoteWarn, "message of a participant who is not present", Attr{"user", a.Sender.String()})
+}
+
+// show broadcasts MIMI content of somebody under a nick, with its references in the room's words.
+func (t *turn) show(u mimi.URI, nick string, data []byte) {
+	m, err := content.Decode(data)
 	if err != nil {
-		t.note(NoteInfo, "message cannot be shown to XMPP users", Attr{"user", a.Sender.String()}, Attr{"reason", err.Error()})
+		t.note(NoteInfo, "message cannot be shown to XMPP users", Attr{"user", u.String()}, Attr{"reason", err.Error()})
 		return
 	}
-	if st == nil {
+	gone, ok := t.replaces(u, m)
+	if !ok {
 		return
 	}
-	st.From, st.Type, st.Kind = t.r.pub.here.Address(o.Nick), xmpp.TypeGroupchat, xmpp.Message
-	st.Payload = publicPayload(st, t.r.pub.addr)
-	if st.ID == "" {
-		st.ID = t.id()
+	from := origin(u, m, content.ID(u, t.r.uri, data, m.Salt))
+	if gone != nil && gone.From.User != u {
+		t.moderated(gone, u, nick, "", provenance{Message: from.Message})
+		return
 	}
-	e := t.prepare(a.Sender, *st)
+	shown := m.ToXMPP(t.r.pub.names())
+	st := &xmpp.Stanza{Kind: xmpp.Message, ID: t.id(), Lang: shown.Lang, Payload: shown.Payload}
+	e := t.prepare(from, t.spoken(st, nick))
 	if len(e.XML) > maxMessage {
-		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", a.Sender.String()})
+		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", u.String()})
 		return
 	}
 	t.broadcast(e)
+	if gone != nil {
+		t.bury(gone, t.now, st.ID)
+	}
 }
 
 // remoteNick is the nick under which a participant of another provider appears: what its leaf asks for, or its name.

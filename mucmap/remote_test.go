@@ -21,8 +21,25 @@ type remote struct {
 	group  *mls.Group
 	read   int      // deliveries taken from the outbox
 	heard  []string // texts that it decrypted
-	failed []error  // what it could not process
+	got    []received
+	failed []error // what it could not process
 	n      int
+}
+
+// received is a message as MIMI content, with its id.
+type received struct {
+	*content.Message
+	id content.MessageID
+}
+
+// last catches up and returns the newest message.
+func (r *remote) last() received {
+	r.t.Helper()
+	r.catchUp()
+	if len(r.got) == 0 || len(r.failed) > 0 {
+		r.t.Fatalf("%d messages, failed %v", len(r.got), r.failed)
+	}
+	return r.got[len(r.got)-1]
 }
 
 func newRemote(t *testing.T, b *bench, client string) *remote {
@@ -145,6 +162,7 @@ func (r *remote) take(m *mls.Message) {
 			msg, derr := content.Decode(app.Data)
 			r.must(derr)
 			user := nodeUser(app.SenderNode)
+			r.got = append(r.got, received{msg, content.ID(user, r.b.room.uri, app.Data, msg.Salt)})
 			text := ""
 			for _, e := range msg.ToXMPP(content.Names{}).Payload {
 				if e.Name.Local == "body" {
@@ -182,17 +200,24 @@ func (r *remote) say(text string, sender mimi.URI) mimi.SubmitMessageResponse {
 	r.t.Helper()
 	st, err := stanzas("<message to='garden@rooms.a.example' type='groupchat'><body>" + text + "</body></message>")
 	r.must(err)
-	body, err := r.b.svc.encode(st[0], r.client.ClientUser(), r.b.room.uri, r.b.seed())
+	a, _ := r.submit(content.FromXMPP(st[0], saltOf(r.b.seed()), r.client.ClientUser(), r.b.room.uri, content.References{}), sender)
+	return a
+}
+
+// submit sends MIMI content and returns the answer and the message's id.
+func (r *remote) submit(m *content.Message, sender mimi.URI) (mimi.SubmitMessageResponse, content.MessageID) {
+	r.t.Helper()
+	body, err := m.Encode()
 	r.must(err)
 	leaf := r.group.Local()[0]
 	g, err := r.group.Reserve(leaf, 1)
 	r.must(err)
-	g, m, err := g.Protect(r.b.seed(), leaf, body, emptyAAD)
+	g, sealed, err := g.Protect(r.b.seed(), leaf, body, emptyAAD)
 	r.must(err)
 	r.group = g
 	var a mimi.SubmitMessageResponse
-	r.must(wire.Unmarshal(r.request(RequestSubmitMessage, wire.Marshal(&mimi.SubmitMessageRequest{Message: m, Sender: sender})), &a))
-	return a
+	r.must(wire.Unmarshal(r.request(RequestSubmitMessage, wire.Marshal(&mimi.SubmitMessageRequest{Message: sealed, Sender: sender})), &a))
+	return a, content.ID(r.client.ClientUser(), r.b.room.uri, body, m.Salt)
 }
 
 func (b *bench) send(t *testing.T, input string) string {

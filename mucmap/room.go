@@ -40,7 +40,8 @@ type Room struct {
 	pendingNicks map[string]*join
 	leaving      map[mimi.URI]bool
 	waiting      []*xmpp.Stanza
-	asked        int // queries of the archive under way
+	recalled     *record // the message that this Step's stanza refers to, out of the archive
+	asked        int     // queries of the archive under way
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
@@ -55,7 +56,7 @@ func (r *Room) reset() {
 	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
 	r.queue, r.job, r.waiting = nil, nil, nil
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
-	r.asked = 0
+	r.asked, r.recalled = 0, nil
 	r.password, r.storedPassword = "", ""
 	r.absent, r.wake = false, time.Time{}
 	if r.follow != nil {

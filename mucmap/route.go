@@ -56,6 +56,7 @@ var routes = []route{
 	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSAdmin, "query", (*turn).adminSet},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSOwner, "query", (*turn).ownerGet},
 	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSOwner, "query", (*turn).ownerSet},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, nsModerate, "moderate", (*turn).moderate},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "query", (*turn).archiveForm},
 	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "query", (*turn).archiveQuery},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "metadata", (*turn).archiveEnds},

@@ -31,8 +31,9 @@ type state struct {
 
 	members map[mimi.URI]*member // the participant list, as of Epoch
 	here    *presence.Room
-	history []said // newest last
-	frozen  bool   // history comes from the archive: events do not add to it
+	history []said   // newest last
+	records []record // newest last
+	frozen  bool     // history comes from the archive: events do not add to it
 }
 
 // member is an entry of the participant list with what XMPP keeps beside it.

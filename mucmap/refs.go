@@ -1,0 +1,205 @@
+package mucmap
+
+import (
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/content"
+	"anteroom/mls"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// MaxRecords is how many of the newest messages a room knows by all their names, so that later ones can refer to them between
+// XMPP and MIMI. References to older ones travel as readable text; retraction and moderation look them up in the archive.
+const MaxRecords = 512
+
+// record is what a room knows of a message that others may refer to.
+type record struct {
+	ID     string   // stanza-id
+	Own    string   // the id attribute that it was sent with
+	Sender xmpp.JID // occupant address, as of then
+	From   provenance
+	Gone   bool // retracted
+}
+
+func newRecord(id string, st *xmpp.Stanza, from provenance) record {
+	return record{ID: id, Own: st.ID, Sender: st.From, From: from, Gone: st.Child(nsRetract, "retracted") != nil}
+}
+
+// keep remembers the names of a message, in blocks, so that one message costs no copy.
+func (s *state) keep(m record) {
+	if s.frozen {
+		return
+	}
+	if len(s.records) >= 2*MaxRecords {
+		s.records = slices.Clone(s.records[len(s.records)-MaxRecords:])
+	}
+	s.records = append(s.records, m)
+}
+
+// recordBy finds the newest record for which a condition holds; nil: none.
+func (s *state) recordBy(is func(*record) bool) *record {
+	for i := len(s.records) - 1; i >= 0; i-- {
+		if is(&s.records[i]) {
+			return &s.records[i]
+		}
+	}
+	return nil
+}
+
+func (s *state) recordByMessage(id content.MessageID) *record {
+	if id.IsZero() {
+		return nil
+	}
+	text := id.String()
+	return s.recordBy(func(m *record) bool { return m.From.Message == text })
+}
+
+// message is the MIMI message id of a record.
+func (m *record) message() (content.MessageID, bool) {
+	if m == nil {
+		return content.MessageID{}, false
+	}
+	return content.ParseMessageID(m.From.Message)
+}
+
+// references translates what a user's message refers to into MIMI message ids. recalled, which may be nil, was looked up for it.
+func (s *state) references(u mimi.URI, recalled *record) content.References {
+	return content.References{
+		ByStanzaID: func(id string) (content.MessageID, bool) {
+			if recalled != nil && recalled.ID == id {
+				return recalled.message()
+			}
+			return s.recordBy(func(m *record) bool { return m.ID == id }).message()
+		},
+		ByOwnID: func(id string) (content.MessageID, bool) {
+			return s.recordBy(func(m *record) bool { return m.Own == id && m.From.User == u }).message()
+		},
+		OwnReaction: func(target content.MessageID) (content.MessageID, bool) { return s.reaction(u, target) },
+	}
+}
+
+// reaction is the first version of a user's present reaction to a message, which is what a new one replaces
+// (draft-ietf-mimi-content §3.3); one that was taken back is none.
+func (s *state) reaction(u mimi.URI, target content.MessageID) (first content.MessageID, ok bool) {
+	text := target.String()
+	for i := len(s.records) - 1; i >= 0; i-- {
+		m := &s.records[i]
+		if m.From.User != u || m.From.Reacts != text {
+			continue
+		}
+		if m.From.Empty {
+			break
+		}
+		if id, known := m.message(); known {
+			first, ok = id, true
+		}
+	}
+	return first, ok
+}
+
+// names translates MIMI message ids into what the room calls messages.
+func (s *state) names() content.Names {
+	return content.Names{
+		StanzaID: func(id content.MessageID) (string, bool) {
+			m := s.recordByMessage(id)
+			if m == nil {
+				return "", false
+			}
+			return m.ID, true
+		},
+		OwnID: func(id content.MessageID) (string, bool) {
+			m := s.recordByMessage(id)
+			if m == nil || m.Own == "" {
+				return "", false
+			}
+			return m.Own, true
+		},
+	}
+}
+
+// origin is what the archive keeps of a message.
+func origin(u mimi.URI, m *content.Message, id content.MessageID) provenance {
+	p := provenance{User: u, Message: id.String()}
+	if m.Body.Disposition == content.Reaction && !m.InReplyTo.IsZero() {
+		p.Reacts, p.Empty = m.InReplyTo.String(), m.Body.Cardinality == content.Null
+	}
+	return p
+}
+
+// compose encodes a message of a user and computes its id.
+func (t *turn) compose(u mimi.URI, m *content.Message) ([]byte, provenance, error) {
+	data, err := m.Encode()
+	if err != nil {
+		return nil, provenance{}, err
+	}
+	return data, origin(u, m, content.ID(u, t.r.uri, data, m.Salt)), nil
+}
+
+func saltOf(seed mls.Seed) (salt [content.SaltSize]byte) {
+	copy(salt[:], seed[:])
+	return salt
+}
+
+// recall finds a message by its stanza-id and goes on with it: at once, or with st from the start when the archive has been asked.
+// It refuses st when there is no such message.
+func (t *turn) recall(st *xmpp.Stanza, id string, again func(t *turn)) *record {
+	r := t.r
+	if m := r.pub.recordBy(func(m *record) bool { return m.ID == id }); m != nil {
+		return m
+	}
+	if r.recalled != nil && r.recalled.ID == id {
+		return r.recalled
+	}
+	if id == "" {
+		t.refuse(st, refusal(xmpp.BadRequest, "the message has no id"))
+		return nil
+	}
+	t.query(st, Query{IDs: []string{id}}, func(t *turn, p *ArchivePage) {
+		old, from, err := decodeArchived(p.Entries[0].Data)
+		if err != nil {
+			t.refuse(st, refusal(xmpp.InternalServerError, "the message cannot be read"))
+			return
+		}
+		m := newRecord(id, &old, from)
+		t.r.recalled = &m
+		again(t)
+		t.r.recalled = nil
+	})
+	return nil
+}
+
+// retracted says that a message is no more: only that it was (XEP-0424 §4, XEP-0425 §5).
+type retracted struct {
+	ID  string // stanza-id of the message
+	XML string // what stands in its place
+}
+
+func (e *retracted) apply(s *state, _ *stage) {
+	if m := s.recordBy(func(m *record) bool { return m.ID == e.ID }); m != nil {
+		m.Gone = true
+	}
+	st, err := xmpp.ParseStanzaXML([]byte(e.XML))
+	if err != nil {
+		return // was written by AppendXML
+	}
+	for i := range s.history {
+		if s.history[i].ID == e.ID {
+			s.history = slices.Clone(s.history) // broadcasts under way keep theirs
+			s.history[i].St = st
+		}
+	}
+}
+
+// bury puts a tombstone in a message's place, in history and archive. by is the id of the message that asked for it; more, which
+// may be nil, says who moderated and why.
+func (t *turn) bury(m *record, at time.Time, by string, more ...*xmpp.Element) {
+	s := t.r.pub
+	stone := xmpp.NewElement(nsRetract, "retracted").WithAttr("id", by).WithAttr("stamp", muc.FormatTime(at)).With(more...)
+	st := xmpp.Stanza{Kind: xmpp.Message, From: m.Sender, ID: m.Own, Type: xmpp.TypeGroupchat, Payload: s.withOccupantID(nil, m.From.User)}
+	st.Payload = append(st.Payload, muc.StanzaID{ID: m.ID, By: s.addr}.Element(), stone)
+	t.out.Redact = append(t.out.Redact, Redaction{ID: m.ID, Data: encodeArchived(st, m.From)})
+	t.emit(&retracted{ID: m.ID, XML: string(st.AppendXML(nil))})
+}
