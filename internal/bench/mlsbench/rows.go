@@ -53,8 +53,8 @@ func growth(results map[int]float64) string {
 }
 
 const (
-	minRuns, maxRuns = 5, 400
-	budget           = 400 * time.Millisecond // of one measurement, beyond minRuns
+	minRuns, maxRuns = 3, 400
+	budget           = 300 * time.Millisecond // of one measurement, beyond minRuns
 	batch            = 2 * time.Millisecond   // runs shorter than this are measured several at a time
 )
 
