@@ -28,9 +28,14 @@ func main() {
 	binary := flag.String("anteroom", "bin/anteroom", "path of the anteroom binary")
 	server := flag.String("server", "prosody", "prosody or ejabberd")
 	store := flag.String("store", "bolt", "bolt or redis")
+	federation := flag.Bool("federation", false, "two anterooms, the second one with -server, and a native participant in one room")
 	once := flag.Bool("once", false, "end behind the scenario")
 	flag.Parse()
-	if err := run(*binary, *server, *store, *once); err != nil {
+	play := run
+	if *federation {
+		play = runFederation
+	}
+	if err := play(*binary, *server, *store, *once); err != nil {
 		fmt.Fprintf(os.Stderr, "\ndemo failed: %v\n", err)
 		os.Exit(1)
 	}

@@ -321,9 +321,14 @@ func (p *play) setRole(nick, role, reason string) error {
 
 // presence matches a presence of nick with a status code and a role, each only if given.
 func presence(nick, code, role string) func(*xmpp.Stanza) bool {
+	return presenceAt(garden, nick, code, role)
+}
+
+// presenceAt is presence in a room of another address.
+func presenceAt(room, nick, code, role string) func(*xmpp.Stanza) bool {
 	const ns = "http://jabber.org/protocol/muc#user"
 	return func(st *xmpp.Stanza) bool {
-		if st.Kind != xmpp.Presence || st.Type == xmpp.TypeError || st.From.String() != garden+"/"+nick || code != "" && !xmppclient.HasStatus(st, code) {
+		if st.Kind != xmpp.Presence || st.Type == xmpp.TypeError || st.From.String() != room+"/"+nick || code != "" && !xmppclient.HasStatus(st, code) {
 			return false
 		}
 		x := st.Child(ns, "x")

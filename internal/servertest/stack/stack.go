@@ -27,6 +27,8 @@ type Options struct {
 	Users  map[string]string // XMPP accounts: localpart to password
 	Peers  []string          // other providers' domains; Peer if empty
 	Config string            // appended to anteroom.toml
+	Domain string            // XMPP host and MIMI provider; Domain if empty
+	Beside *Stack            // a running stack that names this one's Domain among its Peers: both trust one authority and reach each other
 }
 
 // Domains of the stack.
@@ -63,7 +65,10 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	if s.Server == "" {
 		s.Server = "prosody"
 	}
-	if s.XMPP, err = servertest.StartXMPP(s.Server, servertest.XMPPOptions{Host: Domain, Component: Rooms, Users: s.Users}); err != nil {
+	if s.Domain == "" {
+		s.Domain = Domain
+	}
+	if s.XMPP, err = servertest.StartXMPP(s.Server, servertest.XMPPOptions{Host: s.Domain, Component: "rooms." + s.Domain, Users: s.Users}); err != nil {
 		return err
 	}
 	if s.Store == "redis" {
@@ -79,8 +84,11 @@ func (s *Stack) start(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	certificates := [][]string{{"init"}, {"issue", Domain}}
 	s.PeerAddrs = map[string]string{}
+	if s.Beside != nil {
+		return s.startBeside(ctx)
+	}
+	certificates := [][]string{{"init"}, {"issue", s.Domain}}
 	for _, peer := range s.Peers {
 		if s.PeerAddrs[peer], err = freeAddr(); err != nil {
 			return err
@@ -92,6 +100,34 @@ func (s *Stack) start(ctx context.Context) (err error) {
 		if out, err := exec.CommandContext(ctx, s.Binary, args...).CombinedOutput(); err != nil {
 			return fmt.Errorf("anteroom %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
+	}
+	if err := os.WriteFile(s.ConfigFile(), []byte(s.config()), 0o600); err != nil {
+		return err
+	}
+	return s.StartAnteroom(ctx)
+}
+
+// startBeside takes address and certificate from the stack beside it.
+func (s *Stack) startBeside(ctx context.Context) error {
+	s.MIMIAddr = s.Beside.PeerAddrs[s.Domain]
+	for peer, addr := range s.Beside.PeerAddrs {
+		if peer != s.Domain {
+			s.PeerAddrs[peer] = addr
+		}
+	}
+	s.PeerAddrs[s.Beside.Domain] = s.Beside.MIMIAddr
+	for _, file := range []string{"ca.pem", s.Domain + ".pem", s.Domain + ".key"} {
+		b, err := os.ReadFile(filepath.Join(s.Beside.Dir, file))
+		if err == nil {
+			err = os.WriteFile(filepath.Join(s.Dir, file), b, 0o600)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	s.Peers = nil
+	for peer := range s.PeerAddrs {
+		s.Peers = append(s.Peers, peer)
 	}
 	if err := os.WriteFile(s.ConfigFile(), []byte(s.config()), 0o600); err != nil {
 		return err
@@ -120,8 +156,8 @@ port   = %d
 domain = %q
 users  = [%q]
 listen = %q
-certificate = "a.example.pem"
-key    = "a.example.key"
+certificate = %q
+key    = %q
 trust  = ["ca.pem"]
 
 [provider.peers]
@@ -133,7 +169,8 @@ key_file = "seal.key"
 [admin]
 socket = "admin.sock"
 listen = %q
-%s`, Rooms, s.XMPP.Secret, s.XMPP.ComponentPort, Domain, Domain, s.MIMIAddr, peers, url, s.AdminAddr, s.Config)
+%s`, "rooms."+s.Domain, s.XMPP.Secret, s.XMPP.ComponentPort, s.Domain, s.Domain, s.MIMIAddr,
+		s.Domain+".pem", s.Domain+".key", peers, url, s.AdminAddr, s.Config)
 }
 
 // StartAnteroom starts `anteroom serve`, also again after a kill, and waits until /readyz is 200.
