@@ -67,6 +67,12 @@ func (e *committed) apply(s *state, p *stage) {
 
 func (c *change) apply(s *state, p *stage, at time.Time) {
 	m := s.members[c.User]
+	if standingOf(c.To).affiliation < muc.AffiliationMember {
+		s.reserve(c.User, "")
+	}
+	if standingOf(c.To).affiliation != muc.AffiliationNone {
+		s.settle(c.User) // its request to be registered was decided another way
+	}
 	switch {
 	case c.To == roleNone:
 		delete(s.members, c.User)

@@ -23,6 +23,10 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
 		return
 	}
+	if st.Payload[0].Attr("node") == muc.NodeRoomNick {
+		t.roomNick(st)
+		return
+	}
 	if st.Payload[0].Attr("node") != "" {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "the room has no such node"))
 		return
@@ -41,7 +45,7 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 	}
 	for _, f := range []string{
 		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
-		muc.FeatureStableID, muc.FeatureSelfPingOptimization,
+		muc.NSRegister, muc.FormRegister, muc.FormRequest, muc.FeatureStableID, muc.FeatureSelfPingOptimization,
 		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
 		either(c.Persistent, muc.FeaturePersistent, muc.FeatureTemporary),
 		either(c.MembersOnly, muc.FeatureMembersOnly, muc.FeatureOpen),

@@ -36,6 +36,8 @@ var newEvent = map[string]func() event{
 	"spoke":      func() event { return new(spoke) },
 	"titled":     func() event { return new(titled) },
 	"configured": func() event { return new(configured) },
+	"reserved":   func() event { return new(reserved) },
+	"applied":    func() event { return new(applied) },
 	"destroyed":  func() event { return new(destroyed) },
 	"followed":   func() event { return new(followed) },
 	"unfollowed": func() event { return new(unfollowed) },
@@ -62,6 +64,10 @@ func eventName(e event) string {
 		return "titled"
 	case *configured:
 		return "configured"
+	case *reserved:
+		return "reserved"
+	case *applied:
+		return "applied"
 	case *destroyed:
 		return "destroyed"
 	case *followed:

@@ -475,6 +475,12 @@ func (b *bench) digest() string {
 	for _, u := range s.users() {
 		m := s.members[u]
 		fmt.Fprintf(&out, "member %s role %d, %d clients, nick %q, reason %q\n", u, m.Role, m.Leaves, m.Nick, m.Reason)
+		if m.Reserved != "" {
+			fmt.Fprintf(&out, "  has reserved %q\n", m.Reserved)
+		}
+	}
+	for _, a := range s.Applicants {
+		fmt.Fprintf(&out, "applicant %s as %q\n", a.User, a.Nick)
 	}
 	var here []string
 	for _, o := range s.here.Sorted() {

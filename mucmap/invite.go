@@ -47,6 +47,8 @@ func (t *turn) formToRoom(st *xmpp.Stanza, f *muc.Form) {
 	case f.Type == muc.FormCancel:
 	case f.FormType() == muc.FormRequest:
 		t.voiceForm(st, f)
+	case f.FormType() == muc.FormRegister:
+		t.registerForm(st, f)
 	default:
 		t.refuse(st, refusal(xmpp.BadRequest, "the room asked for no form of this type"))
 	}

@@ -182,8 +182,8 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.letIn(j)
 		return
 	}
-	if r.nickTaken(nick, u) {
-		t.refuse(st, refusal(xmpp.Conflict, "this nick is in use"))
+	if e := r.nickRefusal(nick, u); e != nil {
+		t.refuse(st, e)
 		return
 	}
 	if r.follow != nil {
@@ -245,9 +245,11 @@ func (t *turn) entered(j *join) {
 		t.refuse(j.st, refusal(xmpp.InternalServerError, "no place in the group").WithType(xmpp.Wait))
 		return
 	}
-	if t.r.pub.occupant(j.user) == nil && t.r.nickTaken(j.nick, j.user) {
-		t.refuse(j.st, refusal(xmpp.Conflict, "this nick is in use"))
-		return
+	if t.r.pub.occupant(j.user) == nil {
+		if e := t.r.nickRefusal(j.nick, j.user); e != nil {
+			t.refuse(j.st, e)
+			return
+		}
 	}
 	t.letIn(j)
 }
@@ -263,4 +265,5 @@ func (t *turn) letIn(j *join) {
 	}
 	t.emit(&joined{At: t.now, JID: j.st.From, User: j.user, Nick: nick, ID: j.st.ID, Payload: payloadText(j.payload),
 		Codes: j.codes, History: j.history, Said: t.r.pub.Said})
+	t.showApplicants(j.user, j.st.From)
 }

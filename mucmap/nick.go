@@ -35,8 +35,8 @@ func (t *turn) rename(st *xmpp.Stanza, o *presence.Occupant, nick string) {
 	if o.Nick == nick {
 		return
 	}
-	if t.r.nickTaken(nick, u) {
-		t.refuse(st, refusal(xmpp.Conflict, "this nick is in use"))
+	if e := t.r.nickRefusal(nick, u); e != nil {
+		t.refuse(st, e)
 		return
 	}
 	t.emit(&renamed{User: u, Nick: nick, ID: st.ID})

@@ -18,31 +18,34 @@ type state struct {
 	svc  *Service
 	addr xmpp.JID
 
-	Exists  bool
-	Created time.Time
-	Secret  []byte // occupant ids are made with it
-	Group   string // id of the MLS group
-	Epoch   uint64
-	Config  roomConfig
-	Subject subject
-	Said    uint64    // messages so far
-	Closing bool      // destroyed, but its group is not empty yet
-	Until   time.Time `json:",omitzero"` // how long a room of another provider, which we are not in any more, is remembered
+	Exists     bool
+	Created    time.Time
+	Secret     []byte // occupant ids are made with it
+	Group      string // id of the MLS group
+	Epoch      uint64
+	Config     roomConfig
+	Subject    subject
+	Said       uint64      // messages so far
+	Applicants []applicant `json:",omitempty"` // who wait to be registered, oldest first
+	Closing    bool        // destroyed, but its group is not empty yet
+	Until      time.Time   `json:",omitzero"` // how long a room of another provider, which we are not in any more, is remembered
 
-	members map[mimi.URI]*member // the participant list, as of Epoch
-	here    *presence.Room
-	history []said   // newest last
-	records []record // newest last
-	frozen  bool     // history comes from the archive: events do not add to it
+	members                 map[mimi.URI]*member // the participant list, as of Epoch
+	reserved, reservedLooks map[string]mimi.URI  // whose nick it is, by nickKey and by look
+	here                    *presence.Room
+	history                 []said   // newest last
+	records                 []record // newest last
+	frozen                  bool     // history comes from the archive: events do not add to it
 }
 
 // member is an entry of the participant list with what XMPP keeps beside it.
 type member struct {
-	Role   mimi.RoleIndex
-	Leaves int       // clients in the group
-	Nick   string    // the last one used
-	Gone   time.Time // since when an XMPP user with a leaf is not present; zero while present
-	Reason string    // of the role, as lists show it
+	Role     mimi.RoleIndex
+	Leaves   int       // clients in the group
+	Nick     string    // the last one used
+	Gone     time.Time // since when an XMPP user with a leaf is not present; zero while present
+	Reason   string    // of the role, as lists show it
+	Reserved string    `json:",omitempty"` // nick (XEP-0045 §7.10)
 }
 
 // subject is the room subject and who set it (XEP-0045 §8.1).
@@ -65,7 +68,8 @@ type said struct {
 }
 
 func newState(svc *Service, addr xmpp.JID) *state {
-	return &state{svc: svc, addr: addr, Config: defaultConfig(), members: map[mimi.URI]*member{}, here: presence.New(addr, true)}
+	return &state{svc: svc, addr: addr, Config: defaultConfig(), members: map[mimi.URI]*member{},
+		reserved: map[string]mimi.URI{}, reservedLooks: map[string]mimi.URI{}, here: presence.New(addr, true)}
 }
 
 // role is the role of a user in the participant list.
@@ -170,6 +174,7 @@ func decodeState(svc *Service, addr xmpp.JID, b []byte) (*state, error) {
 	for i := range saved.Members {
 		m := saved.Members[i].member
 		s.members[saved.Members[i].User] = &m
+		s.reserve(saved.Members[i].User, m.Reserved)
 	}
 	for _, so := range saved.Occupants {
 		u, err := mimi.ParseURI(so.User)

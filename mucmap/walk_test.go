@@ -38,6 +38,16 @@ func TestRandomWalk(t *testing.T) {
 					pick("field", "membersonly", "moderatedroom", "persistentroom", "changesubject", "allowinvites", "publicroom") + "'><value>" + pick("on", "0", "1") + "</value></field><field var='muc#roomconfig_whois'><value>" +
 					pick("whois", "anyone", "moderators") + "</value></field></x></query></iq>"
 			}
+			if rapid.IntRange(0, 4).Draw(rt, "register") == 0 {
+				form := "<x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field><field var='muc#register_roomnick'><value>" + nick() + "</value></field>"
+				switch pick("registration", "ask", "allow", "remove") {
+				case "ask":
+					return "<iq from='" + from + "' to='" + room + "' type='set' id='g'><query xmlns='jabber:iq:register'>" + form + "</x></query></iq>"
+				case "allow":
+					return "<message from='" + from + "' to='" + room + "'>" + form + "<field var='muc#register_allow'><value>1</value></field></x></message>"
+				}
+				return "<iq from='" + from + "' to='" + room + "' type='set' id='g'><query xmlns='jabber:iq:register'><remove/></query></iq>"
+			}
 			var items strings.Builder
 			for range rapid.IntRange(1, 2).Draw(rt, "items") {
 				if rapid.Bool().Draw(rt, "role or affiliation") {

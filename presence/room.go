@@ -55,6 +55,7 @@ type Room struct {
 	anonymous bool     // only moderators see real JIDs
 
 	byNick    map[string]*Occupant // by NicknameKey
+	byLook    map[string]*Occupant // by NicknameLook; one of those that look the same
 	byUser    map[string]*Occupant
 	bySession map[xmpp.JID]*Occupant
 	order     []*Occupant // by Since
@@ -68,7 +69,7 @@ type Room struct {
 // New is an empty room. In an anonymous room only moderators see real JIDs (muc#roomconfig_whois, XEP-0045 §4.2).
 func New(addr xmpp.JID, anonymous bool) *Room {
 	return &Room{addr: addr, anonymous: anonymous,
-		byNick: map[string]*Occupant{}, byUser: map[string]*Occupant{}, bySession: map[xmpp.JID]*Occupant{},
+		byNick: map[string]*Occupant{}, byLook: map[string]*Occupant{}, byUser: map[string]*Occupant{}, bySession: map[xmpp.JID]*Occupant{},
 		everybody: newList(), see: newList(), blind: newList()}
 }
 
@@ -98,6 +99,9 @@ func (r *Room) Broadcast(s xmpp.Stanza) xmpp.Broadcast {
 	return xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: r.Everybody()}
 }
 
+// ByLook finds an occupant whose nick looks like another (xmpp.NicknameLook).
+func (r *Room) ByLook(nick string) *Occupant { return r.byLook[xmpp.NicknameLook(nick)] }
+
 func nickKey(nick string) string {
 	key, err := xmpp.NicknameKey(nick)
 	if err != nil {
@@ -126,6 +130,7 @@ func (r *Room) Enter(o Occupant) *Occupant {
 	o.Since = r.arrivals
 	in := &o
 	r.byUser[in.User], r.byNick[nickKey(in.Nick)] = in, in
+	r.byLook[xmpp.NicknameLook(in.Nick)] = in
 	r.order = append(r.order, in)
 	for _, s := range in.Sessions {
 		r.bySession[s.JID] = in
@@ -164,6 +169,7 @@ func (r *Room) Leave(o *Occupant) {
 	}
 	delete(r.byUser, o.User)
 	delete(r.byNick, nickKey(o.Nick))
+	r.dropLook(o)
 	if i, found := slices.BinarySearchFunc(r.order, o.Since, func(x *Occupant, since int64) int { return cmp.Compare(x.Since, since) }); found {
 		r.order = slices.Delete(r.order, i, i+1)
 	}
@@ -172,9 +178,18 @@ func (r *Room) Leave(o *Occupant) {
 // Rename gives an occupant another nick, which must be free or its own.
 func (r *Room) Rename(o *Occupant, nick string) {
 	delete(r.byNick, nickKey(o.Nick))
+	r.dropLook(o)
 	o.Nick = nick
+	r.byLook[xmpp.NicknameLook(nick)] = o
 	o.shown = [2]*xmpp.Template{}
 	r.byNick[nickKey(nick)] = o
+}
+
+// dropLook forgets how an occupant's nick looks, unless another one is found by it.
+func (r *Room) dropLook(o *Occupant) {
+	if look := xmpp.NicknameLook(o.Nick); r.byLook[look] == o {
+		delete(r.byLook, look)
+	}
 }
 
 // SetRole changes what an occupant may do and see.
@@ -210,7 +225,7 @@ func (r *Room) FreeNick(want string) string {
 		want = "somebody"
 	}
 	nick := want
-	for n := 2; r.ByNick(nick) != nil; n++ {
+	for n := 2; r.ByNick(nick) != nil || r.ByLook(nick) != nil; n++ {
 		nick = want + " (" + strconv.Itoa(n) + ")"
 	}
 	return nick
