@@ -31,9 +31,6 @@ func upOf(x nodeIndex) nodeIndex {
 	return (x | 1<<k) &^ (1 << (k + 1))
 }
 
-// commonAncestor is the lowest node above both leaves.
-func commonAncestor(a, b LeafIndex) nodeIndex { return treemath.CommonAncestor(a.node(), b.node()) }
-
 // treeNode is one immutable node with everything below it. Trees share the subtrees in which they do not differ.
 type treeNode struct {
 	leaf        *LeafNode   // nil if blank

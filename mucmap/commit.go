@@ -2,7 +2,6 @@ package mucmap
 
 import (
 	"errors"
-	"math/bits"
 	"slices"
 	"time"
 
@@ -273,17 +272,13 @@ func chooseCommitter(g *mls.Group, keeper mls.LeafIndex, removed []mls.LeafIndex
 	if len(removed) == 0 {
 		return keeper
 	}
-	gone := make(map[mls.LeafIndex]bool, len(removed))
-	for _, i := range removed {
-		gone[i] = true
-	}
-	best, distance := keeper, bits.Len32(uint32(keeper^removed[0]))
+	candidates := []mls.LeafIndex{keeper} // first, for it wins among equals
 	for _, i := range g.Local() {
-		if d := bits.Len32(uint32(i ^ removed[0])); !gone[i] && d < distance {
-			best, distance = i, d
+		if i != keeper && !slices.Contains(removed, i) {
+			candidates = append(candidates, i)
 		}
 	}
-	return best
+	return g.OverlapWith(removed, candidates)
 }
 
 // builder collects the parts of one commit.

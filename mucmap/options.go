@@ -18,8 +18,6 @@ var roleBits = []struct {
 	label string
 }{{1, muc.RoleModerator, "Moderators"}, {2, muc.RoleParticipant, "Participants"}, {4, muc.RoleVisitor, "Visitors"}}
 
-const allRoles roleSet = 7
-
 func (s roleSet) has(role muc.Role) bool {
 	for _, b := range roleBits {
 		if b.role == role {
