@@ -273,7 +273,7 @@ func (r *Room) affiliationList(u mimi.URI, want muc.Affiliation) ([]muc.Item, *x
 		if want == muc.AffiliationOutcast {
 			it.Reason = m.Reason
 		} else if o := r.pub.occupant(user); o != nil {
-			it.Nick, it.Role = o.Nick, o.Role
+			it.Nick = o.Nick // not the role, which is optional (XEP-0045 §9.5): Converse.js 14 reads it as the nick and its owner loses /kick
 		}
 		items = append(items, it)
 	}

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"context"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -50,4 +51,29 @@ func TestXMPPJS(t *testing.T) {
 			t.Fatalf("%v\n%s\nanteroom:\n%s", err, out, s.Anteroom.Output())
 		}
 	})
+}
+
+// An unmodified Converse.js in Chromium joins, chats, lists members, changes a nick, configures by the form and kicks. Its screenshots
+// are in artefacts/.
+func TestConverse(t *testing.T) {
+	screenshots, err := filepath.Abs(filepath.Join("..", "..", "artefacts", "converse"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(screenshots, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s, err := stack.Start(ctx, stack.Options{
+		Binary: anteroomBinary, Dir: t.TempDir(), Users: map[string]string{"juliet": "secret", "romeo": "secret"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	out, err := node(t, "room_converse.mjs", s.XMPP.WebSocketURL(), garden, "juliet@"+stack.Domain, "romeo@"+stack.Domain, "secret", screenshots)
+	if err != nil || !strings.Contains(out, "all observed") {
+		t.Fatalf("%v\n%s\nanteroom:\n%s\nserver:\n%s", err, out, s.Anteroom.Output(), s.XMPP.Log())
+	}
 }
