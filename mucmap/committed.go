@@ -95,6 +95,7 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 		if !s.svc.local(c.User) && c.Leaves > 0 {
 			s.appear(c, p)
 		}
+		s.tellAbsent(c, p)
 		return
 	}
 	if c.Leaves == 0 || c.To == roleNone || c.To == roleBanned {
@@ -115,6 +116,20 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 			}
 		}
 		return bs
+	})
+}
+
+// tellAbsent lets an XMPP user who is not in the room know that somebody gave it another affiliation (XEP-0045 §15.6.2, code 101).
+func (s *state) tellAbsent(c *change, p *stage) {
+	from, to := standingOf(c.From).affiliation, standingOf(c.To).affiliation
+	if from == to || c.Actor == "" || !s.svc.local(c.User) {
+		return
+	}
+	p.send(func() []xmpp.Broadcast {
+		x := muc.User{Items: []muc.Item{{Affiliation: to, Role: muc.RoleNone, Actor: &muc.Actor{Nick: c.Actor}, Reason: c.Reason}},
+			Statuses: []muc.Status{muc.StatusAffiliationChanged}}
+		st := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, Payload: []*xmpp.Element{x.Element()}}
+		return []xmpp.Broadcast{{Template: xmpp.NewTemplate(st), To: []xmpp.JID{s.svc.UserJID(c.User)}}}
 	})
 }
 

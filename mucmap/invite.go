@@ -81,7 +81,7 @@ func (t *turn) invite(st *xmpp.Stanza, invites []muc.Invite) {
 			d.signer, d.actor = u, d.r.nickOf(u)
 			for _, user := range users {
 				if d.state.RoleOf(user) == roleNone {
-					if e := d.changeAffiliation(u, user, muc.AffiliationMember, why{actor: d.actor}); e != nil {
+					if e := d.changeAffiliation(u, user, muc.AffiliationMember, why{}); e != nil {
 						return e
 					}
 				}

@@ -90,11 +90,23 @@ func (t *turn) presence(st *xmpp.Stanza) {
 		return
 	}
 	if x == nil {
-		// A client that thinks it is in the room, or one of the protocol before XEP-0045: the error tells both the truth.
-		t.refuse(st, refusal(xmpp.ItemNotFound, "you are not in this room"))
+		t.resync(st)
 		return
 	}
 	t.enter(st, x, nick)
+}
+
+// resync tells a client that thinks it is in the room, or one of the protocol before XEP-0045, that it is not: by a kick that both
+// understand, rather than by letting it in half informed (XEP-0045 §7.2.16).
+func (t *turn) resync(st *xmpp.Stanza) {
+	t.note(NoteDebug, "presence without x of somebody who is not here", Attr{"from", st.From.String()})
+	a := muc.AffiliationNone
+	if u, err := t.r.svc.UserURI(st.From); err == nil {
+		a = t.r.pub.affiliation(u)
+	}
+	t.send(xmpp.Stanza{Kind: xmpp.Presence, Type: xmpp.TypeUnavailable, From: st.To, To: st.From, ID: st.ID, Payload: []*xmpp.Element{
+		muc.User{Items: []muc.Item{{Affiliation: a, Role: muc.RoleNone}},
+			Statuses: []muc.Status{muc.StatusSelf, muc.StatusKicked, muc.StatusRemovedServiceError}}.Element()}})
 }
 
 func (t *turn) presenceWithoutNick(st *xmpp.Stanza) {
