@@ -97,7 +97,7 @@ func (t *turn) presence(st *xmpp.Stanza) {
 }
 
 // resync tells a client that thinks it is in the room, or one of the protocol before XEP-0045, that it is not: by a kick that both
-// understand, rather than by letting it in half informed (XEP-0045 §7.2.16).
+// understand, rather than by letting it in half informed (XEP-0045 §7.2.18).
 func (t *turn) resync(st *xmpp.Stanza) {
 	t.note(NoteDebug, "presence without x of somebody who is not here", Attr{"from", st.From.String()})
 	a := muc.AffiliationNone

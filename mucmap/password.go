@@ -8,7 +8,7 @@ import (
 	"anteroom/xmpp/muc"
 )
 
-// checkPassword says why a password does not open the room (XEP-0045 §7.2.6). It is asked of everybody who enters, whatever the
+// checkPassword says why a password does not open the room (XEP-0045 §7.2.5). It is asked of everybody who enters, whatever the
 // affiliation. For participants of other providers a protected room is closed: role 0 has no canOpenJoin, and no joining codes
 // are given out.
 func (r *Room) checkPassword(given string) *xmpp.StanzaError {
