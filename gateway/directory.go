@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -102,6 +103,18 @@ func (d *directory) known(name string) bool {
 	defer d.mu.Unlock()
 	_, ok := d.rooms[name]
 	return ok
+}
+
+// countSuffix counts the rooms whose names end so.
+func (d *directory) countSuffix(suffix string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name := range d.rooms {
+		if strings.HasSuffix(name, suffix) {
+			n++
+		}
+	}
+	return n
 }
 
 func (d *directory) isOpen(name string) bool {

@@ -13,8 +13,8 @@
 // Rooms are loaded on demand and dropped when idle. At start every room that was open when the process ended, has occupants or
 // asked to be woken is loaded, and what was not sent is sent.
 //
-// Not implemented: several gateways at work on the same rooms (a second one waits for the leases of the first), and key packages of our own XMPP users (they enter rooms through their
-// clients).
+// Not implemented: several gateways at work on the same rooms (a second one waits for the leases of the first), and key packages of our
+// own XMPP users for rooms of ours (they enter through their clients).
 //
 // A Gateway is safe for concurrent use.
 package gateway

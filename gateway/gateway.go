@@ -57,15 +57,16 @@ type Gateway struct {
 	actors map[string]*actor
 	wakes  map[string]*time.Timer // rooms that are not loaded and asked to be woken
 
-	ctx      context.Context // ends when the gateway stops at once
-	cancel   context.CancelFunc
-	stopping atomic.Bool
-	stop     chan struct{} // closed when no new work is taken
-	running  sync.WaitGroup
-	jobs     sync.WaitGroup
-	writing  sync.WaitGroup
-	request  atomic.Uint64
-	maxRooms int // MaxActors
+	ctx         context.Context // ends when the gateway stops at once
+	cancel      context.CancelFunc
+	stopping    atomic.Bool
+	stop        chan struct{} // closed when no new work is taken
+	running     sync.WaitGroup
+	jobs        sync.WaitGroup
+	writing     sync.WaitGroup
+	request     atomic.Uint64
+	maxRooms    int // MaxActors
+	maxFollowed int // MaxFollowed
 }
 
 // New prepares a gateway; nothing runs before Start.
@@ -87,7 +88,8 @@ func New(opt Options) (*Gateway, error) {
 		wakes:   make(map[string]*time.Timer),
 		stop:    make(chan struct{}),
 
-		maxRooms: MaxActors,
+		maxRooms:    MaxActors,
+		maxFollowed: MaxFollowed,
 	}
 	g.ctx, g.cancel = context.WithCancel(context.Background())
 	g.writer = newWriter(opt.Store, g.m)

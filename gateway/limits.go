@@ -7,6 +7,7 @@ const (
 	MaxBatch       = 64               // inputs of one turn: a busy room yields to others after so many
 	MaxGroup       = 256              // batches of one group commit
 	MaxActors      = 200_000          // rooms in memory; more stanzas for others are answered with resource-constraint
+	MaxFollowed    = 10_000           // rooms of one provider that its hub can make us remember by asking for key packages
 	MaxLoading     = 32               // rooms that are loaded at the same time
 	MaxReading     = 16               // archive queries that are carried out at the same time
 	MaxSenders     = 100_000          // users whose rate is watched in the same minute

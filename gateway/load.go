@@ -112,7 +112,7 @@ func (a *actor) restore(ctx context.Context, now time.Time, stored *store.Room) 
 		stored = &store.Room{}
 	}
 	a.settle(now, stored)
-	empty := stored.Seq == 0 && stored.Snapshot == nil
+	empty := stored.Seq == 0 && stored.Snapshot == nil && !holdsSecrets(stored)
 	var r Room
 	var recovery mucmap.Recovery
 	var last Mark
@@ -153,6 +153,16 @@ func (a *actor) restore(ctx context.Context, now time.Time, stored *store.Room) 
 	}
 	a.handed(now, last)
 	return nil
+}
+
+// holdsSecrets says that a room without events has something stored all the same: a request on its way, or key packages that are out.
+func holdsSecrets(stored *store.Room) bool {
+	for name := range stored.Secrets {
+		if !strings.HasPrefix(name, "~") {
+			return true
+		}
+	}
+	return false
 }
 
 // snapshot is what the core needs of what is stored.

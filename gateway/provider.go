@@ -74,8 +74,8 @@ func (g *Gateway) askRoom(ctx context.Context, kind mucmap.RequestKind, peer, na
 }
 
 // KeyMaterial relays a request for a room of ours to the provider of its target: as the hub we must see which key package belongs
-// to which provider (draft-ietf-mimi-protocol-06 §5.2). For users of our own there is none: they enter rooms through their
-// clients, and have not consented to be added otherwise.
+// to which provider (draft-ietf-mimi-protocol-06 §5.2). A request of a room's hub for a user of ours is answered by the room that will
+// get the Welcome. For users of ours in rooms of ours there is none: they enter through their clients.
 func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI, body []byte) (int, []byte) {
 	g.m.requests.WithLabelValues(string(mimi.EndpointKeyMaterial)).Inc()
 	var q mimi.KeyMaterialRequest
@@ -87,6 +87,15 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		return http.StatusBadRequest, []byte("targetUser: path and body name different users")
 	case target.Kind() != mimi.KindUser:
 		return http.StatusBadRequest, []byte("targetUser: is not a user")
+	case target.Provider() == g.opt.Provider && q.Room.Provider() == peer:
+		name := g.opt.Rooms.FollowedName(q.Room)
+		if name == "" {
+			return http.StatusNotFound, []byte("roomId: the room has no address here")
+		}
+		if !g.dir.known(name) && g.dir.countSuffix("%"+peer) >= g.maxFollowed {
+			return http.StatusServiceUnavailable, []byte("too many rooms of this provider are remembered here")
+		}
+		return g.askRoom(ctx, mucmap.RequestKeyMaterial, peer, name, body)
 	case q.Requester.Provider() != peer:
 		return http.StatusForbidden, []byte("requestingUser: belongs to another provider")
 	case q.Verify() != nil:

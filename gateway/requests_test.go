@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/store"
 )
 
 // A room's request is repeated as it is until its hub answers; the answer comes back to the room.
@@ -86,4 +87,40 @@ func TestNotify(t *testing.T) {
 		}
 		b.want("the room has it", juliet, "joined "+juliet, "b.example: news")
 	})
+}
+
+// A hub asks for key packages of our users by way of the room that will get the Welcome; how many rooms it can make us remember so is
+// bounded.
+func TestKeyMaterialOfOurUsers(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		const ours, theirs = "mimi://a.example/u/juliet", "mimi://b.example/r/garden"
+		ask := func(peer, room string) int {
+			status, _ := b.g.KeyMaterial(b.t.Context(), peer, mimi.MustURI(ours), keyRequest(b.t, "mimi://c.example/u/bob", ours, room))
+			return status
+		}
+		b.join("garden%b.example", juliet)
+		b.settle()
+		if got := ask("b.example", theirs); got != 200 {
+			t.Errorf("the hub asks: %d", got)
+		}
+		if got := ask("d.example", theirs); got != 403 {
+			t.Errorf("another provider asks: %d", got)
+		}
+		b.g.maxFollowed = 1
+		if got := ask("b.example", "mimi://b.example/r/other"); got != 503 {
+			t.Errorf("beyond the limit: %d", got)
+		}
+		if got := ask("b.example", theirs); got != 200 {
+			t.Errorf("a room that is known already: %d", got)
+		}
+	})
+}
+
+// A room that has secrets and no events, such as a request on its way, is one that is stored.
+func TestSecretsWithoutEvents(t *testing.T) {
+	for name, want := range map[string]bool{"follow/room": true, partClean: false} {
+		if got := holdsSecrets(&store.Room{Secrets: map[string][]byte{name: nil}}); got != want {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }

@@ -42,6 +42,7 @@ var newEvent = map[string]func() event{
 	"followed":   func() event { return new(followed) },
 	"unfollowed": func() event { return new(unfollowed) },
 	"retracted":  func() event { return new(retracted) },
+	"invited":    func() event { return new(invited) },
 }
 
 func eventName(e event) string {
@@ -72,6 +73,8 @@ func eventName(e event) string {
 		return "destroyed"
 	case *followed:
 		return "followed"
+	case *invited:
+		return "invited"
 	case *unfollowed:
 		return "unfollowed"
 	case *retracted:

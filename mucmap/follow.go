@@ -18,9 +18,11 @@ import (
 // same events as in rooms of ours, with the room's roles translated into ours (followrole.go).
 type follow struct {
 	room    *follower.Room
-	stored  *follower.Room    // as the secrets that are stored, or will be with the last Output; nil: nothing
-	asked   *follower.Request // the last one that Output.Requests held
-	waiting map[uint64]*asker // by Wish.ID
+	stored  *follower.Room        // as the secrets that are stored, or will be with the last Output; nil: nothing
+	asked   *follower.Request     // the last one that Output.Requests held
+	waiting map[uint64]*asker     // by Wish.ID
+	keys    map[string]*outKey    // key packages that are out, by reference in hexadecimal
+	adders  map[mimi.URI]mimi.URI // who added a user of ours, until the Welcome behind the commit
 }
 
 // asker is an XMPP user who waits for what the hub says to a wish.
@@ -32,7 +34,7 @@ type asker struct {
 }
 
 func newFollow(uri mimi.URI) *follow {
-	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}}
+	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}, keys: map[string]*outKey{}, adders: map[mimi.URI]mimi.URI{}}
 }
 
 // busy says that something is under way with the hub.
@@ -51,6 +53,9 @@ func (r *Room) loadFollow(secrets map[string][]byte) error {
 		if rest, ok := strings.CutPrefix(name, secretFollow); ok {
 			parts[rest] = b
 		}
+	}
+	if err := r.follow.loadKeys(secrets); err != nil {
+		return err
 	}
 	if len(parts) == 0 {
 		if r.pub.Exists {
@@ -102,6 +107,7 @@ func (t *turn) following() *follower.Room {
 		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 			return keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
 		},
+		KeyPackage: t.r.follow.ownKey,
 	})
 }
 
@@ -128,6 +134,10 @@ func (t *turn) wish(who *asker, w follower.Wish) {
 // notified takes what the hub tells. The answer leaves when it is stored.
 func (t *turn) notified(in Request) {
 	reply := Reply{ID: in.ID, Status: statusCreated}
+	if in.Kind == RequestKeyMaterial {
+		t.keyMaterial(in)
+		return
+	}
 	if in.Kind != RequestNotify {
 		reply.Status, reply.Body = statusNotFound, []byte("this provider is not the room's hub")
 		t.out.Replies = append(t.out.Replies, reply)
@@ -168,6 +178,9 @@ func (t *turn) took(out follower.Output) {
 		case follower.Joined:
 			if !t.r.pub.Exists {
 				t.beginFollowing()
+			}
+			if e.Added {
+				t.welcomed(e)
 			}
 		case follower.Epoch:
 			t.followEpoch(e)
@@ -273,9 +286,17 @@ func (t *turn) followEnd() {
 		t.out.Requests = []PeerRequest{out}
 	}
 	f.asked = request
-	if !r.pub.Exists && r.seq > 0 && f.room.Idle() && len(r.joining) == 0 && !r.pub.Until.IsZero() && !t.now.Before(r.pub.Until) {
-		t.vanish()
-		t.out.Wake = time.Time{}
+	until := r.pub.Until
+	if at := f.lastExpiry(); at.After(until) {
+		until = at
+	}
+	if !r.pub.Exists {
+		t.out.Wake = until
+	}
+	kept := r.seq > 0 || f.stored != nil || len(f.keys) > 0
+	if !r.pub.Exists && kept && f.room.Idle() && len(r.joining) == 0 && !t.now.Before(until) {
+		t.vanish() // also what is left of an attempt to enter that failed
+		t.out.SetSecrets, t.out.DropSecrets, t.out.Wake = nil, nil, time.Time{}
 	} else {
 		t.followStore()
 		t.out.Seq = r.seq

@@ -146,6 +146,9 @@ func (t *turn) followEpoch(e follower.Epoch) {
 		if !r.svc.local(u) && c.Leaves > 0 && r.pub.occupant(u) == nil && standingOf(c.To).role != muc.RoleNone {
 			c.Nick = t.remoteNick(e.Effects, u)
 		}
+		if r.svc.local(u) && leaves == 0 && c.Leaves > 0 {
+			r.follow.adders[u] = by[u].actor
+		}
 		if c.To == roleNone || c.Leaves == 0 {
 			delete(r.leaving, u)
 		}

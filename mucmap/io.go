@@ -15,12 +15,13 @@ type StanzaIn struct{ Stanza *xmpp.Stanza }
 // RequestKind tells the requests of other providers apart (draft-ietf-mimi-protocol-06 §5).
 type RequestKind uint8
 
-// The requests that a room answers: the first three as a hub, the last one of its hub.
+// The requests that a room answers: the first three as a hub, the others of its hub.
 const (
 	RequestUpdate        RequestKind = iota + 1 // update: a proposal, or a commit with what belongs to it
 	RequestSubmitMessage                        // submitMessage: an application message
 	RequestGroupInfo                            // groupInfo: what an external commit needs
 	RequestNotify                               // notify: what the hub of a room of another provider tells
+	RequestKeyMaterial                          // keyMaterial: by way of the hub, to add a user of ours to a room of another provider
 )
 
 // String is the endpoint's name in the directory.
@@ -34,6 +35,8 @@ func (k RequestKind) String() string {
 		return "groupInfo"
 	case RequestNotify:
 		return "notify"
+	case RequestKeyMaterial:
+		return "keyMaterial"
 	}
 	return "invalid"
 }

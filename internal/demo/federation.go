@@ -100,7 +100,7 @@ func (f *federation) run(s *stack.Stack) (err error) {
 		play  func() error
 	}{
 		{"Meeting across providers", f.meetAll}, {"Chatting among all", f.chatAll}, {"Moderation from where the room lives", f.moderateHere},
-		{"Moderation from the other side", f.moderateThere}, {"A provider is away and comes back", f.away},
+		{"Moderation from the other side", f.moderateThere}, {"A room that is not there", f.nowhere}, {"A provider is away and comes back", f.away},
 	} {
 		fmt.Printf("\n%s\n", act.title)
 		if err := act.play(); err != nil {
@@ -251,6 +251,22 @@ func (f *federation) moderateThere() error {
 		return err
 	}
 	return f.bobJoins()
+}
+
+// nowhere holds that a room which its provider does not have is refused, each time anew.
+func (f *federation) nowhere() error {
+	const room = "nowhere%" + stack.Domain + "@rooms." + otherDomain
+	for range 2 {
+		ctx, cancel := f.step()
+		_, err := f.mercutio.Join(ctx, room, "mercutio")
+		cancel()
+		var refused *xmpp.StanzaError
+		if !errors.As(err, &refused) || refused.Condition != xmpp.ItemNotFound {
+			return fmt.Errorf("joining %s: %v, want item-not-found", room, err)
+		}
+		f.saw("mercutio (XMPP) was refused: %s", refused.Text)
+	}
+	return nil
 }
 
 // away kills the anteroom that owns the room, lets the other side speak, and starts it again.

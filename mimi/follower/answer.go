@@ -124,7 +124,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 	t.r.missing = nil
 	if join {
 		leaf, _ := t.r.Leaf(client)
-		t.tell(Joined{client, leaf, f.staged.Public().Epoch()})
+		t.tell(Joined{client, leaf, f.staged.Public().Epoch(), false})
 	}
 	if effects != nil {
 		t.tell(Epoch{effects, before, state, at})

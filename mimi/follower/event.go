@@ -28,6 +28,7 @@ type (
 		Client mimi.URI
 		Leaf   mls.LeafIndex
 		Epoch  mls.Epoch
+		Added  bool // by somebody else, whose Welcome let it in
 	}
 	// Epoch says that a commit took effect, ours or somebody else's.
 	Epoch struct {

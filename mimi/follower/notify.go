@@ -279,6 +279,6 @@ func (t *turn) enter(m *mimi.FanoutMessage, w *mls.Welcome, keys *mls.KeyPackage
 	t.r.group, t.r.state, t.r.member, t.r.waitFor = group, state, true, 0
 	t.r.missing = nil
 	leaf, _ := t.r.Leaf(client)
-	t.tell(Joined{client, leaf, group.Public().Epoch()})
+	t.tell(Joined{client, leaf, group.Public().Epoch(), true})
 	return nil
 }

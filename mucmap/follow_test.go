@@ -1,0 +1,169 @@
+package mucmap
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+	"anteroom/xmpp"
+)
+
+// elsewhere is garden of a.example as c.example follows it.
+func elsewhere(t *testing.T, now time.Time) *bench {
+	t.Helper()
+	key, err := mls.NewSigner(suite, mls.Seed{9})
+	if err != nil {
+		t.Fatal(err)
+	}
+	svc, err := NewService(Config{Domain: xmpp.MustParseJID("rooms.c.example"), Provider: "c.example", Users: []string{"c.example"}, Hub: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const name = "garden%a.example"
+	return &bench{t: t, svc: svc, name: name, room: svc.New(name), disk: newDisk(), reply: map[string]Reply{}, now: now, n: 1 << 32}
+}
+
+// keyRequest asks for nurse's key material, signed by bob.
+func (r *remote) keyRequest(kp *mls.KeyPackageSecrets, target string, change func(*mimi.KeyMaterialRequest)) []byte {
+	r.t.Helper()
+	q := &mimi.KeyMaterialRequest{Requester: r.client.ClientUser(), Target: mimi.MustURI(target), Room: mimi.MustURI("mimi://a.example/r/garden"),
+		Suites: []mls.CipherSuite{suite}, Required: mimi.RequiredCapabilities(), SignatureKey: kp.KeyPackage.LeafNode.SignatureKey,
+		Credential: kp.KeyPackage.LeafNode.Credential}
+	if change != nil {
+		change(q)
+	}
+	r.must(q.Sign(mls.Signer{Suite: suite, Public: q.SignatureKey, Private: kp.Signature}))
+	return wire.Marshal(q)
+}
+
+func (b *bench) material(t *testing.T, from string, body []byte) (int, *mimi.KeyMaterialResponse) {
+	t.Helper()
+	b.n++
+	id := fmt.Sprintf("k%d", b.n)
+	if err := b.step(Request{ID: id, Provider: from, Kind: RequestKeyMaterial, Body: body}); err != nil {
+		t.Fatal(err)
+	}
+	reply := b.reply[id]
+	var a mimi.KeyMaterialResponse
+	if reply.Status == 200 {
+		if err := wire.Unmarshal(reply.Body, &a); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return reply.Status, &a
+}
+
+// A participant of a room elsewhere adds an XMPP user: the Welcome comes by notify, survives a restart of the room that knows the key
+// package, becomes an invitation, and entering needs no request to the hub any more.
+func TestAddedFromOutside(t *testing.T) {
+	hub, bob := meet(t)
+	hub.send(t, adminSet("<item jid='u%bob%b.example@rooms.a.example' affiliation='admin'/>"))
+	bob.catchUp()
+	there := elsewhere(t, hub.now)
+	signer := bob.keyPackage("Bob")
+	const nurse = "mimi://c.example/u/nurse"
+	status, a := there.material(t, "a.example", bob.keyRequest(signer, nurse, nil))
+	if status != 200 || a.Code != mimi.KeyMaterialSuccess || len(a.Clients) != 1 || a.Clients[0].KeyPackage == nil {
+		t.Fatalf("key material: %d %+v", status, a)
+	}
+	if err := there.restart(true); err != nil {
+		t.Fatal(err)
+	}
+	list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: mimi.MustURI(nurse), Role: roleMember}}}
+	staged, err := bob.group.Commit(hub.seed(), bob.group.Local()[0], mls.CommitParams{AuthenticatedData: emptyAAD, ByValue: []mls.Proposal{
+		mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}, mls.Add{KeyPackage: *a.Clients[0].KeyPackage}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := bob.update(commitRequest(t, staged)); a.Code != mimi.UpdateSuccess {
+		t.Fatalf("the hub says %+v", a)
+	}
+	told := 0
+	for _, d := range hub.disk.outbox {
+		if d.Provider != "c.example" {
+			continue
+		}
+		told++
+		for range 2 { // and once more, as after a lost answer
+			there.out.Reset()
+			if err := there.step(Request{ID: "n", Provider: "a.example", Kind: RequestNotify, Body: d.Body}); err != nil {
+				t.Fatal(err)
+			}
+			if there.reply["n"].Status != 201 {
+				t.Fatalf("notify: %+v", there.reply["n"])
+			}
+			if told == 1 && there.room.follow.room.Member() && strings.Contains(there.out.String(), "invite") {
+				wantIn(t, "nurse is invited", there.out.String(), "to nurse@c.example", "<invite")
+				told++
+			}
+		}
+	}
+	if told != 2 {
+		t.Fatalf("nurse was invited %d times", told-1)
+	}
+	if len(there.room.follow.keys) != 0 {
+		t.Error("the key package is still kept")
+	}
+	out := there.send(t, "<presence from='nurse@c.example/x' to='garden%a.example@rooms.c.example/Nurse' id='1'>"+joinX+"</presence>")
+	wantIn(t, "nurse enters", out, "Nurse", "affiliation='member'", "code='110'", "Juliet", "Bob")
+	if there.room.follow.room.InFlight() != nil {
+		t.Error("entering asks the hub for something")
+	}
+	if _, err := policy.StateOf(there.room.follow.room.Group().Public()); err != nil {
+		t.Error(err)
+	}
+}
+
+// Key packages are given to the room's hub only, few to each, and beyond that the one of last resort.
+func TestKeyMaterialIsBounded(t *testing.T) {
+	hub, bob := meet(t)
+	there := elsewhere(t, hub.now)
+	signer := bob.keyPackage("Bob")
+	const nurse = "mimi://c.example/u/nurse"
+	if status, _ := there.material(t, "b.example", bob.keyRequest(signer, nurse, nil)); status != 403 {
+		t.Errorf("by way of another provider: %d", status)
+	}
+	if status, _ := there.material(t, "a.example", []byte("x")); status != 400 {
+		t.Errorf("no request at all: %d", status)
+	}
+	body := bob.keyRequest(signer, nurse, nil)
+	body[len(body)-1] ^= 1
+	if status, _ := there.material(t, "a.example", body); status != 403 {
+		t.Errorf("with a broken signature: %d", status)
+	}
+	if _, a := there.material(t, "a.example", bob.keyRequest(signer, "mimi://d.example/u/nurse", nil)); a.Code != mimi.KeyMaterialUserUnknown {
+		t.Errorf("for a user of somebody else: %+v", a)
+	}
+	if _, a := there.material(t, "a.example", bob.keyRequest(signer, nurse, func(q *mimi.KeyMaterialRequest) { q.Required.Proposals = []mls.ProposalType{0xf123} })); a.Code != mimi.KeyMaterialNoCompatible {
+		t.Errorf("for a proposal that nobody knows: %+v", a)
+	}
+	seen := map[string]int{}
+	for range MaxKeyPackages + 3 {
+		_, a := there.material(t, "a.example", bob.keyRequest(signer, nurse, nil))
+		if a.Code != mimi.KeyMaterialSuccess || len(a.Clients) != 1 || a.Clients[0].KeyPackage == nil {
+			t.Fatalf("key material: %+v", a)
+		}
+		seen[string(wire.Marshal(a.Clients[0].KeyPackage))]++
+	}
+	if len(seen) != MaxKeyPackages {
+		t.Errorf("%d different key packages, want %d", len(seen), MaxKeyPackages)
+	}
+	there.now = there.now.Add(keyPackageLifetime + time.Hour)
+	if err := there.step(Timer{}); err != nil {
+		t.Fatal(err)
+	}
+	if len(there.room.follow.keys) != 0 || len(there.disk.secrets) != 0 {
+		t.Errorf("after their time %d key packages and %d secrets are kept", len(there.room.follow.keys), len(there.disk.secrets))
+	}
+	for i := range MaxKeyUsers + 1 {
+		_, a := there.material(t, "a.example", bob.keyRequest(signer, fmt.Sprintf("mimi://c.example/u/n%d", i), nil))
+		if got := a.Clients[0].Code == mimi.ClientExhausted; got != (i == MaxKeyUsers) {
+			t.Fatalf("user %d: %+v", i, a)
+		}
+	}
+}
