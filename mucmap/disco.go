@@ -56,8 +56,9 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		q.With(feature(f))
 	}
 	if t.r.follow == nil {
-		q.With(feature(nsModerate))
+		q.With(feature(nsModerate), feature(nsVCard))
 	}
+	q.With(feature(muc.NSRSM), feature(nsTime), feature(nsHats))
 	if len(s.Secret) > 0 {
 		q.With(feature(muc.NSOccupantID))
 	}
@@ -72,6 +73,9 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		muc.TextField("urn:anteroom:mimi#room", "MIMI room", t.r.uri.String()),
 		muc.TextField("urn:anteroom:mimi#encryption", "Encryption", "MLS between providers and MIMI clients; for XMPP clients it ends at this gateway"),
 	)
+	if s.AvatarHash != "" {
+		f.Fields = append(f.Fields, muc.TextField(infoAvatarHash, "Hash of the avatar", s.AvatarHash))
+	}
 	t.result(st, q.With(f.Element()))
 }
 
@@ -82,20 +86,19 @@ func (t *turn) discoItems(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
 		return
 	}
-	q := xmpp.NewElement(muc.NSDiscoItems, "query")
+	var items []muc.DiscoItem
 	if s.here.BySession(st.From) != nil {
 		for _, o := range s.here.Sorted() {
-			if len(q.Children) == maxDiscoItems {
-				break
-			}
-			q.With(xmpp.NewElement(muc.NSDiscoItems, "item").WithAttr("jid", s.here.Address(o.Nick).String()))
+			items = append(items, muc.DiscoItem{JID: s.here.Address(o.Nick)})
 		}
+	}
+	q, e := answerItems(st.Payload[0], items)
+	if e != nil {
+		t.refuse(st, e)
+		return
 	}
 	t.result(st, q)
 }
-
-// maxDiscoItems bounds an answer to disco#items; a client that wants more would page (XEP-0059), which is not implemented.
-const maxDiscoItems = 500
 
 // HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name.
 func (s *Service) HandleService(st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp.Stanza {
@@ -113,12 +116,16 @@ func (s *Service) HandleService(st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp
 	switch {
 	case get && e.Is(muc.NSDiscoInfo, "query") && e.Attr("node") == "":
 		q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity("Rooms"))
-		for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion} {
+		for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard} {
 			q.With(feature(f))
 		}
 		return []xmpp.Stanza{st.Reply(q)}
 	case get && e.Is(muc.NSDiscoItems, "query") && e.Attr("node") == "":
-		return []xmpp.Stanza{st.Reply(s.roomItems(rooms))}
+		q, refused := answerItems(e, s.roomItems(rooms))
+		if refused != nil {
+			return []xmpp.Stanza{st.ErrorReply(refused)}
+		}
+		return []xmpp.Stanza{st.Reply(q)}
 	case get && e.Is(muc.NSPing, "ping"):
 		return []xmpp.Stanza{st.Reply()}
 	case get && e.Is(muc.NSVersion, "query"):
@@ -130,14 +137,11 @@ func (s *Service) HandleService(st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp
 }
 
 // roomItems lists the public rooms (XEP-0045 §6.3).
-func (s *Service) roomItems(rooms iter.Seq[Summary]) *xmpp.Element {
-	q := xmpp.NewElement(muc.NSDiscoItems, "query")
+func (s *Service) roomItems(rooms iter.Seq[Summary]) []muc.DiscoItem {
+	var items []muc.DiscoItem
 	for r := range rooms {
 		if !r.Public {
 			continue
-		}
-		if len(q.Children) == maxDiscoItems {
-			break
 		}
 		j, err := xmpp.NewJID(r.Name, s.cfg.Domain.Domain(), "")
 		if err != nil {
@@ -147,7 +151,7 @@ func (s *Service) roomItems(rooms iter.Seq[Summary]) *xmpp.Element {
 		if name == "" {
 			name = r.Name
 		}
-		q.With(xmpp.NewElement(muc.NSDiscoItems, "item").WithAttr("jid", j.String()).WithAttr("name", name+" ("+strconv.Itoa(r.Occupants)+")"))
+		items = append(items, muc.DiscoItem{JID: j, Name: name + " (" + strconv.Itoa(r.Occupants) + ")"})
 	}
-	return q
+	return items
 }

@@ -4,7 +4,7 @@
 // public room is the fold of its events; the MLS group beside it is stored as secrets that are replaced. [Service.Restore]
 // folds the same events with the same code.
 //
-// Specifications: XEP-0045 1.35.5, with XEP-0030, 0004, 0092, 0199, 0203, 0249, 0359, 0410; roles and capabilities of rooms by
+// Specifications: XEP-0045 1.35.5, with XEP-0030, 0004, 0092, 0199, 0203, 0249, 0202, 0313, 0317, 0359, 0410, 0421, 0424, 0425, 0486; roles and capabilities of rooms by
 // draft-ietf-mimi-room-policy-04; messages of other providers by draft-ietf-mimi-protocol-06 through package hub. One file per
 // MUC feature; route.go says which stanza goes where.
 //

@@ -41,6 +41,7 @@ var newEvent = map[string]func() event{
 	"destroyed":  func() event { return new(destroyed) },
 	"followed":   func() event { return new(followed) },
 	"unfollowed": func() event { return new(unfollowed) },
+	"pictured":   func() event { return new(pictured) },
 	"retracted":  func() event { return new(retracted) },
 	"invited":    func() event { return new(invited) },
 }
@@ -77,6 +78,8 @@ func eventName(e event) string {
 		return "invited"
 	case *unfollowed:
 		return "unfollowed"
+	case *pictured:
+		return "pictured"
 	case *retracted:
 		return "retracted"
 	}

@@ -117,7 +117,7 @@ func (t *turn) presenceWithoutNick(st *xmpp.Stanza) {
 func ownPayload(st *xmpp.Stanza) []*xmpp.Element {
 	return slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
 		switch e.Name.Space {
-		case muc.NS, muc.NSUser, muc.NSDelay, muc.NSOccupantID:
+		case muc.NS, muc.NSUser, muc.NSDelay, muc.NSOccupantID, nsHats:
 			return true
 		}
 		return false

@@ -56,6 +56,17 @@ func TestOccupantIDs(t *testing.T) {
 	}
 }
 
+// A participant of another provider wears a hat that says so, and how far its encryption reaches (XEP-0317 §4).
+func TestHats(t *testing.T) {
+	b, _ := meet(t)
+	const hat = "<hats xmlns='urn:xmpp:hats:0'><hat uri='urn:anteroom:hat:mls' title='MIMI user of b.example, encrypted by MLS up to this gateway'/></hats>"
+	wantIn(t, "bob appears", b.out.String(), hat)
+	join := b.send(t, "<presence from='nurse@a.example/hall' to='"+room+"/Nurse'>"+joinX+"<hats xmlns='urn:xmpp:hats:0'><hat uri='urn:anteroom:hat:mls' title='fake'/></hats></presence>")
+	if strings.Count(join, "<hats") != 1 || !strings.Contains(join, hat) {
+		t.Errorf("hats in %s", join)
+	}
+}
+
 // The same user has another id in another room, also in one of the same name that came after.
 func TestOccupantIDsDifferPerRoom(t *testing.T) {
 	in := "<presence from='juliet@a.example/balcony' to='" + room + "/Juliet'>" + joinX + "</presence>"

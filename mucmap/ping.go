@@ -20,12 +20,21 @@ func (t *turn) selfPing(st *xmpp.Stanza) {
 	o := t.r.pub.here.BySession(st.From)
 	switch {
 	case o == nil:
-		t.refuse(st, refusal(xmpp.NotAcceptable, "you are not in this room"))
+		e := refusal(xmpp.NotAcceptable, "you are not in this room").WithType(xmpp.Cancel)
+		e.By = t.r.addr // so that the client knows that it was the room, not a server on the way
+		t.refuse(st, e)
 	case o.Nick == st.To.Resource():
 		t.result(st)
 	default:
 		t.iqToOccupant(st)
 	}
+}
+
+const nsTime = "urn:xmpp:time" // XEP-0202
+
+// time tells the room's clock, by which it stamps messages (XEP-0202).
+func (t *turn) time(st *xmpp.Stanza) {
+	t.result(st, xmpp.NewElement(nsTime, "time").With(xmpp.TextElement(nsTime, "tzo", "+00:00"), xmpp.TextElement(nsTime, "utc", muc.FormatTime(t.now))))
 }
 
 // version answers XEP-0092.

@@ -25,6 +25,8 @@ type state struct {
 	Epoch      uint64
 	Config     roomConfig
 	Subject    subject
+	VCard      string      `json:",omitempty"` // of the room
+	AvatarHash string      `json:",omitempty"`
 	Said       uint64      // messages so far
 	Applicants []applicant `json:",omitempty"` // who wait to be registered, oldest first
 	Closing    bool        // destroyed, but its group is not empty yet
@@ -200,7 +202,7 @@ func decodeState(svc *Service, addr xmpp.JID, b []byte) (*state, error) {
 // newOccupant is a user as an occupant, without devices.
 func (s *state) newOccupant(u mimi.URI, nick string) presence.Occupant {
 	st := standingOf(s.role(u))
-	return presence.Occupant{User: u.String(), Nick: nick, ID: s.occupantID(u), Real: s.svc.UserJID(u), Remote: !s.svc.local(u),
+	return presence.Occupant{User: u.String(), Nick: nick, ID: s.occupantID(u), Hats: s.hats(u), Real: s.svc.UserJID(u), Remote: !s.svc.local(u),
 		Affiliation: st.affiliation, Role: st.role}
 }
 

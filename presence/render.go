@@ -64,8 +64,11 @@ func (r *Room) plain(o *Occupant, real bool) *xmpp.Template {
 	return *at
 }
 
-// named is a payload with the occupant's id, if it has one (XEP-0421 §3.1).
+// named is a payload with the occupant's hats (XEP-0317) and id (XEP-0421 §3.1), if it has some.
 func (o *Occupant) named(payload []*xmpp.Element) []*xmpp.Element {
+	if o.Hats != nil {
+		payload = append(payload, o.Hats)
+	}
 	if o.ID != "" {
 		payload = append(payload, muc.OccupantID(o.ID))
 	}

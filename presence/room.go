@@ -20,8 +20,9 @@ type Session struct {
 type Occupant struct {
 	User        string // who it is, whatever the nick: unique in the room
 	Nick        string
-	ID          string   // of the occupant, whatever the nick (XEP-0421); empty: none
-	Real        xmpp.JID // bare
+	ID          string        // of the occupant, whatever the nick (XEP-0421); empty: none
+	Hats        *xmpp.Element // what its presence says of it besides (XEP-0317); nil: nothing
+	Real        xmpp.JID      // bare
 	Remote      bool
 	Affiliation muc.Affiliation
 	Role        muc.Role
