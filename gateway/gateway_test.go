@@ -442,8 +442,17 @@ func TestDestroyedRoomLeavesATombstone(t *testing.T) {
 		if n := len(b.g.RoomList()); n != 0 {
 			t.Errorf("the directory still lists %d rooms", n)
 		}
+		if last := b.core.restored[len(b.core.restored)-1]; string(last.Tombstone) != "moved" || last.Seq != 0 {
+			t.Errorf("the core got %+v, not the tombstone", last)
+		}
+		b.crash()
+		b.start()
+		before := len(b.core.restored)
 		b.join("garden", romeo)
 		b.want("a new room of the same name begins anew", romeo, "joined "+romeo)
+		if got := b.core.restored[before:]; len(got) == 0 || string(got[0].Tombstone) != "moved" {
+			t.Errorf("after a restart the core got %+v, not the tombstone", got)
+		}
 	})
 }
 

@@ -117,7 +117,7 @@ func (a *actor) restore(ctx context.Context, now time.Time, stored *store.Room) 
 	var recovery mucmap.Recovery
 	var last Mark
 	if empty {
-		r = a.g.opt.Rooms.New(a.name)
+		r = a.begin(stored.Tombstone)
 		a.stored = false
 	} else {
 		snap, err := a.snapshot(ctx, stored)
@@ -163,6 +163,18 @@ func holdsSecrets(stored *store.Room) bool {
 		}
 	}
 	return false
+}
+
+// begin is a room that does not exist, with the tombstone of the one that had its name.
+func (a *actor) begin(tombstone []byte) Room {
+	if len(tombstone) > 0 {
+		r, _, err := a.rebuild(mucmap.Snapshot{Tombstone: tombstone})
+		if err == nil {
+			return r
+		}
+		a.log.Warn("tombstone is ignored", "error", err)
+	}
+	return a.g.opt.Rooms.New(a.name)
 }
 
 // snapshot is what the core needs of what is stored.
@@ -266,7 +278,7 @@ func (a *actor) bury(now time.Time) bool {
 		return true
 	}
 	a.g.dir.remove(a.name)
-	a.room = a.g.opt.Rooms.New(a.name)
+	a.room = a.begin(a.tombstone[1:])
 	a.incarnation++
 	a.jobs, a.owed, a.outboxDone = 0, 0, nil
 	a.tombstone, a.clean, a.opened, a.wake, a.flushAt = nil, false, false, time.Time{}, time.Time{}

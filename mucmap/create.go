@@ -115,6 +115,7 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 	}
 	t.note(NoteInfo, "room created", Attr{"by", j.create.join.user.String()}, Attr{"group", j.create.group.String()})
 	secret := t.derive("occupant ids")
+	r.tomb = nil
 	t.emit(&created{At: t.now, Secret: secret[:], Group: j.create.group.String(), Keeper: r.keeper, Config: j.create.config})
 	j.create.join.codes = append(j.create.join.codes, muc.StatusRoomCreated)
 	t.take(a, nil)

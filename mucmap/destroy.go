@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"time"
+
 	"anteroom/mimi"
 	"anteroom/presence"
 	"anteroom/xmpp"
@@ -13,10 +15,13 @@ type destroyed struct {
 	Venue    xmpp.JID `json:",omitzero"`
 	Password string   `json:",omitempty"`
 	Reason   string   `json:",omitempty"`
+
+	At     time.Time  `json:",omitzero"`  // with an alternate venue: since when the name points there
+	Owners []mimi.URI `json:",omitempty"` // who may use the name again at once
 }
 
 func (e *destroyed) apply(s *state, p *stage) {
-	s.Closing = true
+	s.Closing, s.Grave = true, e.grave()
 	d := &muc.Destroy{Venue: e.Venue, Password: e.Password, Reason: e.Reason}
 	for _, o := range s.here.Sorted() {
 		if len(o.Sessions) > 0 {
@@ -34,7 +39,7 @@ func (e *destroyed) apply(s *state, p *stage) {
 // commit that lifts the demand for an owner; then everybody is removed, by the owner's proposals as far as they reach.
 func (t *turn) destroy(st *xmpp.Stanza, u mimi.URI, d muc.Destroy) {
 	if !t.r.pub.elsewhere() {
-		t.emit(&destroyed{Venue: d.Venue, Password: d.Password, Reason: d.Reason})
+		t.emit(t.destruction(d))
 		t.note(NoteInfo, "room destroyed", Attr{"by", u.String()}, Attr{"reason", d.Reason})
 		t.result(st)
 		t.vanish()
@@ -51,7 +56,7 @@ func (t *turn) destroy(st *xmpp.Stanza, u mimi.URI, d muc.Destroy) {
 			return nil
 		},
 		done: func(t *turn) {
-			t.emit(&destroyed{Venue: d.Venue, Password: d.Password, Reason: d.Reason})
+			t.emit(t.destruction(d))
 			t.note(NoteInfo, "room destroyed", Attr{"by", u.String()}, Attr{"reason", d.Reason})
 			t.result(st)
 			t.close(u)
@@ -112,6 +117,9 @@ func (t *turn) vanish() {
 		t.refuse(st, refusal(xmpp.Gone, "the room was destroyed"))
 	}
 	t.out.Destroyed, t.out.Seq = true, r.seq
+	if r.tomb = r.pub.Grave; r.tomb != nil {
+		t.out.Tombstone = r.tomb.encode()
+	}
 	r.reset()
 }
 

@@ -4,6 +4,7 @@ import (
 	"iter"
 	"strconv"
 
+	"anteroom/mimi"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
@@ -20,7 +21,7 @@ func identity(name string) *xmpp.Element {
 func (t *turn) discoInfo(st *xmpp.Stanza) {
 	s := t.r.pub
 	if !s.Exists {
-		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
+		t.refuse(st, t.noRoom(mimi.URI{}))
 		return
 	}
 	if st.Payload[0].Attr("node") == muc.NodeRoomNick {

@@ -39,6 +39,7 @@ type disk struct {
 	archive            []ArchiveEntry
 	outbox             []Delivery
 	exists             bool
+	tombstone          []byte
 }
 
 func newDisk() *disk { return &disk{secrets: map[string][]byte{}} }
@@ -48,6 +49,7 @@ func (d *disk) write(o *Output) error {
 	if o.Destroyed {
 		outbox := append(d.outbox, o.Outbox...)
 		*d = *newDisk()
+		d.tombstone = o.Tombstone
 		d.outbox = outbox
 		return nil
 	}
@@ -85,7 +87,7 @@ func (d *disk) load(clean bool) Snapshot {
 		archive = archive[len(archive)-DefaultHistory:]
 	}
 	return Snapshot{Seq: d.seq, Snapshot: d.snapshot, SnapshotSeq: d.snapSeq, Events: d.events, Secrets: maps.Clone(d.secrets),
-		Archive: archive, Sent: d.sent, Clean: clean}
+		Archive: archive, Sent: d.sent, Clean: clean, Tombstone: d.tombstone}
 }
 
 // read is a page of the archive, as a store gives it.

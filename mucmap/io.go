@@ -197,6 +197,7 @@ type Snapshot struct {
 	Secrets     map[string][]byte
 	Archive     []ArchiveEntry // the newest entries, oldest first; as many as history may show, and MaxRecords
 	Sent        uint64         // stanzas of the events up to here were handed to the server
+	Tombstone   []byte         // Output.Tombstone of a destroyed room, with nothing else
 	Clean       bool           // nothing was in flight when the room was last given up: see [Room.Idle]
 }
 

@@ -181,6 +181,10 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.refuse(st, refusal(xmpp.JIDMalformed, "only users can enter a room"))
 		return
 	}
+	if e := t.noRoom(u); !r.pub.Exists && e.Condition == xmpp.Gone {
+		t.refuse(st, e)
+		return
+	}
 	if e := r.mayEnter(u); e != nil && r.pub.here.BySession(st.From) == nil {
 		t.refuse(st, e)
 		return

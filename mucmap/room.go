@@ -29,6 +29,8 @@ type Room struct {
 	hubChanged bool
 	leaves     map[mimi.URI]mls.LeafIndex // of our users, in the present epoch; nil: not needed yet
 
+	tomb *tombstone // of the room that had the name before
+
 	password, storedPassword string // of a protected room: a secret, never in an event
 
 	seq, snapAt, sent uint64

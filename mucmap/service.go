@@ -100,6 +100,14 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		}
 		r.pub = st
 	}
+	if len(snap.Tombstone) > 0 && snap.Seq == 0 {
+		b, err := decodeTombstone(snap.Tombstone)
+		if err != nil {
+			return fail(err)
+		}
+		r.tomb = b
+		return r, Recovery{Summary: r.summary}, nil
+	}
 	var recovery Recovery
 	r.seq, r.snapAt, r.sent = snap.SnapshotSeq, snap.SnapshotSeq, snap.Sent
 	archived := slices.Clone(snap.Archive)

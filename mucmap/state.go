@@ -29,6 +29,7 @@ type state struct {
 	AvatarHash string      `json:",omitempty"`
 	Said       uint64      // messages so far
 	Applicants []applicant `json:",omitempty"` // who wait to be registered, oldest first
+	Grave      *tombstone  `json:",omitempty"` // what is to stay of a room that is closing
 	Closing    bool        // destroyed, but its group is not empty yet
 	Until      time.Time   `json:",omitzero"` // how long a room of another provider, which we are not in any more, is remembered
 
