@@ -3,7 +3,7 @@ GO ?= go
 export GOFLAGS := -buildvcs=false
 export ANTEROOM_VECTORS ?= $(abspath ../shared/vectors)
 
-.PHONY: build test check race demo bench bench-mls bench-room deps peers interop mls-client clean
+.PHONY: soak build test check race demo bench bench-mls bench-room deps peers interop mls-client clean
 
 build: ## the one binary, in bin/
 	$(GO) build -o bin/anteroom ./cmd/anteroom
@@ -19,6 +19,9 @@ check: ## formatting, vet, staticcheck, layers and purity
 
 test: deps peers check build ## everything, with real servers and real clients
 	@GO="$(GO)" scripts/test.sh
+
+soak: ## thousands of seeded histories of three providers; SEEDS=N of each kind
+	ANTEROOM_SIM_SEEDS=$(or $(SEEDS),2000) $(GO) test -count=1 -timeout 3h -run TestSeededHistories ./internal/sim
 
 race: deps ## the packages with goroutines under the race detector
 	$(GO) test -race -shuffle=on ./gateway/... ./store/... ./xmpp/component/... ./mimi/mimihttp/... ./mucmap/... ./mls/

@@ -4,7 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -27,13 +29,10 @@ func (w *World) groups(hub, name string) map[string]*mls.Group {
 		if n == nil || len(n.disk.secrets) == 0 {
 			continue
 		}
-		parts, follow := map[string][]byte{}, map[string][]byte{}
+		parts := map[string][]byte{}
 		for key, b := range n.disk.secrets {
 			if rest, ok := strings.CutPrefix(key, "mls/"); ok {
 				parts[rest] = b
-			}
-			if rest, ok := strings.CutPrefix(key, "follow/"); ok {
-				follow[rest] = b
 			}
 		}
 		if len(parts) > 0 {
@@ -43,11 +42,7 @@ func (w *World) groups(hub, name string) map[string]*mls.Group {
 			}
 			all[p.Name] = g
 		}
-		if len(follow) > 0 {
-			r, err := follower.Load(follow, follower.Options{})
-			if err != nil {
-				panic(err)
-			}
+		if r := n.follower(); r != nil {
 			if r.Broken() != "" {
 				panic("sim: " + p.Name + ": " + r.Broken())
 			}
@@ -57,6 +52,24 @@ func (w *World) groups(hub, name string) map[string]*mls.Group {
 		}
 	}
 	return all
+}
+
+// follower is what is stored of a room of another provider; nil: nothing.
+func (n *Node) follower() *follower.Room {
+	parts := map[string][]byte{}
+	for key, b := range n.disk.secrets {
+		if rest, ok := strings.CutPrefix(key, "follow/"); ok {
+			parts[rest] = b
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	r, err := follower.Load(parts, follower.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // agree holds that all providers that are in a room are in the same epoch of the same group.
@@ -141,15 +154,19 @@ func history(seed uint64, faults Faults) (*World, error) {
 	w.Faults = faults
 	said := map[string]string{} // text by id of the message
 	iqs := map[*User][]string{}
-	for i := range 60 {
+	for i := range 80 {
 		u := users[w.rng.IntN(len(users))]
+		act := w.rng.IntN(14)
+		if act > 7 && act < 10 && w.chance(0.6) {
+			u = owner // most others may not
+		}
 		v := users[1+w.rng.IntN(len(users)-1)]
 		jid := xmpp.MustParseJID(v.JID.Bare().String())
 		if v.provider() != u.provider() {
 			jid = xmpp.MustParseJID("u%" + v.JID.Local() + "%" + v.JID.Domain() + "@" + u.Room.Domain())
 		}
-		switch w.rng.IntN(12) {
-		case 0, 1, 2:
+		switch act {
+		case 0, 1, 2, 12, 13:
 			u.Join()
 		case 3:
 			if u != owner {
@@ -191,6 +208,14 @@ func history(seed uint64, faults Faults) (*World, error) {
 	if err := w.views("a.example", "garden", users, func(u *User) bool { return faults.Crash == 0 && len(u.View()) > 0 }); err != nil {
 		return w, err
 	}
+	if faults.Crash == 0 { // with crashes a view may be older than the room
+		if err := w.everybodyHears(owner, users); err != nil {
+			return w, err
+		}
+	}
+	if err := w.outsidersAreBlind(owner, "a.example", "garden"); err != nil {
+		return w, err
+	}
 	if err := w.noneLost(users, said); err != nil {
 		return w, err
 	}
@@ -208,6 +233,64 @@ func history(seed uint64, faults Faults) (*World, error) {
 		}
 	}
 	return w, nil
+}
+
+// everybodyHears holds that what the owner says last reaches everybody who is there.
+func (w *World) everybodyHears(owner *User, users []*User) error {
+	if len(owner.View()) == 0 {
+		owner.Join()
+	}
+	const text = "the end"
+	owner.Say(text)
+	if err := w.Settle(); err != nil {
+		return err
+	}
+	for _, u := range users {
+		if len(u.View()) > 0 && !slices.Contains(u.Texts(), text) {
+			return fmt.Errorf("%s is there and did not hear the last message", u.JID)
+		}
+	}
+	return nil
+}
+
+// outsidersAreBlind holds that providers which were in the room and are not any more cannot read what is said there now, with all keys
+// that they kept.
+func (w *World) outsidersAreBlind(owner *User, hub, name string) error {
+	before := w.groups(hub, name)
+	hubRoom := w.Providers[hub].Rooms[name].room
+	sent, err := spy(w, owner, before[hub])
+	if err != nil || !hubRoom.Exists() {
+		return err
+	}
+	for _, p := range w.Providers {
+		n := p.Rooms[name+"%"+hub]
+		if n == nil {
+			continue
+		}
+		r := n.follower()
+		if r == nil || r.Group() == nil {
+			continue
+		}
+		_, _, err := r.Group().Unprotect(sent)
+		if r.Member() && err != nil {
+			return fmt.Errorf("%s is a member and cannot read: %w", p.Name, err)
+		}
+		if !r.Member() && err == nil {
+			return fmt.Errorf("%s is no member and can read", p.Name)
+		}
+	}
+	return nil
+}
+
+// spy is an application message in the room's present epoch, by a copy of the hub's group.
+func spy(w *World, _ *User, g *mls.Group) (*mls.Message, error) {
+	leaf := g.Local()[0]
+	g, err := g.WithoutPending().Reserve(leaf, 64)
+	if err != nil {
+		return nil, err
+	}
+	_, m, err := g.Protect(w.seed(), leaf, []byte("who reads this?"), []byte{0})
+	return m, err
 }
 
 // noneLost holds that a message is shown once to everybody who gets it, and that messages that the sender saw are in the hub's archive.
@@ -256,7 +339,7 @@ func TestSeededHistories(t *testing.T) {
 		{"crashing", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Crash: 0.05}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			for seed := range uint64(70) {
+			for seed := range seeds(t) {
 				w, err := history(seed, tt.faults)
 				if err != nil {
 					t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(tail(w.Trace, 60), "\n"))
@@ -266,9 +349,103 @@ func TestSeededHistories(t *testing.T) {
 	}
 }
 
+// seeds is how many histories of each kind are run: ANTEROOM_SIM_SEEDS, 70 without it.
+func seeds(t *testing.T) uint64 {
+	text := os.Getenv("ANTEROOM_SIM_SEEDS")
+	if text == "" {
+		return 70
+	}
+	n, err := strconv.ParseUint(text, 10, 32)
+	if err != nil {
+		t.Fatalf("ANTEROOM_SIM_SEEDS: %v", err)
+	}
+	return n
+}
+
 func tail(lines []string, n int) []string {
 	if len(lines) > n {
 		return lines[len(lines)-n:]
 	}
 	return lines
+}
+
+// Each check of a history fails when what it holds is not so.
+func TestChecksCanFail(t *testing.T) {
+	fresh := func() (*World, *User, *User) {
+		w, juliet, romeo, _ := meeting(t)
+		romeo.Say("Hello")
+		settle(t, w)
+		return w, juliet, romeo
+	}
+	fails := func(what string, err error) {
+		t.Helper()
+		if err == nil {
+			t.Errorf("%s is not noticed", what)
+		}
+	}
+	here := func(*User) bool { return true }
+
+	w, juliet, romeo := fresh()
+	users := []*User{juliet, romeo}
+	if err := w.views("a.example", "garden", users, here); err != nil {
+		t.Fatal(err)
+	}
+	follow := w.Providers["b.example"].Rooms["garden%a.example"]
+	old := follow.disk
+	old.secrets = maps.Clone(old.secrets)
+	juliet.Set(muc.Item{Nick: "Romeo", Role: muc.RoleVisitor})
+	juliet.Say("More")
+	if w.Providers["a.example"].Rooms["garden"].jobs != nil {
+		w.Providers["a.example"].Rooms["garden"].work()
+	}
+	fails("a commit that a follower has not heard of", agree(w.groups("a.example", "garden"), "a.example"))
+	fails("a role that a follower does not show", w.views("a.example", "garden", users, here))
+	settle(t, w)
+	if err := agree(w.groups("a.example", "garden"), "a.example"); err != nil {
+		t.Fatal(err)
+	}
+
+	w, juliet, romeo = fresh()
+	inbox := w.Providers["b.example"].Inbox[romeo.JID.String()]
+	w.Providers["b.example"].Inbox[romeo.JID.String()] = append(inbox, inbox[len(inbox)-1])
+	fails("a message that was shown twice", w.noneLost([]*User{romeo}, nil))
+	w, juliet, romeo = fresh()
+	hub := w.Providers["a.example"].Rooms["garden"]
+	hub.disk.archive = nil
+	fails("a message that the hub does not have", w.noneLost([]*User{romeo}, nil))
+
+	w, juliet, romeo = fresh()
+	in := w.Providers["a.example"].Inbox
+	in[juliet.JID.String()] = in[juliet.JID.String()][:2]
+	fails("presences that did not arrive", w.views("a.example", "garden", []*User{juliet}, here))
+
+	w, juliet, romeo = fresh()
+	w.Providers["b.example"].down = true
+	juliet.Say("the beginning")
+	for range 20 {
+		w.Step()
+	}
+	fails("somebody who hears nothing", w.everybodyHears(juliet, []*User{juliet, romeo}))
+
+	// A provider whose users were all banned is blind; were it still a member it would read.
+	w, juliet, romeo = fresh()
+	if err := w.outsidersAreBlind(juliet, "a.example", "garden"); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"romeo", "nurse"} {
+		juliet.Set(muc.Item{JID: mustJID("u%" + name + "%b.example@rooms.a.example"), Affiliation: muc.AffiliationOutcast})
+	}
+	w.Providers["b.example"].down = true
+	for range 20 {
+		w.Step()
+	}
+	fails("a member that cannot read", w.outsidersAreBlind(juliet, "a.example", "garden"))
+	w.Providers["b.example"].down = false
+	settle(t, w)
+	if err := w.outsidersAreBlind(juliet, "a.example", "garden"); err != nil {
+		t.Fatal(err)
+	}
+	if r := w.Providers["b.example"].Rooms["garden%a.example"].follower(); r.Member() || r.Group() == nil {
+		t.Error("the banned provider should hold its last epoch")
+	}
 }
