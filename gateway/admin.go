@@ -26,7 +26,9 @@ type RoomDetail struct {
 	RoomLine
 	Description  string `json:"description,omitempty"`
 	URI          string `json:"uri"`
-	Group        string `json:"group"` // id of the MLS group
+	Group        string `json:"group"`             // id of the MLS group
+	Hub          string `json:"hub,omitempty"`     // the provider that owns the room, if it is not ours
+	Trouble      string `json:"trouble,omitempty"` // why a room of another provider was given up
 	Epoch        uint64 `json:"epoch"`
 	Participants int    `json:"participants"`
 	Leaves       int    `json:"leaves"` // clients in the group, the keeper's included
@@ -102,7 +104,7 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 	var d RoomDetail
 	err := g.inspect(ctx, name, func(a *actor) {
 		x := a.room.Describe()
-		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Epoch: x.Epoch,
+		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Hub: x.Hub, Trouble: x.Trouble, Epoch: x.Epoch,
 			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
 	})
 	return d, err

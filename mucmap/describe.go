@@ -8,7 +8,9 @@ type Description struct {
 	URI          string // mimi:// URI; empty while the room does not exist
 	Group        string // id of its MLS group
 	Epoch        uint64
-	Leaves       int // clients in the group, the keeper's included
+	Hub          string // the provider that owns the room, if it is not ours
+	Trouble      string // why the room was given up; empty if it was not
+	Leaves       int    // clients in the group, the keeper's included
 	Participants []Participant
 }
 
@@ -25,6 +27,9 @@ type Participant struct {
 // Describe tells what an operator may want to know; it changes nothing.
 func (r *Room) Describe() Description {
 	d := Description{Summary: r.Summary()}
+	if r.follow != nil {
+		d.URI, d.Hub, d.Trouble = r.uri.String(), r.uri.Provider(), r.follow.room.Broken()
+	}
 	if !r.pub.Exists {
 		return d
 	}

@@ -40,6 +40,9 @@ func newFollow(uri mimi.URI) *follow {
 // busy says that something is under way with the hub.
 func (f *follow) busy() bool { return f != nil && !f.room.Idle() }
 
+// broken says that the room was given up. It is remembered for a while, so that operators see it and nobody tries at once again.
+func (f *follow) broken() bool { return f != nil && f.room.Broken() != "" }
+
 // groupInfoPatience is how long somebody who enters waits for the room's hub. Nothing has taken effect by then.
 const groupInfoPatience = 20 * time.Second
 

@@ -114,8 +114,40 @@ func TestAddedFromOutside(t *testing.T) {
 	if there.room.follow.room.InFlight() != nil {
 		t.Error("entering asks the hub for something")
 	}
-	if _, err := policy.StateOf(there.room.follow.room.Group().Public()); err != nil {
-		t.Error(err)
+
+	// The hub lets through what policy forbids: the room is given up, visibly, and may be tried again after a while.
+	list = mimi.ParticipantListUpdate{}
+	state, err := policy.StateOf(staged.Group.Public())
+	if err != nil {
+		t.Fatal(err)
+	}
+	at, _ := state.Position(mimi.MustURI("mimi://a.example/u/juliet"))
+	list.Changed = []mimi.RoleChange{{Index: at, Role: roleGuest}}
+	bad, err := staged.Group.Commit(hub.seed(), staged.Group.Local()[0], mls.CommitParams{AuthenticatedData: emptyAAD, ByValue: []mls.Proposal{
+		mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	there.out.Reset()
+	if err := there.step(Request{ID: "n", Provider: "a.example", Kind: RequestNotify, Body: wire.Marshal(&mimi.FanoutMessage{Timestamp: 1, Message: bad.Commit})}); err != nil {
+		t.Fatal(err)
+	}
+	wantIn(t, "nurse is out", there.out.String(), "code='333'", "a.example cannot be followed")
+	if d := there.room.Describe(); d.Hub != "a.example" || d.Trouble == "" || !there.room.Exists() {
+		t.Errorf("operators see %+v", d)
+	}
+	const again = "<presence from='nurse@c.example/x' to='garden%a.example@rooms.c.example/Nurse' id='2'>" + joinX + "</presence>"
+	wantIn(t, "at once", there.send(t, again), "service-unavailable", "given up")
+	there.now = there.now.Add(DefaultGuestLinger + time.Minute)
+	if err := there.step(Timer{}); err != nil {
+		t.Fatal(err)
+	}
+	if there.room.Exists() {
+		t.Fatal("the room is never forgotten")
+	}
+	there.send(t, again)
+	if q := there.room.follow.room.InFlight(); q == nil || q.Endpoint != mimi.EndpointGroupInfo {
+		t.Errorf("after a while the hub is asked %v", q)
 	}
 }
 

@@ -58,7 +58,7 @@ func (c *roomShowCommand) Run() error {
 		for _, row := range [][2]string{
 			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
 			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"occupants", fmt.Sprint(d.Occupants)},
-			{"uri", d.URI}, {"group", d.Group}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
+			{"uri", d.URI}, {"hub", d.Hub}, {"trouble", d.Trouble}, {"group", d.Group}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
 			{"leaves", fmt.Sprint(d.Leaves)}, {"events", fmt.Sprint(d.Events)},
 			{"commits under way", fmt.Sprint(d.Jobs)}, {"waiting", fmt.Sprint(d.Waiting)}, {"owed to providers", fmt.Sprint(d.Owed)},
 		} {
