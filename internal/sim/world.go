@@ -51,14 +51,13 @@ type Provider struct {
 
 // Node is one room at one provider.
 type Node struct {
-	p       *Provider
-	name    string
-	room    *mucmap.Room
-	disk    disk
-	asking  *mucmap.PeerRequest
-	asked   time.Time
-	jobs    []mucmap.CommitJob
-	crashed bool
+	p      *Provider
+	name   string
+	room   *mucmap.Room
+	disk   disk
+	asking *mucmap.PeerRequest
+	asked  time.Time
+	jobs   []mucmap.CommitJob
 }
 
 type post struct {
