@@ -405,16 +405,16 @@ func TestChecksCanFail(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	w, juliet, romeo = fresh()
+	w, _, romeo = fresh()
 	inbox := w.Providers["b.example"].Inbox[romeo.JID.String()]
 	w.Providers["b.example"].Inbox[romeo.JID.String()] = append(inbox, inbox[len(inbox)-1])
 	fails("a message that was shown twice", w.noneLost([]*User{romeo}, nil))
-	w, juliet, romeo = fresh()
+	w, _, romeo = fresh()
 	hub := w.Providers["a.example"].Rooms["garden"]
 	hub.disk.archive = nil
 	fails("a message that the hub does not have", w.noneLost([]*User{romeo}, nil))
 
-	w, juliet, romeo = fresh()
+	w, juliet, _ = fresh()
 	in := w.Providers["a.example"].Inbox
 	in[juliet.JID.String()] = in[juliet.JID.String()][:2]
 	fails("presences that did not arrive", w.views("a.example", "garden", []*User{juliet}, here))
@@ -428,7 +428,7 @@ func TestChecksCanFail(t *testing.T) {
 	fails("somebody who hears nothing", w.everybodyHears(juliet, []*User{juliet, romeo}))
 
 	// A provider whose users were all banned is blind; were it still a member it would read.
-	w, juliet, romeo = fresh()
+	w, juliet, _ = fresh()
 	if err := w.outsidersAreBlind(juliet, "a.example", "garden"); err != nil {
 		t.Fatal(err)
 	}
