@@ -7,6 +7,7 @@ import (
 
 	"anteroom/mls"
 	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
 )
 
 // turn is one Step under way.
@@ -57,7 +58,12 @@ func (t *turn) refuse(st *xmpp.Stanza, e *xmpp.StanzaError) {
 	if !st.AcceptsError() {
 		return
 	}
-	t.send(st.ErrorReply(e))
+	answer := st.ErrorReply(e)
+	if st.Kind == xmpp.Presence && st.Child(muc.NS, "x") != nil {
+		// As in the examples of XEP-0045 §7.2; slixmpp looks for a failed join by this element.
+		answer.Payload = append([]*xmpp.Element{xmpp.NewElement(muc.NS, "x")}, answer.Payload...)
+	}
+	t.send(answer)
 }
 
 // result answers an iq.
