@@ -10,6 +10,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/redis/go-redis/v9"
+
 	"anteroom/config"
 	"anteroom/mls"
 	"anteroom/store"
@@ -58,6 +60,7 @@ func openBackend(ctx context.Context, cfg *config.Store, log *slog.Logger) (stor
 		}
 		return boltstore.Open(path)
 	}
+	redis.SetLogger(redisLog{log})
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
 		s, warnings, err := redisstore.Open(ctx, cfg.URL, redisstore.Options{})
 		if err == nil {
@@ -96,4 +99,11 @@ func hubSigner(ctx context.Context, s store.Store, suite mls.CipherSuite, fresh 
 		return mls.Signer{}, fmt.Errorf("hub key: %w", store.ErrCorrupt)
 	}
 	return mls.NewSigner(suite, mls.Seed(rec.Value))
+}
+
+// redisLog makes what the Redis client has to say a line of our log.
+type redisLog struct{ log *slog.Logger }
+
+func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
+	l.log.WarnContext(ctx, "store: "+fmt.Sprintf(format, args...))
 }
