@@ -23,12 +23,13 @@ const (
 	MaxBurst      = 1 << 16
 	MaxOutbox     = 1_000_000
 	MaxPeers      = 10_000
+	MaxContacts   = 20  // addresses of one kind
 	maxSocketPath = 107 // sockaddr_un
 )
 
 // check refuses the first value that cannot work, in the order of the file.
 func (s *source) check(c *Config) error {
-	for _, part := range []func(*Config) error{s.checkComponent, s.checkProvider, s.checkStore, s.checkAdmin, s.checkLog, s.checkLimits} {
+	for _, part := range []func(*Config) error{s.checkComponent, s.checkProvider, s.checkStore, s.checkContact, s.checkAdmin, s.checkLog, s.checkLimits} {
 		if err := part(c); err != nil {
 			return err
 		}
@@ -163,6 +164,25 @@ func (s *source) checkStore(c *Config) error {
 		}
 	default:
 		return s.fault(key, "must begin with bolt: redis: rediss: unix: redis+sentinel: redis+cluster: or memory:")
+	}
+	return nil
+}
+
+// checkContact: XEP-0157 §3 demands valid URIs.
+func (s *source) checkContact(c *Config) error {
+	for _, f := range fields() {
+		if f.section != "contact" {
+			continue
+		}
+		addresses := f.value(c).Interface().([]string)
+		if len(addresses) > MaxContacts {
+			return s.fault(f.key(), "has more than %d entries", MaxContacts)
+		}
+		for _, a := range addresses {
+			if u, err := url.Parse(a); err != nil || u.Scheme == "" || u.Opaque == "" && u.Host == "" {
+				return s.fault(f.key(), "%q is no URI such as mailto:admin@a.example, xmpp:admin@a.example or https://a.example", a)
+			}
+		}
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ type Config struct {
 	Component Component `toml:"component" doc:"The connection to the XMPP server (XEP-0114). The server's own configuration names the same domain and secret."`
 	Provider  Provider  `toml:"provider" doc:"Speaking with other MIMI providers. Without this section there is no HTTPS listener: rooms are for local XMPP users, and the provider's name is the parent of component.domain."`
 	Store     Store     `toml:"store" doc:"Where rooms are kept."`
+	Contact   Contact   `toml:"contact" doc:"Addresses of those who run this service, as URIs such as xmpp:admin@a.example, mailto:abuse@a.example or https://a.example/help; service discovery shows them (XEP-0157)."`
 	Admin     Admin     `toml:"admin" doc:"Looking into a running anteroom."`
 	Log       Log       `toml:"log" doc:"Logs go to standard error and hold no secrets and no messages."`
 	Limits    Limits    `toml:"limits" doc:"Bounds on what users and peers can make grow."`
@@ -53,6 +54,17 @@ type Store struct {
 	URL     string `toml:"url" example:"bolt:///var/lib/anteroom/rooms.db" doc:"bolt:PATH (embedded, one file), redis:// rediss:// unix:// redis+sentinel:// redis+cluster:// (Redis or Valkey), or memory: (nothing outlives the process). Default: rooms.db in /var/lib/anteroom when this file lies under /etc, otherwise in the directory anteroom.state beside this file."`
 	URLFile string `toml:"url_file" path:"file" doc:"File that holds the URL, for a URL with a password."`
 	KeyFile string `toml:"key_file" path:"file" example:"/var/lib/anteroom/seal.key" doc:"Key that seals room secrets in the store; serve creates it with mode 0600 when there is none. Keep a copy: without it the store cannot be read. Default: seal.key, beside where rooms.db is by default."`
+}
+
+// Contact are the addresses that service discovery shows of those who run the service (XEP-0157).
+type Contact struct {
+	Admin    []string `toml:"admin" example:"xmpp:admin@a.example" doc:"Administrators."`
+	Abuse    []string `toml:"abuse" example:"mailto:abuse@a.example" doc:"For reports of abuse."`
+	Security []string `toml:"security" example:"mailto:security@a.example" doc:"For reports of security problems."`
+	Support  []string `toml:"support" example:"https://a.example/help" doc:"Help for users."`
+	Feedback []string `toml:"feedback" example:"mailto:feedback@a.example" doc:"For what users think of the service."`
+	Sales    []string `toml:"sales" example:"mailto:sales@a.example" doc:"For customers."`
+	Status   []string `toml:"status" example:"https://status.a.example" doc:"Where to see whether the service works."`
 }
 
 // Admin is how operators look into a running anteroom.

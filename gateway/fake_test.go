@@ -91,7 +91,7 @@ func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recov
 	return r, rec, nil
 }
 
-func (s *tallies) HandleService(st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza {
+func (s *tallies) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza {
 	if body, _ := st.Body(); body == "panic" {
 		panic("asked to")
 	}

@@ -54,7 +54,7 @@ type Rooms interface {
 	Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error)
 	RoomName(uri mimi.URI) string     // "": not one of ours
 	FollowedName(uri mimi.URI) string // "": one of ours, or one that has no address here
-	HandleService(st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
+	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
 }
 
 // Core makes the rooms of s runnable.

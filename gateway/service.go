@@ -3,6 +3,7 @@ package gateway
 import (
 	"runtime"
 	"runtime/debug"
+	"time"
 
 	"anteroom/xmpp"
 )
@@ -18,7 +19,7 @@ func (g *Gateway) answerService(st *xmpp.Stanza) {
 			g.refuse(st, xmpp.NewError(xmpp.InternalServerError, "").WithType(xmpp.Wait))
 		}
 	}()
-	answers := g.opt.Rooms.HandleService(st, g.dir.all())
+	answers := g.opt.Rooms.HandleService(time.Now(), st, g.dir.all())
 	out := make([]xmpp.Broadcast, 0, len(answers))
 	for _, a := range answers {
 		out = append(out, single(a))

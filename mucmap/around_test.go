@@ -15,7 +15,7 @@ func TestAroundTable(t *testing.T) {
 		t.Fatal(err)
 	}
 	tests := map[string]bool{}
-	for _, dir := range []string{".", "../gateway", "../xmpp/muc", "../presence", "../mimi/content", "../store"} {
+	for _, dir := range []string{".", "../config", "../gateway", "../xmpp/muc", "../presence", "../mimi/content", "../store"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -1,7 +1,6 @@
 package mucmap
 
 import (
-	"iter"
 	"strconv"
 
 	"anteroom/mimi"
@@ -11,6 +10,10 @@ import (
 
 func feature(name string) *xmpp.Element {
 	return xmpp.NewElement(muc.NSDiscoInfo, "feature").WithAttr("var", name)
+}
+
+func roomIdentity(name string) muc.Identity {
+	return muc.Identity{Category: "conference", Type: "text", Name: name}
 }
 
 func identity(name string) *xmpp.Element {
@@ -32,19 +35,26 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "the room has no such node"))
 		return
 	}
+	t.result(st, t.r.info(true).Element())
+}
+
+// info is what the room is and can do (XEP-0045 §6.4). Without live it leaves out what changes by the hour: what its capabilities
+// stand for (XEP-0115).
+func (r *Room) info(live bool) muc.DiscoInfo {
+	s := r.pub
 	c := &s.Config
 	name := c.Name
 	if name == "" {
-		name = t.r.name
+		name = r.name
 	}
-	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(name))
+	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity(name)}}
 	either := func(on bool, yes, no string) string {
 		if on {
 			return yes
 		}
 		return no
 	}
-	for _, f := range []string{
+	d.Features = []string{
 		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
 		muc.NSRegister, muc.FormRegister, muc.FormRequest, muc.FeatureStableID, muc.FeatureSelfPingOptimization,
 		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
@@ -53,31 +63,34 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		either(c.Moderated, muc.FeatureModerated, muc.FeatureUnmoderated),
 		either(c.Anyone, muc.FeatureNonAnonymous, muc.FeatureSemiAnonymous),
 		either(c.Protected, muc.FeaturePasswordProtected, muc.FeatureUnsecured),
-	} {
-		q.With(feature(f))
 	}
-	if t.r.follow == nil {
-		q.With(feature(nsModerate), feature(nsVCard))
+	if r.follow == nil {
+		d.Features = append(d.Features, nsModerate, nsVCard)
 	}
-	q.With(feature(muc.NSRSM), feature(nsTime), feature(nsHats))
+	d.Features = append(d.Features, muc.NSRSM, nsTime, nsHats)
 	if len(s.Secret) > 0 {
-		q.With(feature(muc.NSOccupantID))
+		d.Features = append(d.Features, muc.NSOccupantID)
 	}
-	f := muc.NewForm(muc.FormResult, muc.FormRoomInfo,
-		muc.TextField(muc.InfoDescription, "Description", c.Description),
-		muc.TextField(muc.InfoSubject, "Subject", s.Subject.Text),
-		muc.BoolField(muc.InfoSubjectMod, "Everybody with voice may change the subject", c.ChangeSubject),
-		muc.TextField(muc.InfoOccupants, "Occupants", strconv.Itoa(s.here.Occupants())),
+	f := muc.NewForm(muc.FormResult, muc.FormRoomInfo, muc.TextField(muc.InfoDescription, "Description", c.Description))
+	if live {
+		f.Fields = append(f.Fields, muc.TextField(muc.InfoSubject, "Subject", s.Subject.Text))
+	}
+	f.Fields = append(f.Fields, muc.BoolField(muc.InfoSubjectMod, "Everybody with voice may change the subject", c.ChangeSubject))
+	if live {
+		f.Fields = append(f.Fields, muc.TextField(muc.InfoOccupants, "Occupants", strconv.Itoa(s.here.Occupants())))
+	}
+	f.Fields = append(f.Fields,
 		muc.TextField(muc.InfoLang, "Language", c.Lang),
 		muc.TextField(muc.FieldMaxHistoryFetch, "Messages shown to who enters", strconv.Itoa(c.History)),
 		// What every room of this service says about its encryption (ARCHITECTURE §3, honest encryption).
-		muc.TextField("urn:anteroom:mimi#room", "MIMI room", t.r.uri.String()),
+		muc.TextField("urn:anteroom:mimi#room", "MIMI room", r.uri.String()),
 		muc.TextField("urn:anteroom:mimi#encryption", "Encryption", "MLS between providers and MIMI clients; for XMPP clients it ends at this gateway"),
 	)
 	if s.AvatarHash != "" {
 		f.Fields = append(f.Fields, muc.TextField(infoAvatarHash, "Hash of the avatar", s.AvatarHash))
 	}
-	t.result(st, q.With(f.Element()))
+	d.Forms = []muc.Form{f}
+	return d
 }
 
 // discoItems lists the occupants of a public room to its occupants (XEP-0045 §6.5 leaves it to the room).
@@ -99,60 +112,4 @@ func (t *turn) discoItems(st *xmpp.Stanza) {
 		return
 	}
 	t.result(st, q)
-}
-
-// HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name.
-func (s *Service) HandleService(st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp.Stanza {
-	if !st.IsRequest() || st.ID == "" {
-		if st.Kind != xmpp.IQ && st.AcceptsError() && st.Kind == xmpp.Message {
-			return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "this service takes messages in its rooms only"))}
-		}
-		return nil
-	}
-	var e *xmpp.Element
-	if len(st.Payload) > 0 {
-		e = st.Payload[0]
-	}
-	get := st.Type == xmpp.TypeGet
-	switch {
-	case get && e.Is(muc.NSDiscoInfo, "query") && e.Attr("node") == "":
-		q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity("Rooms"))
-		for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard} {
-			q.With(feature(f))
-		}
-		return []xmpp.Stanza{st.Reply(q)}
-	case get && e.Is(muc.NSDiscoItems, "query") && e.Attr("node") == "":
-		q, refused := answerItems(e, s.roomItems(rooms))
-		if refused != nil {
-			return []xmpp.Stanza{st.ErrorReply(refused)}
-		}
-		return []xmpp.Stanza{st.Reply(q)}
-	case get && e.Is(muc.NSPing, "ping"):
-		return []xmpp.Stanza{st.Reply()}
-	case get && e.Is(muc.NSVersion, "query"):
-		return []xmpp.Stanza{st.Reply(s.versionElement())}
-	case e.Is(muc.NSDiscoInfo, "query"), e.Is(muc.NSDiscoItems, "query"):
-		return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ItemNotFound, "the service has no such node"))}
-	}
-	return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "the service does not know this request"))}
-}
-
-// roomItems lists the public rooms (XEP-0045 §6.3).
-func (s *Service) roomItems(rooms iter.Seq[Summary]) []muc.DiscoItem {
-	var items []muc.DiscoItem
-	for r := range rooms {
-		if !r.Public {
-			continue
-		}
-		j, err := xmpp.NewJID(r.Name, s.cfg.Domain.Domain(), "")
-		if err != nil {
-			continue
-		}
-		name := r.Title
-		if name == "" {
-			name = r.Name
-		}
-		items = append(items, muc.DiscoItem{JID: j, Name: name + " (" + strconv.Itoa(r.Occupants) + ")"})
-	}
-	return items
 }

@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -23,7 +24,8 @@ func testService(t testing.TB) *Service {
 		t.Fatal(err)
 	}
 	svc, err := NewService(Config{Domain: xmpp.MustParseJID("rooms.a.example"), Provider: "a.example", Users: []string{"a.example"},
-		Hub: hubKey, Software: "anteroom", Version: "test"})
+		Hub: hubKey, Software: "anteroom", Version: "test",
+		Started: time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC), Contact: Contact{Abuse: []string{"mailto:abuse@a.example"}, Admin: []string{"xmpp:admin@a.example", "mailto:admin@a.example"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -128,6 +130,8 @@ type bench struct {
 	after   bool
 	crashed bool
 	open    []Input // whose commits are not through
+
+	others []Summary // further rooms of the service
 
 	check bool // replay after every step
 	out   strings.Builder
@@ -414,13 +418,22 @@ func (b *bench) do(s *script.Step) error {
 		return err
 	case "room":
 		b.out.WriteString(b.digest())
+	case "rooms": // further rooms of the service, one summary per line
+		b.others = nil
+		for text := range strings.Lines(s.Input) {
+			var r Summary
+			if err := json.Unmarshal([]byte(text), &r); err != nil {
+				return err
+			}
+			b.others = append(b.others, r)
+		}
 	case "service":
 		all, err := stanzas(s.Input)
 		if err != nil {
 			return err
 		}
 		for _, st := range all {
-			for _, a := range b.svc.HandleService(st, slices.Values([]Summary{b.room.Summary()})) {
+			for _, a := range b.svc.HandleService(b.now, st, slices.Values(append([]Summary{b.room.Summary()}, b.others...))) {
 				fmt.Fprintln(&b.out, a.String())
 			}
 		}

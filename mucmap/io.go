@@ -163,6 +163,9 @@ type Summary struct {
 	Description string
 	Public      bool // listed by disco#items (muc#roomconfig_publicroom)
 	Persistent  bool
+	Open        bool // enters who wants: neither for members only nor protected by a password
+	Anyone      bool // everybody sees real addresses
+	Lang        string
 	Occupants   int
 	Wake        time.Time // as in Output
 }

@@ -21,50 +21,58 @@ func answerItems(request *xmpp.Element, items []muc.DiscoItem) (*xmpp.Element, *
 		}
 		set = &r
 	}
-	from, to, e := pageOf(items, set)
+	from, to, e := pageOf(len(items), maxDiscoItems, set, func(id string) (int, int, bool) {
+		i := slices.IndexFunc(items, func(i muc.DiscoItem) bool { return i.JID.String() == id })
+		return i, i + 1, i >= 0
+	})
 	if e != nil {
 		return nil, e
 	}
 	a := muc.DiscoItems{Items: items[from:to]}
-	if count := len(items); set != nil || to-from < count {
-		a.RSM = &muc.RSM{Count: &count}
-		if from < to {
-			a.RSM.First, a.RSM.Last, a.RSM.FirstIndex = items[from].JID.String(), items[to-1].JID.String(), &from
-		}
+	if set != nil || to-from < len(items) {
+		a.RSM = pageSet(from, to, len(items), func(i int) string { return items[i].JID.String() })
 	}
 	return a.Element(), nil
 }
 
-// pageOf is the page that a request asks for.
-func pageOf(items []muc.DiscoItem, set *muc.RSM) (from, to int, e *xmpp.StanzaError) {
-	size := maxDiscoItems
-	if set != nil && set.Max != nil {
-		size = min(max(*set.Max, 0), maxDiscoItems)
-	}
-	at := func(id string) int {
-		return slices.IndexFunc(items, func(i muc.DiscoItem) bool { return i.JID.String() == id })
-	}
-	n := len(items)
+// pageOf is the page of n items, of at most most, that a request asks for; nil asks for the first one. place says that items up to
+// before come before the one of an id, and items from after on behind it, or that there is no such place.
+func pageOf(n, most int, set *muc.RSM, place func(id string) (before, after int, ok bool)) (from, to int, e *xmpp.StanzaError) {
+	size := most
 	if set == nil {
 		return 0, min(size, n), nil
+	}
+	if set.Max != nil {
+		size = min(max(*set.Max, 0), most)
 	}
 	switch {
 	case set.Index != nil:
 		from = min(max(*set.Index, 0), n)
 	case set.After != nil && *set.After != "":
-		i := at(*set.After)
-		if i < 0 {
+		_, after, ok := place(*set.After)
+		if !ok {
 			return 0, 0, refusal(xmpp.ItemNotFound, "there is no such item to go on after")
 		}
-		from = i + 1
+		from = after
 	case set.Before != nil:
 		to = n
 		if *set.Before != "" {
-			if to = at(*set.Before); to < 0 {
+			before, _, ok := place(*set.Before)
+			if !ok {
 				return 0, 0, refusal(xmpp.ItemNotFound, "there is no such item to go back from")
 			}
+			to = before
 		}
 		return max(to-size, 0), to, nil
 	}
 	return from, min(from+size, n), nil
+}
+
+// pageSet describes a page of items with ids.
+func pageSet(from, to, count int, id func(i int) string) *muc.RSM {
+	set := &muc.RSM{Count: &count}
+	if from < to {
+		set.First, set.Last, set.FirstIndex = id(from), id(to-1), &from
+	}
+	return set
 }

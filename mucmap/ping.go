@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"time"
+
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
@@ -34,7 +36,11 @@ const nsTime = "urn:xmpp:time" // XEP-0202
 
 // time tells the room's clock, by which it stamps messages (XEP-0202).
 func (t *turn) time(st *xmpp.Stanza) {
-	t.result(st, xmpp.NewElement(nsTime, "time").With(xmpp.TextElement(nsTime, "tzo", "+00:00"), xmpp.TextElement(nsTime, "utc", muc.FormatTime(t.now))))
+	t.result(st, timeElement(t.now))
+}
+
+func timeElement(now time.Time) *xmpp.Element {
+	return xmpp.NewElement(nsTime, "time").With(xmpp.TextElement(nsTime, "tzo", "+00:00"), xmpp.TextElement(nsTime, "utc", muc.FormatTime(now)))
 }
 
 // version answers XEP-0092.

@@ -236,7 +236,7 @@ func (r *Room) Summary() Summary {
 		return Summary{Name: r.name}
 	}
 	return Summary{Name: r.name, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent,
-		Occupants: r.pub.here.Occupants()}
+		Open: !c.MembersOnly && !c.Protected, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants()}
 }
 
 func utoa(n uint64) string { return strconv.FormatUint(n, 10) }

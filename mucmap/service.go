@@ -21,7 +21,9 @@ type Config struct {
 	// Hub signs for the provider: it is named in external_senders and signs GroupInfo responses.
 	Hub mls.Signer
 
-	Software, Version string // XEP-0092
+	Software, Version string    // XEP-0092
+	Started           time.Time // of the process (XEP-0012)
+	Contact           Contact   // XEP-0157
 
 	GuestLinger time.Duration // how long an absent guest keeps its leaf; zero: DefaultGuestLinger
 	Limits      Limits        // zero fields take their defaults

@@ -177,6 +177,8 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Hub:         hub,
 		Software:    software,
 		Version:     fullVersion(),
+		Started:     time.Now(),
+		Contact:     mucmap.Contact(s.cfg.Contact),
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
 		Limits:      mucmap.Limits{Occupants: s.cfg.Limits.Occupants, History: s.cfg.Limits.History},
 		Parallel:    gateway.Parallel,

@@ -1,0 +1,118 @@
+package mucmap
+
+import (
+	"iter"
+	"strconv"
+	"time"
+
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// serviceRoute is one row of the routing table for requests to the bare domain of the component.
+type serviceRoute struct {
+	typ, space, local string
+	handle            func(q *serviceQuery) (*xmpp.Element, *xmpp.StanzaError)
+}
+
+// serviceQuery is a request to the service.
+type serviceQuery struct {
+	svc   *Service
+	now   time.Time
+	st    *xmpp.Stanza
+	rooms iter.Seq[Summary] // all rooms, sorted by name
+}
+
+func (q *serviceQuery) payload() *xmpp.Element { return q.st.Payload[0] }
+
+// serviceRoutes is tried from top to bottom. A handler that returns neither payload nor error is answered by an empty result.
+var serviceRoutes = []serviceRoute{
+	{xmpp.TypeGet, muc.NSDiscoInfo, "query", (*serviceQuery).discoInfo},
+	{xmpp.TypeGet, muc.NSDiscoItems, "query", (*serviceQuery).discoItems},
+	{xmpp.TypeGet, muc.NSPing, "ping", (*serviceQuery).ping},
+	{xmpp.TypeGet, muc.NSVersion, "query", (*serviceQuery).version},
+	{xmpp.TypeGet, nsTime, "time", (*serviceQuery).time},
+	{xmpp.TypeGet, nsLast, "query", (*serviceQuery).last},
+	{xmpp.TypeGet, nsSearch, "search", (*serviceQuery).search},
+}
+
+// HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name.
+func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp.Stanza {
+	if !st.IsRequest() || st.ID == "" {
+		if st.AcceptsError() && st.Kind == xmpp.Message {
+			return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "this service takes messages in its rooms only"))}
+		}
+		return nil
+	}
+	q := &serviceQuery{svc: s, now: now, st: st, rooms: rooms}
+	for _, r := range serviceRoutes {
+		if r.typ != st.Type || len(st.Payload) == 0 || !q.payload().Is(r.space, r.local) {
+			continue
+		}
+		switch answer, e := r.handle(q); {
+		case e != nil:
+			return []xmpp.Stanza{st.ErrorReply(e)}
+		case answer == nil:
+			return []xmpp.Stanza{st.Reply()}
+		default:
+			return []xmpp.Stanza{st.Reply(answer)}
+		}
+	}
+	return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "the service does not know this request"))}
+}
+
+// discoInfo describes the service (XEP-0045 §6.2).
+func (q *serviceQuery) discoInfo() (*xmpp.Element, *xmpp.StanzaError) {
+	if q.payload().Attr("node") != "" {
+		return nil, refusal(xmpp.ItemNotFound, "the service has no such node")
+	}
+	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity("Rooms")}, Features: []string{
+		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard, muc.FeatureStableID,
+		nsTime, nsLast, nsSearch}}
+	if f, ok := q.svc.cfg.Contact.form(); ok {
+		d.Forms = append(d.Forms, f)
+	}
+	return d.Element(), nil
+}
+
+// discoItems lists the public rooms (XEP-0045 §6.3).
+func (q *serviceQuery) discoItems() (*xmpp.Element, *xmpp.StanzaError) {
+	if q.payload().Attr("node") != "" {
+		return nil, refusal(xmpp.ItemNotFound, "the service has no such node")
+	}
+	return answerItems(q.payload(), q.svc.roomItems(q.rooms))
+}
+
+// roomItems are the public rooms.
+func (s *Service) roomItems(rooms iter.Seq[Summary]) []muc.DiscoItem {
+	var items []muc.DiscoItem
+	for r := range rooms {
+		if j, ok := s.listed(&r); ok {
+			items = append(items, muc.DiscoItem{JID: j, Name: r.title() + " (" + strconv.Itoa(r.Occupants) + ")"})
+		}
+	}
+	return items
+}
+
+// listed is the address of a room that strangers may know of.
+func (s *Service) listed(r *Summary) (xmpp.JID, bool) {
+	if !r.Public {
+		return xmpp.JID{}, false
+	}
+	j, err := xmpp.NewJID(r.Name, s.cfg.Domain.Domain(), "")
+	return j, err == nil
+}
+
+// title is the room's natural-language name.
+func (r *Summary) title() string {
+	if r.Title != "" {
+		return r.Title
+	}
+	return r.Name
+}
+
+func (q *serviceQuery) ping() (*xmpp.Element, *xmpp.StanzaError) { return nil, nil }
+func (q *serviceQuery) version() (*xmpp.Element, *xmpp.StanzaError) {
+	return q.svc.versionElement(), nil
+}
+func (q *serviceQuery) time() (*xmpp.Element, *xmpp.StanzaError) { return timeElement(q.now), nil }
