@@ -40,7 +40,8 @@ type RoomDetail struct {
 
 // MemberLine is one participant of a room.
 type MemberLine struct {
-	User        string `json:"user"` // mimi:// URI
+	User        string `json:"user"` // mimi:// URI that the group lists
+	JID         string `json:"jid"`  // who that is
 	Affiliation string `json:"affiliation"`
 	Role        string `json:"role"`
 	Leaves      int    `json:"leaves"`
@@ -115,7 +116,7 @@ func (g *Gateway) RoomMembers(ctx context.Context, name string) ([]MemberLine, e
 	out := []MemberLine{}
 	err := g.inspect(ctx, name, func(a *actor) {
 		for _, p := range a.room.Describe().Participants {
-			out = append(out, MemberLine{User: p.User.String(), Affiliation: p.Affiliation, Role: p.Role, Leaves: p.Leaves, Nick: p.Nick, Sessions: p.Sessions})
+			out = append(out, MemberLine{User: p.User.String(), JID: p.JID.String(), Affiliation: p.Affiliation, Role: p.Role, Leaves: p.Leaves, Nick: p.Nick, Sessions: p.Sessions})
 		}
 	})
 	return out, err

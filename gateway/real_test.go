@@ -149,10 +149,10 @@ func (c *conversation) check(t *testing.T) {
 	var here []string
 	for _, x := range m {
 		if x.Sessions > 0 {
-			here = append(here, fmt.Sprintf("%s %d", x.User, x.Leaves))
+			here = append(here, fmt.Sprintf("%s %d", x.JID, x.Leaves))
 		}
 	}
-	if !slices.Equal(here, []string{"mimi://a.example/u/juliet 1", "mimi://a.example/u/romeo 1"}) {
+	if !slices.Equal(here, []string{"juliet@a.example 1", "romeo@a.example 1"}) {
 		t.Errorf("present with leaves are %q\n%s", here, c.b.logs)
 	}
 }

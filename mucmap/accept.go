@@ -121,29 +121,51 @@ func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 			cfg = *d.config
 		}
 	}
-	e := t.describe(a, reasons)
+	e := t.describe(a, reasons, r.pub.unveiling(deltas))
 	t.emit(e)
 	t.noteEpoch(e)
+	hid := !r.pub.Config.Anyone
 	t.followMetadata(a, cfg, e)
+	if hid == r.pub.Config.Anyone {
+		t.renewNames()
+	}
 	r.unclean = false
 }
 
-// describe turns a commit into an event.
-func (t *turn) describe(a *hub.Accepted, reasons map[mimi.URI]why) *committed {
+// describe turns a commit into an event. behind says who has a name in the group; a user whose name changes has two.
+func (t *turn) describe(a *hub.Accepted, reasons map[mimi.URI]why, behind func(mimi.URI) mimi.URI) *committed {
 	eff := a.Effects
 	e := &committed{At: t.now, Epoch: uint64(eff.After.Epoch())}
-	e.Committer = leafUser(eff.After, eff.Committer)
-	users, by := touchedUsers(a)
-	e.Proposers = proposers(eff)
-	for _, u := range users {
-		c := change{User: u, From: a.Before.RoleOf(u), To: a.After.RoleOf(u), Leaves: a.After.Clients(u)}
-		if c.From == c.To && a.Before.Clients(u) == c.Leaves {
+	e.Committer = behind(leafUser(eff.After, eff.Committer))
+	names, by := touchedUsers(a)
+	for _, p := range proposers(eff) {
+		e.Proposers = append(e.Proposers, behind(p))
+	}
+	after := map[mimi.URI]mimi.URI{} // the name that a user has now
+	for _, name := range names {
+		if u := behind(name); after[u].IsZero() || a.After.RoleOf(name) != roleNone {
+			after[u] = name
+		}
+	}
+	for _, name := range names {
+		u := behind(name)
+		if name != after[u] {
+			continue // the name that it had
+		}
+		was := t.r.pub.listed(u)
+		c := change{User: u, From: a.Before.RoleOf(was), To: a.After.RoleOf(name), Leaves: a.After.Clients(name)}
+		if name != u {
+			c.As = name
+		}
+		if c.From == c.To && a.Before.Clients(was) == c.Leaves && was == name {
 			continue
 		}
 		if w, known := reasons[u]; known {
 			c.Cause, c.Actor, c.Reason = w.cause, w.actor, w.reason
 		} else {
-			t.explain(&c, by[u])
+			b := by[name]
+			b.actor = behind(b.actor)
+			t.explain(&c, b)
 		}
 		if !t.r.svc.local(u) && c.Leaves > 0 && t.r.pub.occupant(u) == nil {
 			c.Nick = t.remoteNick(eff, u)
@@ -178,7 +200,7 @@ func (t *turn) explain(c *change, b blame) {
 	}
 }
 
-// touchedUsers are the users that a commit changes, in order of the proposals, and who proposed it.
+// touchedUsers are the names of the users that a commit changes, in order of the proposals, and who proposed it.
 func touchedUsers(a *hub.Accepted) ([]mimi.URI, map[mimi.URI]blame) {
 	eff := a.Effects
 	by := map[mimi.URI]blame{}

@@ -23,7 +23,7 @@ func (t *turn) askAs(u mimi.URI, w *wish) {
 				return nil
 			}
 			d.touch(u, why{})
-			d.joiners = append(d.joiners, joiner{user: u, nick: d.r.nickOf(u), self: true})
+			d.joiners = append(d.joiners, joiner{user: u, as: d.r.pub.listed(u), nick: d.r.nickOf(u), self: true})
 			return nil
 		},
 		done:   func(t *turn) { t.ask(w) },

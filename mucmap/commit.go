@@ -7,7 +7,6 @@ import (
 
 	"anteroom/mimi"
 	"anteroom/mimi/hub"
-	"anteroom/mimi/policy"
 	"anteroom/mls"
 	"anteroom/mls/wire"
 	"anteroom/xmpp"
@@ -29,7 +28,7 @@ type wish struct {
 // delta is one wish as proposals of one signer.
 type delta struct {
 	r     *Room
-	state *policy.State
+	state listing
 
 	signer  mimi.URI
 	list    mimi.ParticipantListUpdate
@@ -50,6 +49,7 @@ type delta struct {
 // joiner is an XMPP user who gets a leaf.
 type joiner struct {
 	user mimi.URI
+	as   mimi.URI // the name in the group
 	nick string
 	self bool // listed already: signs its own Add as new_member_proposal
 }
@@ -109,7 +109,7 @@ func (t *turn) startJob() {
 				r.queue = append(r.queue, queue[i:]...)
 				break
 			}
-			d := &delta{r: r, state: r.hub.State(), why: map[mimi.URI]why{}, alters: map[mls.ComponentID]bool{}, signer: r.keeper}
+			d := &delta{r: r, state: listing{r.hub.State(), r.pub}, why: map[mimi.URI]why{}, alters: map[mls.ComponentID]bool{}, signer: r.keeper}
 			if e := w.plan(d); e != nil {
 				w.refuse(t, e)
 				continue
@@ -184,7 +184,7 @@ func (d *delta) setRole(u mimi.URI, to mimi.RoleIndex, w why) {
 	if at, listed := d.state.Position(u); listed {
 		d.list.Changed = append(d.list.Changed, mimi.RoleChange{Index: at, Role: to})
 	} else {
-		d.list.Added = append(d.list.Added, mimi.Participant{User: u, Role: to})
+		d.list.Added = append(d.list.Added, mimi.Participant{User: d.r.pub.listed(u), Role: to})
 	}
 }
 
@@ -205,8 +205,9 @@ func (d *delta) removeLeaves(u mimi.URI) {
 		d.removes = append(d.removes, i)
 		return
 	}
+	as := d.r.pub.listed(u)
 	for i, node := range d.r.hub.Group().Public().Leaves() {
-		if c, err := mimi.CredentialClient(node.Credential); err == nil && c.ClientUser() == u {
+		if c, err := mimi.CredentialClient(node.Credential); err == nil && c.ClientUser() == as {
 			d.removes = append(d.removes, i)
 		}
 	}
@@ -250,7 +251,7 @@ func runCommit(svc *Service, g *mls.Group, seed mls.Seed, now time.Time, keeper 
 	return &jobResult{proposed: b.group, messages: b.messages, staged: staged}, nil
 }
 
-// localLeaves maps our users to their leaves.
+// localLeaves maps our users, by their names in the group, to their leaves.
 func localLeaves(g *mls.Group) map[mimi.URI]mls.LeafIndex {
 	all := make(map[mimi.URI]mls.LeafIndex)
 	pg := g.Public()
@@ -298,7 +299,7 @@ func (b *builder) add(n int, d *delta) error {
 	b.params.ForcePath = b.params.ForcePath || d.path
 	var adds, updates []mls.Proposal
 	for i, j := range d.joiners {
-		kp, err := keyPackage(b.seed.Derive("leaf", []byte{byte(n >> 8), byte(n)}, []byte{byte(i >> 8), byte(i)}), b.now, b.svc.clientURI(j.user), j.nick)
+		kp, err := keyPackage(b.seed.Derive("leaf", []byte{byte(n >> 8), byte(n)}, []byte{byte(i >> 8), byte(i)}), b.now, b.svc.clientURI(j.as), j.nick)
 		if err != nil {
 			return err
 		}

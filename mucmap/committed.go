@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"cmp"
 	"time"
 
 	"anteroom/mimi"
@@ -16,10 +17,11 @@ type created struct {
 	Keeper mimi.URI
 	Config roomConfig
 	Secret []byte // of occupant ids
+	Veil   []byte `json:",omitempty"` // of pseudonyms
 }
 
 func (e *created) apply(s *state, _ *stage) {
-	s.Secret = e.Secret
+	s.Secret, s.Veil = e.Secret, e.Veil
 	s.Exists, s.Created, s.Group, s.Epoch, s.Config = true, e.At, e.Group, 0, e.Config
 	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
 	s.here.SetAnonymous(!e.Config.Anyone)
@@ -41,6 +43,7 @@ const (
 // change is what a commit did to one user.
 type change struct {
 	User     mimi.URI
+	As       mimi.URI `json:",omitzero"` // the name in the group, when that is another
 	From, To mimi.RoleIndex
 	Leaves   int    // afterwards
 	Nick     string `json:",omitempty"` // of a remote user who appears
@@ -75,6 +78,7 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 	}
 	switch {
 	case c.To == roleNone:
+		s.depart(c.User)
 		delete(s.members, c.User)
 		m = nil
 	case m == nil:
@@ -89,6 +93,7 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 			m.Gone = at
 		}
 		m.Role, m.Leaves = c.To, c.Leaves
+		s.veil(c.User, cmp.Or(c.As, c.User))
 	}
 	o := s.occupant(c.User)
 	if o == nil {

@@ -20,10 +20,10 @@ type roomConfig struct {
 	Moderated         bool   // roles_list: who enters becomes a visitor
 	ChangeSubject     bool   // roles_list: members and guests may change the subject
 	AllowInvites      bool   // roles_list: members may add members
+	Anyone            bool   // base_room_policy.pseudonyms_allowed is not set: everybody sees real JIDs, not only moderators (whois)
 
-	Anyone   bool // whois: everybody sees real JIDs, not only moderators
-	MaxUsers int  // 0: as many as the service allows
-	History  int  // messages shown to who enters
+	MaxUsers int // 0: as many as the service allows
+	History  int // messages shown to who enters
 	Lang     string
 
 	Protected  bool     // entering takes a password, which is among the room's secrets
@@ -59,7 +59,7 @@ func (c *roomConfig) metadata(old *mimi.RoomMetadata) *mimi.RoomMetadata {
 // base is the base_room_policy of a configuration, with what else old holds.
 func (c *roomConfig) base(old *mimi.BaseRoomPolicy) *mimi.BaseRoomPolicy {
 	p := *old
-	p.Persistent, p.Discoverable = c.Persistent, c.Public
+	p.Persistent, p.Discoverable, p.Pseudonyms = c.Persistent, c.Public, !c.Anyone
 	return &p
 }
 
@@ -73,7 +73,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 			break
 		}
 	}
-	c.Persistent, c.Public = b.Persistent, b.Discoverable
+	c.Persistent, c.Public, c.Anyone = b.Persistent, b.Discoverable, !b.Pseudonyms
 	if r, ok := s.Role(roleNone); ok {
 		// Without canOpenJoin a room is members-only or asks for a password, or both: the group does not tell which.
 		if open := r.Has(mimi.CanOpenJoin); open {
@@ -158,7 +158,7 @@ func (c *roomConfig) form() muc.Form {
 		muc.BoolField(muc.FieldModeratedRoom, "Who enters has no voice", c.Moderated),
 		muc.BoolField(muc.FieldChangeSubject, "Everybody with voice may change the subject", c.ChangeSubject),
 		muc.BoolField(muc.FieldAllowInvites, "Members may make others members", c.AllowInvites),
-		muc.ListField(muc.FieldWhois, "Who may see the addresses of XMPP occupants; the group's participant list always names users", whois,
+		muc.ListField(muc.FieldWhois, "Who may see the addresses of XMPP occupants; unless anyone may, the group lists them by pseudonyms", whois,
 			muc.Option{Label: "Moderators", Value: "moderators"}, muc.Option{Label: "Anyone", Value: "anyone"}),
 		muc.TextField(muc.FieldMaxUsers, "Occupants at most (empty: no limit of the room)", number(c.MaxUsers)),
 		muc.TextField(muc.FieldMaxHistoryFetch, "Messages shown to who enters", strconv.Itoa(c.History)),
@@ -312,7 +312,7 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 			if now.Name != next.Name || now.Description != next.Description {
 				d.replace(mimi.ComponentRoomMetadata, next.metadata(d.state.Metadata()))
 			}
-			if now.Public != next.Public || now.Persistent != next.Persistent {
+			if now.Public != next.Public || now.Persistent != next.Persistent || now.Anyone != next.Anyone {
 				d.replace(mimi.ComponentBaseRoomPolicy, next.base(d.state.Base()))
 			}
 			d.empty = len(d.updates) == 0

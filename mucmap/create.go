@@ -6,6 +6,7 @@ import (
 
 	"anteroom/mimi"
 	"anteroom/mimi/hub"
+	"anteroom/mimi/policy"
 	"anteroom/mls"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
@@ -16,6 +17,7 @@ type creation struct {
 	join   *join
 	config roomConfig
 	group  mimi.URI
+	veil   []byte // see state.Veil
 }
 
 // startCreation begins to make the room for the first join that waits; the other wishes stay in the queue.
@@ -48,7 +50,9 @@ func (t *turn) startCreation() {
 	c := &creation{join: first.join, config: defaultConfig(), group: group}
 	r.job = &job{id: r.jobs, create: c, wishes: []*wish{first}}
 	svc, uri, keeper, seed, now, owner := r.svc, r.uri, r.keeper, t.derive("create"), t.now, first.join
-	user, nick := owner.user, owner.nick
+	veil := t.derive("pseudonyms")
+	c.veil = veil[:]
+	user, nick := svc.pseudonym(c.veil, owner.user), owner.nick
 	t.out.Jobs = append(t.out.Jobs, CommitJob{ID: r.jobs, Run: func() (any, error) {
 		return runCreate(svc, uri, group, keeper, c.config, seed, now, user, nick)
 	}})
@@ -103,7 +107,7 @@ func runCreate(svc *Service, room, group, keeper mimi.URI, c roomConfig, seed ml
 // finishCreation takes the new group into keeping.
 func (t *turn) finishCreation(j *job, res *jobResult) {
 	r, w := t.r, j.wishes[0]
-	h, err := hub.New(r.uri, res.created, r.svc.hubOptions())
+	h, err := hub.New(r.uri, res.created, r.hubOptions())
 	if err != nil {
 		t.failed(w, err)
 		return
@@ -116,9 +120,9 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 	t.note(NoteInfo, "room created", Attr{"by", j.create.join.user.String()}, Attr{"group", j.create.group.String()})
 	secret := t.derive("occupant ids")
 	r.tomb = nil
-	t.emit(&created{At: t.now, Secret: secret[:], Group: j.create.group.String(), Keeper: r.keeper, Config: j.create.config})
+	t.emit(&created{At: t.now, Secret: secret[:], Veil: j.create.veil, Group: j.create.group.String(), Keeper: r.keeper, Config: j.create.config})
 	j.create.join.codes = append(j.create.join.codes, muc.StatusRoomCreated)
-	t.take(a, nil)
+	t.take(a, []*delta{{touched: []mimi.URI{j.create.join.user}}})
 	w.done(t)
 }
 
@@ -149,6 +153,11 @@ func (s *Service) hubSender() mls.ExternalSender {
 	return mls.ExternalSender{SignatureKey: s.cfg.Hub.Public, Credential: mimi.BasicCredential(client)}
 }
 
-func (s *Service) hubOptions() hub.Options {
-	return hub.Options{Sender: s.hubSender(), Key: s.cfg.Hub.Private, Extra: strict}
+func (r *Room) hubOptions() hub.Options {
+	return hub.Options{Sender: r.svc.hubSender(), Key: r.svc.cfg.Hub.Private, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
+		if refused := r.pub.impostor(act); refused != nil {
+			return refused
+		}
+		return strict(before, act)
+	}}
 }

@@ -1,6 +1,9 @@
 package mucmap
 
-import "anteroom/mimi"
+import (
+	"anteroom/mimi"
+	"anteroom/xmpp"
+)
 
 // Description is a room as operators see it.
 type Description struct {
@@ -16,12 +19,13 @@ type Description struct {
 
 // Participant is an entry of the participant list, the keeper's left out.
 type Participant struct {
-	User        mimi.URI
-	Affiliation string // of XEP-0045
-	Role        string // of XEP-0045, as it is or would be while present
-	Leaves      int    // clients in the group
-	Nick        string // the last one used
-	Sessions    int    // devices that are present
+	User        mimi.URI // the name that the group lists: a pseudonym of an XMPP user in a semi-anonymous room of ours
+	JID         xmpp.JID // who that is
+	Affiliation string   // of XEP-0045
+	Role        string   // of XEP-0045, as it is or would be while present
+	Leaves      int      // clients in the group
+	Nick        string   // the last one used
+	Sessions    int      // devices that are present
 }
 
 // Describe tells what an operator may want to know; it changes nothing.
@@ -41,7 +45,7 @@ func (r *Room) Describe() Description {
 			continue
 		}
 		st := standingOf(m.Role)
-		p := Participant{User: u, Affiliation: st.affiliation.String(), Role: st.role.String(), Leaves: m.Leaves, Nick: m.Nick}
+		p := Participant{User: r.pub.listed(u), JID: r.svc.UserJID(u), Affiliation: st.affiliation.String(), Role: st.role.String(), Leaves: m.Leaves, Nick: m.Nick}
 		if o := r.pub.occupant(u); o != nil {
 			p.Nick, p.Sessions = o.Nick, len(o.Sessions)
 		}

@@ -121,7 +121,7 @@ func TestAddedFromOutside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	at, _ := state.Position(mimi.MustURI("mimi://a.example/u/juliet"))
+	at, _ := state.Position(hub.listed("juliet"))
 	list.Changed = []mimi.RoleChange{{Index: at, Role: roleGuest}}
 	bad, err := staged.Group.Commit(hub.seed(), staged.Group.Local()[0], mls.CommitParams{AuthenticatedData: emptyAAD, ByValue: []mls.Proposal{
 		mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}}})

@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"anteroom/internal/script"
+	"anteroom/mimi"
 	"anteroom/mls"
 	"anteroom/store"
 	"anteroom/xmpp"
@@ -243,11 +245,18 @@ func (r *Room) mirrors() error {
 		return fmt.Errorf("%d members, the group lists %d", got, want)
 	}
 	for _, p := range state.Participants() {
-		m := r.pub.members[p.User]
+		u := r.pub.behind(p.User)
+		m := r.pub.members[u]
 		if m == nil || m.Role != p.Role || m.Leaves != state.Clients(p.User) {
 			return fmt.Errorf("%s is %+v, in the group role %d with %d clients", p.User, m, p.Role, state.Clients(p.User))
 		}
-		o := r.pub.occupant(p.User)
+		if r.pub.listed(u) != p.User {
+			return fmt.Errorf("%s is listed as %s", u, p.User)
+		}
+		if r.job == nil && len(r.queue) == 0 && isPseudonym(p.User) != r.pub.hidden(u) {
+			return fmt.Errorf("%s is listed as %s, its room is non-anonymous: %v", u, p.User, r.pub.Config.Anyone)
+		}
+		o := r.pub.occupant(u)
 		if o == nil {
 			continue
 		}
@@ -269,6 +278,11 @@ func (r *Room) mirrors() error {
 		}
 	}
 	return nil
+}
+
+// listed is the name in the group of one of our users.
+func (b *bench) listed(local string) mimi.URI {
+	return b.room.pub.listed(mimi.MustURI("mimi://a.example/u/" + local))
 }
 
 // restart gives the room up and restores it.
@@ -347,6 +361,9 @@ func (b *bench) showCommit(c *committed) {
 	fmt.Fprintf(&b.out, "epoch %d committed by %s, proposed by %s\n", c.Epoch, short(c.Committer.String()), strings.Join(by, " and "))
 	for _, ch := range c.Changes {
 		fmt.Fprintf(&b.out, "  %s: role %d to %d, %d clients\n", short(ch.User.String()), ch.From, ch.To, ch.Leaves)
+		if c.Epoch > 1 && ch.From == ch.To {
+			fmt.Fprintf(&b.out, "    listed as %s\n", short(cmp.Or(ch.As, ch.User).String()))
+		}
 	}
 }
 

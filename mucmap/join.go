@@ -235,7 +235,7 @@ func (d *delta) enter(j *join) *xmpp.StanzaError {
 		if len(d.touched) == 0 {
 			d.touch(j.user, why{})
 		}
-		d.joiners = append(d.joiners, joiner{user: j.user, nick: j.nick, self: role != roleNone})
+		d.joiners = append(d.joiners, joiner{user: j.user, as: d.r.pub.listed(j.user), nick: j.nick, self: role != roleNone})
 	}
 	d.empty = len(d.touched) == 0
 	return nil

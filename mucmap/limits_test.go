@@ -154,8 +154,8 @@ func TestRestoreRefusesDamage(t *testing.T) {
 	b.send(t, enter(0)+enter(1))
 	for what, damage := range map[string]func(s *Snapshot){
 		"an event that is no JSON":   func(s *Snapshot) { s.Events = append([][]byte{[]byte("x")}, s.Events[1:]...) },
-		"an unknown event":           func(s *Snapshot) { s.Events = append([][]byte{[]byte(`{"V":1,"T":"sang","E":{}}`)}, s.Events[1:]...) },
-		"an event of another format": func(s *Snapshot) { s.Events = append([][]byte{[]byte(`{"V":2,"T":"left","E":{}}`)}, s.Events[1:]...) },
+		"an unknown event":           func(s *Snapshot) { s.Events = append([][]byte{[]byte(`{"V":2,"T":"sang","E":{}}`)}, s.Events[1:]...) },
+		"an event of another format": func(s *Snapshot) { s.Events = append([][]byte{[]byte(`{"V":1,"T":"left","E":{}}`)}, s.Events[1:]...) },
 		"a missing event":            func(s *Snapshot) { s.Events = s.Events[1:] },
 		"no group":                   func(s *Snapshot) { s.Secrets = nil },
 		"a snapshot of nothing":      func(s *Snapshot) { s.Snapshot, s.SnapshotSeq, s.Events = []byte("{}"), s.Seq, nil },

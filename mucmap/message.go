@@ -106,7 +106,7 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant, gone *record) {
 		t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 		return
 	}
-	m := content.FromXMPP(st, saltOf(t.derive("content")), u, r.uri, r.pub.references(u, gone))
+	m := content.FromXMPP(st, saltOf(t.derive("content")), r.pub.listed(u), r.uri, r.pub.references(u, gone))
 	body, from, err := t.compose(u, m)
 	if err != nil {
 		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
@@ -160,7 +160,7 @@ func (t *turn) protect(u mimi.URI, body []byte) (*hub.Accepted, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.hub.AcceptLocalMessage(t.now, g, m, u)
+	return r.hub.AcceptLocalMessage(t.now, g, m, r.pub.listed(u))
 }
 
 // prepare numbers a message and encodes it as it will be broadcast.

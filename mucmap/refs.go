@@ -135,7 +135,7 @@ func (t *turn) compose(u mimi.URI, m *content.Message) ([]byte, provenance, erro
 	if err != nil {
 		return nil, provenance{}, err
 	}
-	return data, origin(u, m, content.ID(u, t.r.uri, data, m.Salt)), nil
+	return data, origin(u, m, content.ID(t.r.pub.listed(u), t.r.uri, data, m.Salt)), nil
 }
 
 func saltOf(seed mls.Seed) (salt [content.SaltSize]byte) {

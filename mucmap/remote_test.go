@@ -280,7 +280,7 @@ func TestRemoteParticipantTalks(t *testing.T) {
 	}
 	b.send(t, "<message from='romeo@a.example/orchard' to='"+room+"' type='groupchat' id='1'><body>Hello Bob</body></message>")
 	bob.catchUp()
-	if got := strings.Join(bob.heard, "|"); got != "romeo: Hello Bob" {
+	if got := strings.Join(bob.heard, "|"); got != b.listed("romeo").Name()+": Hello Bob" {
 		t.Errorf("bob heard %q", got)
 	}
 	b.out.Reset()
@@ -293,7 +293,7 @@ func TestRemoteParticipantTalks(t *testing.T) {
 		"<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat'><subject>Night</subject></message>"+
 		"<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat' id='2'><body>Still there?</body></message>")
 	bob.catchUp()
-	if len(bob.failed) > 0 || bob.heard[len(bob.heard)-1] != "juliet: Still there?" {
+	if len(bob.failed) > 0 || bob.heard[len(bob.heard)-1] != b.listed("juliet").Name()+": Still there?" {
 		t.Errorf("bob heard %q, failed %v", bob.heard, bob.failed)
 	}
 	st, err := policy.StateOf(bob.group.Public())
@@ -342,7 +342,7 @@ func TestRemoteParticipantIsOut(t *testing.T) {
 			if len(bob.failed) == 0 || strings.Contains(strings.Join(bob.heard, " "), "Between us") {
 				t.Errorf("bob heard %q, failed %v", bob.heard, bob.failed)
 			}
-			if got := strings.Join(bella.heard, " "); got != "romeo: Between us" {
+			if got := strings.Join(bella.heard, " "); got != b.listed("romeo").Name()+": Between us" {
 				t.Errorf("bella heard %q, failed %v", got, bella.failed)
 			}
 			a := bob.join("Bob again")
@@ -362,7 +362,7 @@ func TestRemoteForgeries(t *testing.T) {
 		t.Fatal(err)
 	}
 	at, _ := state.Position(bob.client.ClientUser())
-	victim, _ := state.Position(mimi.MustURI("mimi://a.example/u/juliet"))
+	victim, _ := state.Position(b.listed("juliet"))
 	list := func(u mimi.ParticipantListUpdate) mls.Proposal {
 		return mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&u)}
 	}
@@ -409,7 +409,7 @@ func TestRemoteForgeries(t *testing.T) {
 			t.Errorf("%s: %+v", what, a)
 		}
 	}
-	if a := bob.say("I am Juliet", mimi.MustURI("mimi://a.example/u/juliet")); a.Code != mimi.SubmitNotAllowed {
+	if a := bob.say("I am Juliet", b.listed("juliet")); a.Code != mimi.SubmitNotAllowed {
 		t.Errorf("a message in another's name: %+v", a)
 	}
 	if a := bob.say("I am Bella", mimi.MustURI("mimi://b.example/u/bella")); a.Code != mimi.SubmitNotAllowed {

@@ -71,7 +71,7 @@ func (t *turn) moderate(st *xmpp.Stanza) {
 	from := provenance{}
 	if target, known := m.message(); known {
 		u := userOf(o)
-		body, p, err := t.compose(u, &content.Message{Salt: saltOf(t.derive("content")), Sender: u.String(), Room: r.uri.String(),
+		body, p, err := t.compose(u, &content.Message{Salt: saltOf(t.derive("content")), Sender: r.pub.listed(u).String(), Room: r.uri.String(),
 			Replaces: target, Body: content.Part{Disposition: content.Render}})
 		var a *hub.Accepted
 		if err == nil {

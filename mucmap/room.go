@@ -27,7 +27,7 @@ type Room struct {
 
 	stored     *mls.Group // as the secrets that are stored, or will be with the last Output
 	hubChanged bool
-	leaves     map[mimi.URI]mls.LeafIndex // of our users, in the present epoch; nil: not needed yet
+	leaves     map[mimi.URI]mls.LeafIndex // of our users by their names in the group, in the present epoch; nil: not needed yet
 
 	tomb *tombstone // of the room that had the name before
 
@@ -128,6 +128,7 @@ func (t *turn) recover() {
 		return
 	}
 	t.expelNonMembers(mimi.URI{})
+	t.renewNames()
 }
 
 // end closes a Step: wishes become a commit, messages that waited are said, what changed is stored.
@@ -190,7 +191,7 @@ func (r *Room) leaf(u mimi.URI) (mls.LeafIndex, bool) {
 	if r.leaves == nil {
 		r.leaves = localLeaves(r.hub.Group())
 	}
-	i, ok := r.leaves[u]
+	i, ok := r.leaves[r.pub.listed(u)]
 	return i, ok
 }
 

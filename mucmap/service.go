@@ -163,7 +163,7 @@ func (r *Room) loadGroup(secrets map[string][]byte) error {
 	if e := uint64(g.Public().Epoch()); e != r.pub.Epoch {
 		return fmt.Errorf("the group is in epoch %d, the log in %d", e, r.pub.Epoch)
 	}
-	if r.hub, err = hub.Load(secrets[secretHub], g, r.svc.hubOptions()); err != nil {
+	if r.hub, err = hub.Load(secrets[secretHub], g, r.hubOptions()); err != nil {
 		return err
 	}
 	r.stored = g

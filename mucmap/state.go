@@ -21,6 +21,7 @@ type state struct {
 	Exists     bool
 	Created    time.Time
 	Secret     []byte // occupant ids are made with it
+	Veil       []byte `json:",omitempty"` // pseudonyms are made with it; none in rooms of other providers
 	Group      string // id of the MLS group
 	Epoch      uint64
 	Config     roomConfig
@@ -31,10 +32,12 @@ type state struct {
 	Applicants []applicant `json:",omitempty"` // who wait to be registered, oldest first
 	Grave      *tombstone  `json:",omitempty"` // what is to stay of a room that is closing
 	Closing    bool        // destroyed, but its group is not empty yet
-	Until      time.Time   `json:",omitzero"` // how long a room of another provider, which we are not in any more, is remembered
+	Departed   []mimi.URI  `json:",omitempty"` // who had a pseudonym, oldest first
+	Until      time.Time   `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered
 
-	members                 map[mimi.URI]*member // the participant list, as of Epoch
-	reserved, reservedLooks map[string]mimi.URI  // whose nick it is, by nickKey and by look
+	members                 map[mimi.URI]*member  // the participant list, as of Epoch
+	veiled                  map[mimi.URI]mimi.URI // who is behind a pseudonym
+	reserved, reservedLooks map[string]mimi.URI   // whose nick it is, by nickKey and by look
 	here                    *presence.Room
 	history                 []said   // newest last
 	records                 []record // newest last
@@ -49,6 +52,7 @@ type member struct {
 	Gone     time.Time // since when an XMPP user with a leaf is not present; zero while present
 	Reason   string    // of the role, as lists show it
 	Reserved string    `json:",omitempty"` // nick (XEP-0045 §7.10)
+	As       mimi.URI  `json:",omitzero"`  // the pseudonym under which the group lists the user
 }
 
 // subject is the room subject and who set it (XEP-0045 §8.1).
@@ -71,7 +75,7 @@ type said struct {
 }
 
 func newState(svc *Service, addr xmpp.JID) *state {
-	return &state{svc: svc, addr: addr, Config: defaultConfig(), members: map[mimi.URI]*member{},
+	return &state{svc: svc, addr: addr, Config: defaultConfig(), members: map[mimi.URI]*member{}, veiled: map[mimi.URI]mimi.URI{},
 		reserved: map[string]mimi.URI{}, reservedLooks: map[string]mimi.URI{}, here: presence.New(addr, true)}
 }
 
@@ -112,7 +116,7 @@ func (s *state) occupant(u mimi.URI) *presence.Occupant { return s.here.ByUser(u
 func userOf(o *presence.Occupant) mimi.URI { return mimi.MustURI(o.User) }
 
 // stateFormat is the version of the encoded state and of events.
-const stateFormat = 1
+const stateFormat = 2
 
 type savedState struct {
 	V int
@@ -179,6 +183,7 @@ func decodeState(svc *Service, addr xmpp.JID, b []byte) (*state, error) {
 		s.members[saved.Members[i].User] = &m
 		s.reserve(saved.Members[i].User, m.Reserved)
 	}
+	s.unveil()
 	for _, so := range saved.Occupants {
 		u, err := mimi.ParseURI(so.User)
 		if err != nil {

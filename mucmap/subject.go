@@ -112,7 +112,7 @@ func (t *turn) subjectUser(a *hub.Accepted) mimi.URI {
 		if !is || x.Component != mimi.ComponentRoomMetadata {
 			continue
 		}
-		if u := senderUser(a.Effects, p.Sender); t.r.pub.members[u] != nil {
+		if u := t.r.pub.behind(senderUser(a.Effects, p.Sender)); t.r.pub.members[u] != nil {
 			return u
 		}
 	}

@@ -80,6 +80,7 @@ type clientLeaf struct {
 	Client string `json:"client"`
 	User   string `json:"user"`
 	Key    string `json:"key"`
+	Nick   string `json:"nick,omitempty"`
 }
 
 // clientPrinter writes events as JSON lines or as text. It is safe for concurrent use.
@@ -237,7 +238,8 @@ func (p *clientPrinter) members(r *follower.Room) {
 		})
 	}
 	for i, node := range pg.Leaves() {
-		e.Leaves = append(e.Leaves, clientLeaf{uint32(i), string(node.Credential.Identity), userOf(node), keyPrint(node.SignatureKey)})
+		nick, _ := mimi.LeafNick(node)
+		e.Leaves = append(e.Leaves, clientLeaf{uint32(i), string(node.Credential.Identity), userOf(node), keyPrint(node.SignatureKey), nick})
 	}
 	p.emit(e)
 }

@@ -46,7 +46,11 @@ func clientText(e *clientEvent) string {
 		line("    %s is %s (%d), %s", p.User, clean(p.RoleName), p.Role, state)
 	}
 	for _, l := range e.Leaves {
-		line("    leaf %d: %s with key %s", l.Leaf, l.Client, l.Key)
+		nick := ""
+		if l.Nick != "" {
+			nick = ", nick " + clean(l.Nick)
+		}
+		line("    leaf %d: %s with key %s%s", l.Leaf, l.Client, l.Key, nick)
 	}
 	return b.String()
 }

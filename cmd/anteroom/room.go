@@ -71,9 +71,9 @@ func (c *roomShowCommand) Run() error {
 func (c *roomMembersCommand) Run() error {
 	var members []gateway.MemberLine
 	return c.ask("/rooms/"+url.PathEscape(c.Name)+"/members", &members, func(w io.Writer) {
-		fmt.Fprintln(w, "USER\tAFFILIATION\tROLE\tLEAVES\tNICK\tPRESENT")
+		fmt.Fprintln(w, "USER\tJID\tAFFILIATION\tROLE\tLEAVES\tNICK\tPRESENT")
 		for _, m := range members {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%d\t%s\t%d\n", m.User, m.Affiliation, m.Role, m.Leaves, printable(m.Nick), m.Sessions)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\n", m.User, m.JID, m.Affiliation, m.Role, m.Leaves, printable(m.Nick), m.Sessions)
 		}
 	})
 }

@@ -149,9 +149,12 @@ func (f *federation) meetAll() error {
 	if err := f.seesAt(f.juliet, f.here, "mercutio of "+otherDomain+" in the room", "mercutio", "", "participant"); err != nil {
 		return err
 	}
-	_, err := f.bobSees("mercutio's own leaf", func(l *stack.Line) bool {
+	if _, err := f.bobSees("mercutio's own leaf", func(l *stack.Line) bool {
 		return l.Type == "epoch" && l.Has("leaf_added", "mimi://"+otherDomain+"/u/mercutio")
-	})
+	}); err != nil {
+		return err
+	}
+	_, err := f.learnNames("juliet")
 	return err
 }
 
@@ -186,7 +189,7 @@ func (f *federation) chatAll() error {
 	if err := f.says(f.juliet, "O me!"); err != nil {
 		return err
 	}
-	if err := f.everybodyHears("juliet", juliet, "O me!"); err != nil {
+	if err := f.everybodyHears("juliet", f.names["juliet"], "O me!"); err != nil {
 		return err
 	}
 	if err := f.bobSays("Peace."); err != nil {

@@ -15,8 +15,6 @@ import (
 const (
 	garden    = "garden@" + stack.Rooms
 	gardenURI = "mimi://" + stack.Domain + "/r/garden"
-	juliet    = "mimi://" + stack.Domain + "/u/juliet"
-	romeo     = "mimi://" + stack.Domain + "/u/romeo"
 )
 
 // play is the running scenario: two XMPP users and one MLS user.
@@ -24,6 +22,7 @@ type play struct {
 	ctx           context.Context
 	juliet, romeo *xmppclient.Client
 	bob           *stack.Native
+	names         map[string]string // as whom bob knows our users, by nick: the room is semi-anonymous
 }
 
 // scenario plays everything and fails at the first step that the other side does not observe.
@@ -147,12 +146,12 @@ func (p *play) meet() error {
 	if err := p.joins(p.romeo, "romeo"); err != nil {
 		return err
 	}
-	if _, err := p.bobSees("romeo's own leaf", func(l *stack.Line) bool { return l.Type == "epoch" && l.Has("leaf_added", romeo) }); err != nil {
+	if _, err := p.bobSees("romeo's own leaf", func(l *stack.Line) bool {
+		return l.Type == "epoch" && slices.ContainsFunc(l.Changes, func(c stack.Change) bool { return c.Kind == "leaf_added" && c.User != p.bob.User })
+	}); err != nil {
 		return err
 	}
-	ctx, cancel := p.step()
-	defer cancel()
-	members, err := p.bob.Members(ctx, gardenURI)
+	members, err := p.learnNames("juliet", "romeo")
 	if err != nil {
 		return err
 	}
@@ -170,11 +169,33 @@ func (p *play) meet() error {
 	return nil
 }
 
+// learnNames lets bob look at the nicks of the room: he does not learn who has them.
+func (p *play) learnNames(nicks ...string) (*stack.Line, error) {
+	ctx, cancel := p.step()
+	defer cancel()
+	members, err := p.bob.Members(ctx, gardenURI)
+	if err != nil {
+		return nil, err
+	}
+	p.names = map[string]string{}
+	for _, leaf := range members.Leaves {
+		p.names[leaf.Nick] = leaf.User
+	}
+	for _, nick := range nicks {
+		user := p.names[nick]
+		if user == "" || strings.Contains(user, nick) {
+			return nil, fmt.Errorf("bob knows %s as %q, want a pseudonym", nick, user)
+		}
+		p.saw("bob (MLS) knows %s of this semi-anonymous room as %s", nick, user)
+	}
+	return members, nil
+}
+
 func (p *play) chat() error {
 	if err := p.says(p.juliet, "Good morrow, Bob. I speak XMPP."); err != nil {
 		return err
 	}
-	if err := p.bobHears(juliet, "Good morrow, Bob. I speak XMPP."); err != nil {
+	if err := p.bobHears(p.names["juliet"], "Good morrow, Bob. I speak XMPP."); err != nil {
 		return err
 	}
 	if err := p.bobSays("And I speak MLS."); err != nil {
@@ -236,7 +257,7 @@ func (p *play) kick() error {
 	if err := p.sees(p.romeo, "his kick (status 307)", presence("romeo", "307", "none")); err != nil {
 		return err
 	}
-	return p.bobSeesRemoval(romeo)
+	return p.bobSeesRemoval(p.names["romeo"])
 }
 
 // bobSeesRemoval waits for the commit that removes a user's leaf, proposed by juliet.
@@ -245,7 +266,7 @@ func (p *play) bobSeesRemoval(user string) error {
 	if err != nil {
 		return err
 	}
-	if !slices.Contains(l.Proposer, juliet) {
+	if !slices.Contains(l.Proposer, p.names["juliet"]) {
 		return fmt.Errorf("epoch %d removes %s but juliet is not among its proposers %v", l.Epoch, user, l.Proposer)
 	}
 	return nil
@@ -263,7 +284,7 @@ func (p *play) ban() error {
 	if err := p.sees(p.romeo, "his ban (status 301)", presence("romeo", "301", "none")); err != nil {
 		return err
 	}
-	if err := p.bobSeesRemoval(romeo); err != nil {
+	if err := p.bobSeesRemoval(p.names["romeo"]); err != nil {
 		return err
 	}
 	_, err := p.romeo.Join(ctx, garden, "romeo")
@@ -297,7 +318,7 @@ func (p *play) kickBob() error {
 	if err := p.says(p.juliet, "Welcome back."); err != nil {
 		return err
 	}
-	if err := p.bobHears(juliet, "Welcome back."); err != nil {
+	if err := p.bobHears(p.names["juliet"], "Welcome back."); err != nil {
 		return err
 	}
 	if n := p.bob.Seen(func(l *stack.Line) bool { return l.Type == "message" && l.Body == "Bob cannot read this." }); len(n) > 0 {

@@ -45,7 +45,7 @@ func TestOperator(t *testing.T) {
 	if out := ask("list"); !strings.Contains(out, "garden") || !strings.Contains(out, "OCCUPANTS") {
 		t.Errorf("room list: %s", out)
 	}
-	if out := ask("members", "garden"); !strings.Contains(out, "mimi://a.example/u/juliet") || !strings.Contains(out, "owner") || !strings.Contains(out, "Juliet") {
+	if out := ask("members", "garden"); !strings.Contains(out, "mimi://a.example/u/anon%3A") || !strings.Contains(out, "juliet@a.example") || !strings.Contains(out, "owner") || !strings.Contains(out, "Juliet") {
 		t.Errorf("room members: %s", out)
 	}
 	before := ask("show", "garden")

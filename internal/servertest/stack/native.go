@@ -51,8 +51,8 @@ type (
 		Active   bool
 	}
 	Leaf struct {
-		Leaf              uint32
-		Client, User, Key string
+		Leaf                    uint32
+		Client, User, Key, Nick string
 	}
 )
 
