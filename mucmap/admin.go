@@ -66,7 +66,10 @@ func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item) {
 			d.empty = len(d.touched) == 0
 			return nil
 		},
-		done:   func(t *turn) { t.result(st) },
+		done: func(t *turn) {
+			t.banReasons(items)
+			t.result(st)
+		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
 	})
 }

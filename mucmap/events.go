@@ -44,6 +44,7 @@ var newEvent = map[string]func() event{
 	"pictured":   func() event { return new(pictured) },
 	"retracted":  func() event { return new(retracted) },
 	"invited":    func() event { return new(invited) },
+	"rebanned":   func() event { return new(rebanned) },
 }
 
 func eventName(e event) string {
@@ -82,6 +83,8 @@ func eventName(e event) string {
 		return "pictured"
 	case *retracted:
 		return "retracted"
+	case *rebanned:
+		return "rebanned"
 	}
 	panic(fmt.Sprintf("mucmap: event %T has no name", e))
 }
