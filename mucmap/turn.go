@@ -7,7 +7,6 @@ import (
 
 	"anteroom/mls"
 	"anteroom/xmpp"
-	"anteroom/xmpp/muc"
 )
 
 // turn is one Step under way.
@@ -58,12 +57,7 @@ func (t *turn) refuse(st *xmpp.Stanza, e *xmpp.StanzaError) {
 	if !st.AcceptsError() {
 		return
 	}
-	answer := st.ErrorReply(e)
-	if st.Kind == xmpp.Presence && st.Child(muc.NS, "x") != nil {
-		// As in the examples of XEP-0045 §7.2; slixmpp looks for a failed join by this element.
-		answer.Payload = append([]*xmpp.Element{xmpp.NewElement(muc.NS, "x")}, answer.Payload...)
-	}
-	t.send(answer)
+	t.send(st.ErrorReply(e))
 }
 
 // result answers an iq.

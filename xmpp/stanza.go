@@ -118,9 +118,17 @@ func (s *Stanza) Reply(payload ...*Element) Stanza {
 	return r
 }
 
-// ErrorReply is the answer that refuses s: addresses swapped, same id, type error. Ask [Stanza.AcceptsError] first.
+// nsMUC marks the presence of who enters a room (XEP-0045 §7.2).
+const nsMUC = "http://jabber.org/protocol/muc"
+
+// ErrorReply is the answer that refuses s: addresses swapped, same id, type error. Ask [Stanza.AcceptsError] first. A refused join keeps
+// its x element, empty, as in the examples of XEP-0045 §7.2: slixmpp knows a failed join by it.
 func (s *Stanza) ErrorReply(e *StanzaError) Stanza {
-	return Stanza{Kind: s.Kind, From: s.To, To: s.From, ID: s.ID, Type: TypeError, Payload: []*Element{e.Element()}}
+	reply := Stanza{Kind: s.Kind, From: s.To, To: s.From, ID: s.ID, Type: TypeError, Payload: []*Element{e.Element()}}
+	if s.Kind == Presence && s.Child(nsMUC, "x") != nil {
+		reply.Payload = []*Element{NewElement(nsMUC, "x"), e.Element()}
+	}
+	return reply
 }
 
 // Err is the error that a stanza of type error carries, nil for every other stanza. A stanza of type error without a

@@ -76,6 +76,17 @@ func TestReply(t *testing.T) {
 	if e.AcceptsError() {
 		t.Error("an error would be answered with an error (RFC 6120 §8.3.1)")
 	}
+	// A refused join is known by its x element, whoever refuses it; what was in it does not come back.
+	join, err := ParseStanzaXML([]byte(`<presence from='a@b/c' to='r@s/n' id='j'><x xmlns='http://jabber.org/protocol/muc'><password>p</password></x></presence>`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e = join.ErrorReply(NewError(Conflict, ""))
+	want = `<presence to='a@b/c' from='r@s/n' id='j' type='error'><x xmlns='http://jabber.org/protocol/muc'/><error type='cancel'>` +
+		`<conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>`
+	if e.String() != want {
+		t.Errorf("got %s, want %s", e, want)
+	}
 	for in, want := range map[string]bool{
 		`<iq id='1' type='set'/>`: true, `<iq id='1' type='get'/>`: true, `<iq id='1' type='result'/>`: false, `<iq id='1' type='error'/>`: false,
 		`<message/>`: true, `<message type='groupchat'/>`: true, `<message type='error'/>`: false,
