@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		}
 	}
 	status := m.Run()
+	if err := stopShared(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		status = 1
+	}
 	os.RemoveAll(dir)
 	os.Exit(status)
 }
