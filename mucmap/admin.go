@@ -263,7 +263,7 @@ func (r *Room) roleList(u mimi.URI, role muc.Role) ([]muc.Item, *xmpp.StanzaErro
 
 // affiliationList is the list of users of one affiliation, present or not.
 func (r *Room) affiliationList(u mimi.URI, want muc.Affiliation) ([]muc.Item, *xmpp.StanzaError) {
-	if !r.mayList(u, want) {
+	if !r.pub.mayList(u, want) {
 		return nil, refusal(xmpp.Forbidden, "this list is not for you")
 	}
 	var items []muc.Item
@@ -285,15 +285,15 @@ func (r *Room) affiliationList(u mimi.URI, want muc.Affiliation) ([]muc.Item, *x
 
 // mayList: owners see every list, admins those of members and outcasts; in a non-anonymous members-only room members see
 // who is affiliated (XEP-0045 §9.5).
-func (r *Room) mayList(u mimi.URI, want muc.Affiliation) bool {
-	a := r.pub.affiliation(u)
+func (s *state) mayList(u mimi.URI, want muc.Affiliation) bool {
+	a := s.affiliation(u)
 	switch want {
 	case muc.AffiliationOwner, muc.AffiliationAdmin:
-		return a == muc.AffiliationOwner || a >= muc.AffiliationMember && r.pub.Config.MembersOnly && r.pub.Config.Anyone
+		return a == muc.AffiliationOwner || a >= muc.AffiliationMember && s.Config.MembersOnly && s.Config.Anyone
 	case muc.AffiliationMember:
-		o := r.pub.occupant(u)
-		return a >= muc.AffiliationAdmin || a >= muc.AffiliationMember && r.pub.Config.MembersOnly ||
-			o != nil && r.pub.Config.MemberList.has(o.Role) // muc#roomconfig_getmemberlist (XEP-0045 §7.11)
+		o := s.occupant(u)
+		return a >= muc.AffiliationAdmin || a >= muc.AffiliationMember && s.Config.MembersOnly ||
+			o != nil && s.Config.MemberList.has(o.Role) // muc#roomconfig_getmemberlist (XEP-0045 §7.11)
 	}
 	return a >= muc.AffiliationAdmin
 }

@@ -87,15 +87,15 @@ func (q *serviceQuery) discoItems() (*xmpp.Element, *xmpp.StanzaError) {
 func (s *Service) roomItems(rooms iter.Seq[Summary]) []muc.DiscoItem {
 	var items []muc.DiscoItem
 	for r := range rooms {
-		if j, ok := s.listed(&r); ok {
+		if j, ok := s.publicAddress(&r); ok {
 			items = append(items, muc.DiscoItem{JID: j, Name: r.title() + " (" + strconv.Itoa(r.Occupants) + ")"})
 		}
 	}
 	return items
 }
 
-// listed is the address of a room that strangers may know of.
-func (s *Service) listed(r *Summary) (xmpp.JID, bool) {
+// publicAddress is the address of a room that strangers may know of.
+func (s *Service) publicAddress(r *Summary) (xmpp.JID, bool) {
 	if !r.Public {
 		return xmpp.JID{}, false
 	}

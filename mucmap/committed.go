@@ -70,6 +70,7 @@ func (e *committed) apply(s *state, p *stage) {
 
 func (c *change) apply(s *state, p *stage, at time.Time) {
 	m := s.members[c.User]
+	mav := s.versionAfter(c.User, standingOf(c.From).affiliation, standingOf(c.To).affiliation)
 	if standingOf(c.To).affiliation < muc.AffiliationMember {
 		s.reserve(c.User, "")
 	}
@@ -96,15 +97,20 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 		s.veil(c.User, cmp.Or(c.As, c.User))
 	}
 	o := s.occupant(c.User)
+	if o != nil {
+		p.seers = nil
+	}
 	if o == nil {
 		if !s.svc.local(c.User) && c.Leaves > 0 {
-			s.appear(c, p)
+			s.appear(c, mav, p)
+		} else {
+			s.announceAbsent(c, mav, p)
 		}
 		s.tellAbsent(c, p)
 		return
 	}
 	if c.Leaves == 0 || c.To == roleNone || c.To == roleBanned {
-		s.evict(o, c, p)
+		s.evict(o, c, mav, p)
 		return
 	}
 	if c.From == c.To {
@@ -114,7 +120,7 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 	now := standingOf(c.To)
 	s.here.SetRole(o, now.affiliation, now.role)
 	p.send(func() []xmpp.Broadcast {
-		bs := s.here.Announce(o, presence.Change{Actor: c.Actor, Reason: c.Reason})
+		bs := s.here.Announce(o, presence.Change{Actor: c.Actor, Reason: c.Reason, Mav: mav})
 		if !saw && s.here.MaySee(o) { // a new moderator learns the real JIDs
 			for _, x := range o.Sessions {
 				bs = append(bs, s.here.Roster(o, x.JID)...)
@@ -139,21 +145,21 @@ func (s *state) tellAbsent(c *change, p *stage) {
 }
 
 // appear lets a participant of another provider become an occupant: it is present while it is active.
-func (s *state) appear(c *change, p *stage) {
+func (s *state) appear(c *change, mav *muc.Mav, p *stage) {
 	nick := c.Nick
 	if nick == "" || s.here.ByNick(nick) != nil {
 		nick = s.here.FreeNick(nick)
 	}
 	o := s.here.Enter(s.newOccupant(c.User, nick))
 	s.members[c.User].Nick = nick
-	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{}) })
+	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{Mav: mav}) })
 }
 
 // evict takes an occupant out whose clients the commit removed.
-func (s *state) evict(o *presence.Occupant, c *change, p *stage) {
+func (s *state) evict(o *presence.Occupant, c *change, mav *muc.Mav, p *stage) {
 	st := standingOf(c.To)
 	s.here.SetRole(o, st.affiliation, o.Role)
-	ch := presence.Change{Actor: c.Actor, Reason: c.Reason}
+	ch := presence.Change{Actor: c.Actor, Reason: c.Reason, Mav: mav}
 	switch {
 	case c.To == roleBanned:
 		ch.Codes = []muc.Status{muc.StatusBanned}

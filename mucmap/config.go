@@ -127,6 +127,9 @@ type configured struct {
 }
 
 func (e *configured) apply(s *state, p *stage) {
+	if old := &s.Config; old.MembersOnly != e.Config.MembersOnly || old.Anyone != e.Config.Anyone || old.MemberList != e.Config.MemberList {
+		s.forgetVersions() // others may read the lists now
+	}
 	s.Config = e.Config
 	if s.here.Anonymous() == e.Config.Anyone {
 		s.here.SetAnonymous(!e.Config.Anyone)

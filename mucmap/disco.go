@@ -67,7 +67,7 @@ func (r *Room) info(live bool) muc.DiscoInfo {
 	if r.follow == nil {
 		d.Features = append(d.Features, nsModerate, nsVCard)
 	}
-	d.Features = append(d.Features, muc.NSRSM, nsTime, nsHats)
+	d.Features = append(d.Features, muc.NSRSM, nsTime, nsHats, muc.NSMav)
 	if len(s.Secret) > 0 {
 		d.Features = append(d.Features, muc.NSOccupantID)
 	}

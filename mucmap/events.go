@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
 )
 
 // An event is a fact. apply changes the public room and stages the stanzas that follow; it runs the same live and when the log
@@ -17,6 +18,8 @@ type event interface {
 type stage struct {
 	live bool
 	out  []xmpp.Broadcast
+
+	seers map[[2]muc.Affiliation][]xmpp.JID // who may know of a change between two affiliations, as long as nobody present changes
 }
 
 func (p *stage) send(build func() []xmpp.Broadcast) {

@@ -31,6 +31,7 @@ func (e *followed) apply(s *state, _ *stage) {
 	}
 	s.Subject = subject{Text: e.Subject}
 	s.members = map[mimi.URI]*member{}
+	s.forgetVersions()
 	s.here.SetAnonymous(!e.Config.Anyone)
 	for i := range e.Members {
 		c := &e.Members[i]

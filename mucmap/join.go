@@ -17,6 +17,7 @@ type join struct {
 	nick    string
 	codes   []muc.Status
 	history *muc.History
+	mav     *string // as in muc.Join
 	payload []*xmpp.Element
 	wish    *wish
 }
@@ -32,6 +33,8 @@ type joined struct {
 	Codes   []muc.Status `json:",omitempty"`
 	History *muc.History `json:",omitempty"`
 	Said    uint64       // messages so far: later ones are no history for it
+
+	Affiliations *string `json:",omitempty"` // since which version it asks for affiliations
 }
 
 func (e *joined) apply(s *state, p *stage) {
@@ -55,12 +58,18 @@ func (e *joined) apply(s *state, p *stage) {
 		codes = append([]muc.Status{muc.StatusNonAnonymousRoom}, codes...)
 	}
 	p.send(func() []xmpp.Broadcast {
-		bs := s.here.Roster(o, e.JID)
+		self := presence.Change{ID: e.ID, SelfCodes: codes}
+		var bs []xmpp.Broadcast
+		if e.Affiliations != nil {
+			bs = s.affiliationsFor(e)
+			self.SelfMav = &muc.Mav{Until: s.affiliationVersion()}
+		}
+		bs = append(bs, s.here.Roster(o, e.JID)...)
 		bs = append(bs, s.here.ToOthers(o, presence.Change{})...)
 		if others := o.DevicesExcept(e.JID); len(others) > 0 {
 			bs = append(bs, s.here.ToSelf(o, xmpp.TypeAvailable, presence.Change{}, others...))
 		}
-		bs = append(bs, s.here.ToSelf(o, xmpp.TypeAvailable, presence.Change{ID: e.ID, SelfCodes: codes}, e.JID))
+		bs = append(bs, s.here.ToSelf(o, xmpp.TypeAvailable, self, e.JID))
 		bs = append(bs, s.recall(e)...)
 		return append(bs, s.subjectFor(e.JID))
 	})
@@ -193,7 +202,10 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.refuse(st, e)
 		return
 	}
-	j := &join{st: st, user: u, nick: nick, history: payload.History, payload: ownPayload(st)}
+	if v := payload.Mav; v != nil && len(*v) > maxVersion {
+		*v = "?" // known to nobody
+	}
+	j := &join{st: st, user: u, nick: nick, history: payload.History, mav: payload.Mav, payload: ownPayload(st)}
 	if r.pub.occupant(u) != nil {
 		t.letIn(j)
 		return
@@ -280,6 +292,6 @@ func (t *turn) letIn(j *join) {
 		j.codes = append(j.codes, muc.StatusNickAssigned)
 	}
 	t.emit(&joined{At: t.now, JID: j.st.From, User: j.user, Nick: nick, ID: j.st.ID, Payload: payloadText(j.payload),
-		Codes: j.codes, History: j.history, Said: t.r.pub.Said})
+		Codes: j.codes, History: j.history, Said: t.r.pub.Said, Affiliations: j.mav})
 	t.showApplicants(j.user, j.st.From)
 }

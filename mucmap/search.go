@@ -184,7 +184,7 @@ func (s *search) place(id string) (f channel, ok bool) {
 func (s *search) answer(q *serviceQuery, set *muc.RSM) (*xmpp.Element, *xmpp.StanzaError) {
 	var all []channel
 	for r := range q.rooms {
-		if j, ok := q.svc.listed(&r); ok && s.finds(&r, j.String()) {
+		if j, ok := q.svc.publicAddress(&r); ok && s.finds(&r, j.String()) {
 			all = append(all, channel{r, j.String()})
 		}
 	}

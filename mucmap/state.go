@@ -35,6 +35,8 @@ type state struct {
 	Departed   []mimi.URI  `json:",omitempty"` // who had a pseudonym, oldest first
 	Until      time.Time   `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered
 
+	Affiliations affiliations `json:",omitzero"` // their versions
+
 	members                 map[mimi.URI]*member  // the participant list, as of Epoch
 	veiled                  map[mimi.URI]mimi.URI // who is behind a pseudonym
 	reserved, reservedLooks map[string]mimi.URI   // whose nick it is, by nickKey and by look

@@ -15,6 +15,8 @@ type Change struct {
 	NewNick   string          // with 303
 	Destroy   *muc.Destroy    // with the end of the room
 	Payload   []*xmpp.Element // of an unavailable presence
+	Mav       *muc.Mav        // versions of the affiliations, for everybody
+	SelfMav   *muc.Mav        // for the occupant itself, instead
 }
 
 // views are the at most three variants of one presence (XEP-0045 §7.2.3): for those who see real JIDs, for those who do not, and
@@ -23,7 +25,7 @@ type views struct{ see, blind, self *xmpp.Template }
 
 func (r *Room) views(o *Occupant, typ string, c Change, forSelf bool) views {
 	payload := c.Payload
-	plain := typ == xmpp.TypeAvailable && len(c.Codes) == 0 && c.Actor == "" && c.Reason == ""
+	plain := typ == xmpp.TypeAvailable && len(c.Codes) == 0 && c.Actor == "" && c.Reason == "" && c.Mav == nil
 	if typ == xmpp.TypeAvailable {
 		payload = o.payload()
 	}
@@ -36,6 +38,9 @@ func (r *Room) views(o *Occupant, typ string, c Change, forSelf bool) views {
 		if self {
 			s.ID = c.ID
 			u.Statuses = append(append([]muc.Status{muc.StatusSelf}, c.SelfCodes...), c.Codes...)
+			if c.SelfMav != nil {
+				u.Mav = c.SelfMav
+			}
 		}
 		s.Payload = o.named(append(append([]*xmpp.Element{}, payload...), u.Element()))
 		return xmpp.NewTemplate(s)
@@ -87,7 +92,7 @@ func (r *Room) user(o *Occupant, typ string, real bool, c Change) muc.User {
 	if c.Actor != "" {
 		item.Actor = &muc.Actor{Nick: c.Actor}
 	}
-	return muc.User{Items: []muc.Item{item}, Statuses: c.Codes, Destroy: c.Destroy}
+	return muc.User{Items: []muc.Item{item}, Statuses: c.Codes, Destroy: c.Destroy, Mav: c.Mav}
 }
 
 // shownJID is the full JID where one device is enough to name, else the bare one.

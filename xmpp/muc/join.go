@@ -11,6 +11,7 @@ import (
 type Join struct {
 	Password string
 	History  *History // nil: the service decides
+	Mav      *string  // version of the affiliations that is known; "": none, all are asked for; nil: they are not asked for (XEP-0463 §4.1)
 }
 
 // History is how much discussion history a joining occupant wants (XEP-0045 §7.2.14). Nil fields do not limit; several limits
@@ -25,6 +26,9 @@ type History struct {
 // Element is the payload.
 func (j Join) Element() *xmpp.Element {
 	e := xmpp.NewElement(NS, "x").With(optionalText(NS, "password", j.Password))
+	if j.Mav != nil {
+		e.With(xmpp.NewElement(NSMav, "mav").WithAttr("since", *j.Mav))
+	}
 	if h := j.History; h != nil {
 		he := xmpp.NewElement(NS, "history")
 		for _, limit := range []struct {
@@ -49,6 +53,10 @@ func ParseJoin(e *xmpp.Element) (Join, error) {
 		return Join{}, err
 	}
 	j := Join{Password: e.ChildText(NS, "password")}
+	if m := e.Child(NSMav, "mav"); m != nil {
+		since := m.Attr("since")
+		j.Mav = &since
+	}
 	he := e.Child(NS, "history")
 	if he == nil {
 		return j, nil

@@ -112,4 +112,5 @@ const (
 	NSValidate     = "http://jabber.org/protocol/xdata-validate"
 	NSStanzaID     = "urn:xmpp:sid:0"
 	NSOccupantID   = "urn:xmpp:occupant-id:0"
+	NSMav          = "urn:xmpp:muc:affiliations:1" // XEP-0463
 )

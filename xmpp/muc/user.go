@@ -120,6 +120,20 @@ type User struct {
 	Decline  *Decline
 	Destroy  *Destroy
 	Password string // of the room, in an invitation
+	Mav      *Mav
+}
+
+// Mav says from which version of a room's affiliations to which one the items lead (XEP-0463 §4.2). Since is empty in a full
+// response, and in self-presence, which only names the present version.
+type Mav struct {
+	Since, Until string
+}
+
+func (m *Mav) element() *xmpp.Element {
+	if m == nil {
+		return nil
+	}
+	return xmpp.NewElement(NSMav, "mav").WithAttr("since", m.Since).WithAttr("until", m.Until)
 }
 
 // Has says that the payload holds a status code.
@@ -134,7 +148,7 @@ func (u *User) Has(s Status) bool {
 
 // Element is the payload: items, then statuses, then the rest.
 func (u User) Element() *xmpp.Element {
-	e := xmpp.NewElement(NSUser, "x")
+	e := xmpp.NewElement(NSUser, "x").With(u.Mav.element())
 	for _, i := range u.Items {
 		e.With(i.element(NSUser))
 	}
@@ -164,6 +178,9 @@ func ParseUser(e *xmpp.Element) (User, error) {
 		return User{}, err
 	}
 	u := User{Password: e.ChildText(NSUser, "password")}
+	if m := e.Child(NSMav, "mav"); m != nil {
+		u.Mav = &Mav{m.Attr("since"), m.Attr("until")}
+	}
 	for c := range e.Elements() {
 		if err := u.parseChild(c); err != nil {
 			return User{}, err
