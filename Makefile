@@ -50,8 +50,8 @@ bench: bench-mls bench-room ## speeds and sizes, each with the orientation it is
 bench-room: build ## joins and fan-out of one room behind a fake XEP-0114 server
 	$(GO) run ./internal/bench/roombench
 
-bench-mls: ## MLS groups of 100 to 10,000 members: one table with goals and growth
-	$(GO) run ./internal/bench/mlsbench
+bench-mls: ## MLS groups of 100 to 10,000 members: one table with goals and growth; SIZES=100,1000 for some of them
+	$(GO) run ./internal/bench/mlsbench $(if $(SIZES),-sizes $(SIZES))
 
 clean:
 	rm -rf bin dist .demo artefacts

@@ -21,11 +21,12 @@ func (b *bench) size(n int) {
 	b.adds(r)
 	b.paths(r, "blank tree")
 	b.externalJoin(r, "blank tree")
-	if b.wants("populated") || b.wants("remote commit") || b.wants("process external") || b.wants("GroupInfo") || b.wants("protect") {
+	if b.wants("populated") || b.wants("remote commit") || b.wants("process external") || b.wants("GroupInfo") || b.wants("AppDataUpdate") || b.wants("SelfRemove") || b.wants("protect") {
 		r.populate()
 		b.paths(r, "populated")
 		b.externalJoin(r, "populated")
 		b.groupInfo(r)
+		b.extensions(r)
 		b.messages(r)
 	}
 }
@@ -117,7 +118,48 @@ func (b *bench) externalJoin(r *room, tree string) {
 }
 
 func (b *bench) groupInfo(r *room) {
-	b.run("GroupInfo with tree", r.n, nil, func() { wire.Marshal(must(r.bob.GroupInfo(r.b, true))) })
+	b.run("GroupInfo with tree", r.n, nil, func() { b.treeSize[r.n] = len(wire.Marshal(must(r.bob.GroupInfo(r.b, true)))) })
+}
+
+// extensions measures the proposals that MIMI needs beyond RFC 9420: AppDataUpdate, which needs no path, and SelfRemove, which one member
+// proposes and another commits.
+func (b *bench) extensions(r *room) {
+	var commit []byte
+	update := []mls.Proposal{mls.AppDataUpdate{Component: 0x8000, Update: make([]byte, 100)}}
+	make := func() { commit = encode(r.commit(r.bob, r.b, mls.CommitParams{ByValue: update}).Commit) }
+	b.run("AppDataUpdate: make", r.n, nil, make)
+	if b.wants("AppDataUpdate: process") {
+		make()
+		b.run("AppDataUpdate: process", r.n, nil, func() { follow(r.alice, commit) })
+	}
+	if !b.wants("SelfRemove") {
+		return
+	}
+	var proposal []byte
+	propose := func() {
+		_, m, err := r.gateway.Propose(0, mls.SelfRemove{}, nil)
+		check(err)
+		proposal = encode(m)
+	}
+	var bob *mls.Group
+	var ref mls.ProposalRef
+	receive := func() {
+		g, q, err := r.bob.AddProposal(decode(proposal))
+		check(err)
+		bob, ref = g, q.Ref
+	}
+	leave := func() {
+		commit = encode(r.commit(bob, r.b, mls.CommitParams{ByReference: []mls.ProposalRef{ref}}).Commit)
+	}
+	propose()
+	receive()
+	leave()
+	alice, _, err := r.alice.AddProposal(decode(proposal))
+	check(err)
+	b.run("SelfRemove: propose", r.n, nil, propose)
+	b.run("SelfRemove: verify", r.n, nil, receive)
+	b.run("SelfRemove, populated: commit", r.n, nil, leave)
+	b.run("SelfRemove, populated: process", r.n, nil, func() { follow(alice, commit) })
 }
 
 func (b *bench) messages(r *room) {

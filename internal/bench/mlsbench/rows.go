@@ -15,32 +15,52 @@ type row struct {
 	name               string
 	unit               string
 	goal1000, goal5000 float64
+	needs              func(b *bench, n float64) needs // what no implementation can do without; nil if that is not told
 }
 
 var rows = []row{
-	{"add all in one commit", "ms", 190, 1000},
-	{"add all in one commit, local, with their keys", "ms", 200, 0},
-	{"join by Welcome", "ms", 45, 225},
-	{"one Add without path: make", "ms", 1, 0},
-	{"one Add without path: process", "ms", 0.5, 0},
-	{"commit with path, blank tree: make", "ms", 50, 0},
-	{"commit with path, blank tree: process", "ms", 1, 0},
-	{"commit with path, populated: make", "ms", 3, 0},
-	{"commit with path, populated: process", "ms", 1, 0},
-	{"external join, blank tree", "ms", 145, 0},
-	{"external join, populated", "ms", 60, 0},
-	{"process external join", "ms", 2, 0},
-	{"Remove in a tree of Adds, first", "ms", 60, 0},
-	{"Remove in a tree of Adds, 100th", "ms", 8, 0},
-	{"GroupInfo with tree", "ms", 0.6, 0},
-	{"protect 100 bytes", "ms", 0.06, 0.06},
-	{"unprotect 100 bytes", "ms", 0.08, 0.08},
-	{"key package", "ms", 0.15, 0},
-	{"remote commit, all members local", "ms", 0, 0},
-	{"remote commit, all local : one local", "×", 2, 2},
-	{"memory of the run", "MB", 15, 0},
-	{"memory of all members being local", "MB", 10, 0},
+	{"add all in one commit", "ms", 190, 1000, func(_ *bench, n float64) needs { return needs{verify: 2 * n, seal: n} }},
+	{"add all in one commit, local, with their keys", "ms", 200, 0,
+		func(_ *bench, n float64) needs { return needs{key: n, base: 2 * n, sign: 2 * n, verify: 2 * n} }},
+	{"join by Welcome", "ms", 45, 225, func(_ *bench, n float64) needs { return needs{verify: n} }},
+	{"one Add without path: make", "ms", 1, 0, func(*bench, float64) needs { return needs{verify: 2, sign: 2, seal: 1} }},
+	{"one Add without path: process", "ms", 0.5, 0, func(*bench, float64) needs { return needs{verify: 3} }},
+	{"commit with path, blank tree: make", "ms", 50, 0, func(_ *bench, n float64) needs { return needs{seal: n, sign: 2} }},
+	{"commit with path, blank tree: process", "ms", 1, 0, func(_ *bench, n float64) needs {
+		const ciphertext = 32 + 48 + 2 // KEM output, path secret with tag, their lengths
+		return needs{verify: 2, open: 1, base: math.Log2(n), sha512: ciphertext * n, sha256: 2 * ciphertext * n}
+	}},
+	{"commit with path, populated: make", "ms", 3, 0, path},
+	{"commit with path, populated: process", "ms", 1, 0, follows},
+	{"external join, blank tree", "ms", 145, 0, func(_ *bench, n float64) needs { return needs{verify: n, seal: n} }},
+	{"external join, populated", "ms", 60, 0, func(_ *bench, n float64) needs { return needs{verify: n, seal: math.Log2(n)} }},
+	{"process external join", "ms", 2, 0, follows},
+	{"Remove in a tree of Adds, first", "ms", 60, 0, func(_ *bench, n float64) needs { return needs{seal: n, sign: 2} }},
+	{"Remove in a tree of Adds, 100th", "ms", 8, 0, nil},
+	{"GroupInfo with tree", "ms", 0.6, 0, func(b *bench, n float64) needs {
+		return needs{sign: 1, sha512: 2 * float64(b.treeSize[int(n)])} // Ed25519 hashes what it signs twice
+	}},
+	{"AppDataUpdate: make", "ms", 0, 0, func(*bench, float64) needs { return needs{sign: 1} }},
+	{"AppDataUpdate: process", "ms", 0, 0, func(*bench, float64) needs { return needs{verify: 1} }},
+	{"SelfRemove: propose", "ms", 0, 0, func(*bench, float64) needs { return needs{sign: 1} }},
+	{"SelfRemove: verify", "ms", 0, 0, func(*bench, float64) needs { return needs{verify: 1} }},
+	{"SelfRemove, populated: commit", "ms", 0, 0, path},
+	{"SelfRemove, populated: process", "ms", 0, 0, follows},
+	{"protect 100 bytes", "ms", 0.06, 0.06, func(*bench, float64) needs { return needs{sign: 1} }},
+	{"unprotect 100 bytes", "ms", 0.08, 0.08, func(*bench, float64) needs { return needs{verify: 1} }},
+	{"key package", "ms", 0.15, 0, func(*bench, float64) needs { return needs{key: 1, base: 2, sign: 2} }},
+	{"remote commit, all members local", "ms", 0, 0, follows},
+	{"remote commit, all local : one local", "×", 2, 2, nil},
+	{"memory of the run", "MB", 15, 0, nil},
+	{"memory of all members being local", "MB", 10, 0, nil},
 }
+
+// path is what a commit with path needs in a populated tree, follows what it takes to process one.
+func path(_ *bench, n float64) needs {
+	return needs{sign: 2, seal: math.Log2(n), base: math.Log2(n)}
+}
+
+func follows(_ *bench, n float64) needs { return needs{verify: 2, open: 1, base: math.Log2(n)} }
 
 // growth is the exponent p for which the cost grows as members^p from 100 to 5,000.
 func growth(results map[int]float64) string {

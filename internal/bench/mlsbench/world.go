@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math/bits"
 
 	"anteroom/mls"
 	"anteroom/mls/wire"
@@ -28,7 +29,16 @@ func check(err error) {
 	}
 }
 
-func config() mls.Config { return mls.Config{Now: 1500, PastEpochs: 1, Parallel: parallel} }
+func config() mls.Config {
+	return mls.Config{Now: 1500, PastEpochs: 1, Parallel: parallel, Components: replacing{}}
+}
+
+// replacing lets an AppDataUpdate replace a component's data.
+type replacing struct{}
+
+func (replacing) ApplyUpdates(_ mls.ComponentID, _ []byte, _ bool, updates [][]byte) ([]byte, error) {
+	return updates[len(updates)-1], nil
+}
 
 // client makes the keys of a user and publishes them as a key package.
 func (w *world) client(name string) *mls.KeyPackageSecrets {
@@ -38,6 +48,8 @@ func (w *world) client(name string) *mls.KeyPackageSecrets {
 		Capabilities: mls.Capabilities{
 			Versions:     []mls.ProtocolVersion{mls.ProtocolVersionMLS10},
 			CipherSuites: []mls.CipherSuite{suite},
+			Extensions:   []mls.ExtensionType{mls.ExtensionAppDataDictionary},
+			Proposals:    []mls.ProposalType{mls.ProposalAppDataUpdate, mls.ProposalSelfRemove},
 			Credentials:  []mls.CredentialType{mls.CredentialBasic},
 		},
 		Lifetime: mls.Lifetime{NotBefore: 1000, NotAfter: 2000},
@@ -121,10 +133,15 @@ func (r *room) adopt(committer **mls.Group, staged *mls.Staged) {
 	}
 }
 
-// populate lets every second local leaf commit, so that no parent is blank.
+// populate lets every second local leaf commit, so that no parent is blank. The order spreads the commits over the tree: each halves
+// what the resolutions around it have left, so that all of them together encrypt about n·log n path secrets; from left to right it would be
+// some n²/4.
 func (r *room) populate() {
-	for i := range (r.n - 1) / 2 {
-		r.adopt(&r.gateway, r.commit(r.gateway, mls.LeafIndex(2*i), mls.CommitParams{}))
+	width := bits.Len(uint(r.n - 1))
+	for k := range 1 << width {
+		if i := int(bits.Reverse32(uint32(k)) >> (32 - width)); i%2 == 0 && i < r.n-2 {
+			r.adopt(&r.gateway, r.commit(r.gateway, mls.LeafIndex(i), mls.CommitParams{}))
+		}
 	}
 	r.adopt(&r.bob, r.commit(r.bob, r.b, mls.CommitParams{}))
 }
