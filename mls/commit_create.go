@@ -14,7 +14,7 @@ type CommitParams struct {
 	// Joiners are the secrets of key packages added by this commit (by value or by reference) that are to be local leaves: they need no Welcome.
 	Joiners           []*KeyPackageSecrets
 	ForcePath         bool
-	NewSigner         *Signer // renews the committer's signature key; needs a path
+	Leaf              *LeafChange // of the committer; needs a path, which is added
 	AuthenticatedData []byte
 	WelcomeTree       bool // put the ratchet_tree extension into the Welcome
 	// Private sends the commit as PrivateMessage. It needs ReserveHandshake first, and Staged.Present to go on from if the commit fails.
@@ -27,7 +27,8 @@ type committing struct {
 	sender    Sender
 	signature SignaturePrivateKey // signs the framed content
 	leaf      LeafNode            // what the committer's new leaf keeps
-	leafSign  SignaturePrivateKey // signs the new leaf
+	own       leafKeys            // of the new leaf; its encryption key comes with the path
+	changed   bool                // more than the encryption key
 	list      []CommittedProposal
 	aad       []byte
 	guard     *Seed // of the reuse guard, for a PrivateMessage
@@ -46,15 +47,13 @@ func (g *Group) commit(seed Seed, as LeafIndex, p CommitParams, psk func(*PreSha
 		return nil, ErrNoLocalLeaf
 	}
 	sender := Sender{Type: SenderMember, Leaf: as}
-	c := &committing{before: g.public, sender: sender, signature: l.signature, leafSign: l.signature,
+	c := &committing{before: g.public, sender: sender, signature: l.signature, own: l.leafKeys, changed: p.Leaf != nil,
 		leaf: *g.public.tree.leaf(as), aad: p.AuthenticatedData}
 	if p.Private {
 		guard := seed.Derive("commit message")
 		c.guard = &guard
 	}
-	if p.NewSigner != nil {
-		c.leaf.SignatureKey, c.leafSign = p.NewSigner.Public, p.NewSigner.Private
-	}
+	p.Leaf.apply(&c.leaf, &c.own, g.public.config.Now)
 	for _, q := range p.ByValue {
 		c.list = append(c.list, CommittedProposal{Proposal: q, Sender: sender})
 	}
@@ -65,7 +64,7 @@ func (g *Group) commit(seed Seed, as LeafIndex, p CommitParams, psk func(*PreSha
 		}
 		c.list = append(c.list, CommittedProposal{pending.Proposal, pending.Sender, pending.Ref, pending.AuthenticatedData})
 	}
-	if err := c.build(seed, p.ForcePath || p.NewSigner != nil); err != nil {
+	if err := c.build(seed, p.ForcePath || c.changed); err != nil {
 		return nil, err
 	}
 	return g.finishCommit(c, p, psk)
@@ -91,9 +90,15 @@ func (c *committing) build(seed Seed, forcePath bool) error {
 		}
 	}
 	if applied.needsPath || forcePath {
-		c.path, err = applied.tree.makePath(s, seed, c.staged.committer, c.leaf, p.context.GroupID, c.leafSign)
+		c.path, err = applied.tree.makePath(s, seed, c.staged.committer, c.leaf, p.context.GroupID, c.own.signature)
 		if err != nil {
 			return err
+		}
+		c.own.key, c.own.keySince = c.path.leafKey, p.config.Now
+		if c.changed {
+			if err := c.path.leaf.checkSelf(s, LeafNodeSourceCommit, &p.config); err != nil {
+				return err
+			}
 		}
 		if old := p.predecessor(c.staged); old != nil {
 			if err := p.checkSuccessor(old, c.path.leaf); err != nil {
@@ -152,6 +157,11 @@ func (c *committing) finish(initSecret []byte, psk func(*PreSharedKeyID) ([]byte
 	return effects, join, secrets, err
 }
 
+// renewed is the committer's local leaf after its commit with path.
+func (c *committing) renewed() *localLeaf {
+	return &localLeaf{index: c.staged.committer, leafKeys: c.own}
+}
+
 // finishCommit completes a member's commit: next value, message, Welcome.
 func (g *Group) finishCommit(c *committing, p CommitParams, psk func(*PreSharedKeyID) ([]byte, error)) (*Staged, error) {
 	effects, join, secrets, err := c.finish(g.secrets.Init, psk)
@@ -166,14 +176,14 @@ func (g *Group) finishCommit(c *committing, p CommitParams, psk func(*PreSharedK
 	if err != nil {
 		return nil, err
 	}
-	local, outside, err := seatJoiners(c.staged, local, p.Joiners)
+	local, outside, err := seatJoiners(c.staged, local, p.Joiners, g.public.config.Now)
 	if err != nil {
 		return nil, err
 	}
 	nodes := g.carryNodes(c.staged.next)
 	if c.path != nil {
 		nodes.set(c.path.steps, c.path.private)
-		local = withLocal(local, &localLeaf{index: c.staged.committer, key: c.path.leafKey, signature: c.leafSign})
+		local = withLocal(local, c.renewed())
 	}
 	staged := &Staged{
 		Group:   startEpoch(effects.After, secrets, local, nodes, present.retire()),
@@ -191,7 +201,7 @@ func (g *Group) finishCommit(c *committing, p CommitParams, psk func(*PreSharedK
 }
 
 // seatJoiners makes local the added members whose secrets we have. It returns which Adds are left for a Welcome.
-func seatJoiners(c *stagedCommit, local []*localLeaf, joiners []*KeyPackageSecrets) ([]*localLeaf, []int, error) {
+func seatJoiners(c *stagedCommit, local []*localLeaf, joiners []*KeyPackageSecrets, now uint64) ([]*localLeaf, []int, error) {
 	type identity struct{ signature, initKey string } // of a key package
 	byIdentity := make(map[identity]*KeyPackageSecrets, len(joiners))
 	for _, j := range joiners {
@@ -208,7 +218,7 @@ func seatJoiners(c *stagedCommit, local []*localLeaf, joiners []*KeyPackageSecre
 		if used++; used == 1 {
 			local = slices.Clone(local)
 		}
-		local = append(local, &localLeaf{index: c.added[k], key: j.Leaf, signature: j.Signature})
+		local = append(local, &localLeaf{index: c.added[k], leafKeys: keysOf(j, now)})
 	}
 	if used > 0 {
 		slices.SortFunc(local, func(a, b *localLeaf) int { return int(a.index) - int(b.index) })

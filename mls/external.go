@@ -27,9 +27,8 @@ func ExternalCommit(seed Seed, gi *GroupInfo, joiner *KeyPackageSecrets, p Exter
 	}
 	nodes := nodeKeys{}
 	nodes.set(c.path.steps, c.path.private)
-	l := &localLeaf{index: c.staged.committer, key: c.path.leafKey, signature: joiner.Signature}
 	return &Staged{
-		Group:   startEpoch(effects.After, secrets, []*localLeaf{l}, nodes, nil),
+		Group:   startEpoch(effects.After, secrets, []*localLeaf{c.renewed()}, nodes, nil),
 		Effects: effects,
 		Commit:  c.publicMessage(),
 	}, nil
@@ -53,7 +52,7 @@ func (g *Group) ExternalCommit(seed Seed, joiner *KeyPackageSecrets, p ExternalC
 	}
 	nodes := g.carryNodes(c.staged.next)
 	nodes.set(c.path.steps, c.path.private)
-	local = withLocal(local, &localLeaf{index: c.staged.committer, key: c.path.leafKey, signature: joiner.Signature})
+	local = withLocal(local, c.renewed())
 	return &Staged{
 		Group:   startEpoch(effects.After, secrets, local, nodes, g.retire()),
 		Present: g,
@@ -82,7 +81,7 @@ func (p *PublicGroup) externalCommit(seed Seed, gi *GroupInfo, joiner *KeyPackag
 		return fail(invalid("9420-8.3-external-init", err.Error()))
 	}
 	sender := Sender{Type: SenderNewMemberCommit}
-	c := &committing{sender: sender, signature: joiner.Signature, leafSign: joiner.Signature,
+	c := &committing{sender: sender, signature: joiner.Signature, own: keysOf(joiner, p.config.Now),
 		leaf: joiner.KeyPackage.LeafNode, aad: params.AuthenticatedData}
 	c.list = []CommittedProposal{{Proposal: ExternalInit{KEMOutput: kemOutput}, Sender: sender}}
 	for _, q := range params.ByValue {

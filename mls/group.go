@@ -57,7 +57,7 @@ func NewGroup(seed Seed, p NewGroupParams) (*Group, error) {
 	if public.keys, err = t.keys(); err != nil {
 		return nil, err
 	}
-	l := &localLeaf{index: 0, key: p.Creator.Leaf, signature: p.Creator.Signature}
+	l := &localLeaf{index: 0, leafKeys: keysOf(p.Creator, p.Config.Now)}
 	return startEpoch(public, &secrets, []*localLeaf{l}, nodeKeys{}, nil), nil
 }
 

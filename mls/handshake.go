@@ -49,8 +49,8 @@ func (g *Group) ProposePrivate(seed Seed, as LeafIndex, p Proposal, authenticate
 }
 
 // ProposeUpdatePrivate is ProposeUpdate with a PrivateMessage. It needs ReserveHandshake first.
-func (g *Group) ProposeUpdatePrivate(seed Seed, as LeafIndex, newSigner *Signer, authenticatedData []byte) (*Group, *Message, error) {
-	return g.proposeUpdate(seed, as, newSigner, authenticatedData, &seed)
+func (g *Group) ProposeUpdatePrivate(seed Seed, as LeafIndex, change *LeafChange, authenticatedData []byte) (*Group, *Message, error) {
+	return g.proposeUpdate(seed, as, change, authenticatedData, &seed)
 }
 
 // protectPrivate encrypts signed content of a local leaf. The returned group lacks the key that it took.

@@ -140,7 +140,7 @@ func (g *Group) seat(kp *KeyPackageSecrets, opened *groupSecrets, committer Leaf
 		return nil, invalid("9420-12.4.3.1-own-key", "the leaf's private key does not fit its key package")
 	}
 	h := *g
-	h.local = withLocal(g.local, &localLeaf{index: index, key: kp.Leaf, signature: kp.Signature})
+	h.local = withLocal(g.local, &localLeaf{index: index, leafKeys: keysOf(kp, g.public.config.Now)})
 	if opened.PathSecret == nil {
 		return &h, h.checkHeldAbove(index)
 	}

@@ -8,17 +8,15 @@ import (
 
 // localLeaf is what this value knows of one of its own members beyond what all of them share. It is immutable.
 type localLeaf struct {
-	index     LeafIndex
-	key       HPKEPrivateKey // of the leaf node
-	signature SignaturePrivateKey
-	updates   []leafUpdate // own Update proposals of this epoch
+	index LeafIndex
+	leafKeys
+	updates []leafUpdate // own Update proposals of this epoch
 }
 
 // leafUpdate is the private side of a pending Update.
 type leafUpdate struct {
-	public    HPKEPublicKey
-	key       HPKEPrivateKey
-	signature SignaturePrivateKey
+	public HPKEPublicKey
+	leafKeys
 }
 
 // nodeKeys are the private keys of parents. Invariant: x is in it if and only if x is not blank and some local leaf below
@@ -66,13 +64,13 @@ func (g *Group) carry(a *appliedList) ([]*localLeaf, error) {
 		if removed[l.index] {
 			continue
 		}
-		n := &localLeaf{index: l.index, key: l.key, signature: l.signature}
+		n := &localLeaf{index: l.index, leafKeys: l.leafKeys}
 		if slices.Contains(a.updated, l.index) {
 			u := l.update(a.tree.leaf(l.index).EncryptionKey)
 			if u == nil {
 				return nil, invalidf("local-update-unknown", "the private key of local leaf %d's Update is not known", l.index)
 			}
-			n.key, n.signature = u.key, u.signature
+			n.leafKeys = u.leafKeys
 		}
 		out = append(out, n)
 	}

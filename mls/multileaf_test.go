@@ -114,7 +114,9 @@ func TestCommitForOtherLocalLeaf(t *testing.T) {
 		propose func() (*Group, *Message, error)
 		gone    bool
 	}{
-		{"Update", func() (*Group, *Message, error) { return g.ProposeUpdate(s.next(), 2, &signer, nil) }, false},
+		{"Update", func() (*Group, *Message, error) {
+			return g.ProposeUpdate(s.next(), 2, &LeafChange{Signer: &signer}, nil)
+		}, false},
 		{"Remove", func() (*Group, *Message, error) { return g.Propose(2, Remove{2}, nil) }, true},
 		{"SelfRemove", func() (*Group, *Message, error) { return g.Propose(2, SelfRemove{}, nil) }, true},
 	} {

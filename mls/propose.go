@@ -40,23 +40,22 @@ func (g *Group) propose(l *localLeaf, p Proposal, authenticatedData []byte, guar
 	return h.withPublic(public), m, nil
 }
 
-// ProposeUpdate renews the leaf keys of as by an Update proposal (§12.1.2); newSigner may be nil.
-func (g *Group) ProposeUpdate(seed Seed, as LeafIndex, newSigner *Signer, authenticatedData []byte) (*Group, *Message, error) {
-	return g.proposeUpdate(seed, as, newSigner, authenticatedData, nil)
+// ProposeUpdate renews the encryption key of as by an Update proposal (§12.1.2), and what change names, which may be nil.
+func (g *Group) ProposeUpdate(seed Seed, as LeafIndex, change *LeafChange, authenticatedData []byte) (*Group, *Message, error) {
+	return g.proposeUpdate(seed, as, change, authenticatedData, nil)
 }
 
-func (g *Group) proposeUpdate(seed Seed, as LeafIndex, newSigner *Signer, authenticatedData []byte, guard *Seed) (*Group, *Message, error) {
+func (g *Group) proposeUpdate(seed Seed, as LeafIndex, change *LeafChange, authenticatedData []byte, guard *Seed) (*Group, *Message, error) {
 	l := g.localAt(as)
 	if l == nil {
 		return nil, nil, ErrNoLocalLeaf
 	}
 	p := g.public
 	leaf := *p.tree.leaf(as)
-	u := leafUpdate{signature: l.signature}
-	if newSigner != nil {
-		leaf.SignatureKey, u.signature = newSigner.Public, newSigner.Private
-	}
+	u := leafUpdate{leafKeys: l.leafKeys}
+	change.apply(&leaf, &u.leafKeys, p.config.Now)
 	u.key, u.public = hpkeKey(p.suite, seed.Derive("leaf key"))
+	u.keySince = p.config.Now
 	leaf.EncryptionKey = u.public
 	leaf.Source, leaf.Lifetime, leaf.ParentHash = LeafNodeSourceUpdate, Lifetime{}, nil
 	if err := leaf.sign(p.suite, u.signature, p.context.GroupID, as); err != nil {

@@ -58,7 +58,7 @@ func (x *stage) addOf(name string) Add { return Add{x.s.newClient(x.t, name).Key
 func (x *stage) tampered(as LeafIndex, change func(c *committing)) *Message {
 	x.t.Helper()
 	l := x.g.localAt(as)
-	c := &committing{before: x.g.public, sender: Sender{Type: SenderMember, Leaf: as}, signature: l.signature, leafSign: l.signature,
+	c := &committing{before: x.g.public, sender: Sender{Type: SenderMember, Leaf: as}, signature: l.signature, own: l.leafKeys,
 		leaf: *x.g.public.tree.leaf(as)}
 	if err := c.build(x.s.next(), true); err != nil {
 		x.t.Fatal(err)
@@ -120,7 +120,7 @@ func TestPathRejects(t *testing.T) {
 		}},
 		{"parent hash", "9420-7.9.2-leaf-parent-hash", func(c *committing) {
 			c.staged.path.LeafNode.ParentHash = make([]byte, 32)
-			x.signLeaf(c, c.leafSign)
+			x.signLeaf(c, c.own.signature)
 		}},
 		{"key of a member", "9420-12.4.2-path-key-unique", func(c *committing) {
 			c.staged.path.Nodes[0].EncryptionKey = tree.leaf(2).EncryptionKey
@@ -130,12 +130,12 @@ func TestPathRejects(t *testing.T) {
 		}},
 		{"old leaf key", "9420-12.4.2-path-key-unique", func(c *committing) {
 			c.staged.path.LeafNode.EncryptionKey = tree.leaf(1).EncryptionKey
-			x.signLeaf(c, c.leafSign)
+			x.signLeaf(c, c.own.signature)
 		}},
 		{"malformed key", "9420-5.1.1-public-key", func(c *committing) { c.staged.path.Nodes[0].EncryptionKey = []byte{1} }},
 		{"leaf of an Update", "9420-7.3-leaf-node-source", func(c *committing) {
 			c.staged.path.LeafNode.Source = LeafNodeSourceUpdate
-			x.signLeaf(c, c.leafSign)
+			x.signLeaf(c, c.own.signature)
 		}},
 		{"leaf signature", "9420-7.3-leaf-signature", func(c *committing) { c.staged.path.LeafNode.ParentHash = make([]byte, 32) }},
 		{"signature key of another member", "9420-7.3-signature-key-unique", func(c *committing) {
@@ -308,7 +308,7 @@ func TestLocalRejects(t *testing.T) {
 	ref := x.propose(1, Update{})
 	lost := *x.g
 	lost.local = x.judge.local
-	lost.local = withLocal(nil, &localLeaf{index: 1, key: x.g.localAt(1).key, signature: x.g.localAt(1).signature})
+	lost.local = withLocal(nil, &localLeaf{index: 1, leafKeys: x.g.localAt(1).leafKeys})
 	staged := commit(t, &x.s, x.g, 0, CommitParams{ByReference: []ProposalRef{ref.Ref}})
 	_, err = lost.StageCommit(staged.Commit)
 	wantRule(t, "lost Update", "local-update-unknown", err)
@@ -331,6 +331,6 @@ func TestLocalRejects(t *testing.T) {
 	h.nodes = nodeKeys{1: []byte("key")}
 	wantRule(t, "key of a blank node", "local-node-key", h.checkHeld())
 	h = *x.g
-	h.local = withLocal(h.local, &localLeaf{index: 9, key: []byte("key")})
+	h.local = withLocal(h.local, &localLeaf{index: 9, leafKeys: leafKeys{key: []byte("key")}})
 	wantRule(t, "leaf that is no member", "local-leaf", h.checkHeld())
 }

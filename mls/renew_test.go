@@ -32,11 +32,11 @@ func TestRenewLocalLeaves(t *testing.T) {
 		return &out
 	}
 	for window := range LeafIndex(n / 4) {
-		p := CommitParams{NewSigner: signer()}
+		p := CommitParams{Leaf: &LeafChange{Signer: signer()}}
 		for k := range LeafIndex(3) {
 			var m *Message
 			var err error
-			if g, m, err = g.ProposeUpdate(s.next(), window+n/4*(k+1), signer(), nil); err != nil {
+			if g, m, err = g.ProposeUpdate(s.next(), window+n/4*(k+1), &LeafChange{Signer: signer()}, nil); err != nil {
 				t.Fatal(err)
 			}
 			var q *PendingProposal
@@ -86,7 +86,7 @@ func TestRenewalHeals(t *testing.T) {
 	after := follow(t, a, staged.Commit)
 	next := commit(t, &s, after, 0, CommitParams{})
 	thief := *staged.Group
-	thief.local, thief.nodes = []*localLeaf{{index: 1, key: stolen, signature: staged.Group.localAt(1).signature}}, nodeKeys{}
+	thief.local, thief.nodes = []*localLeaf{{index: 1, leafKeys: leafKeys{key: stolen, signature: staged.Group.localAt(1).signature}}}, nodeKeys{}
 	_, err := thief.StageCommit(next.Commit)
 	if err == nil {
 		t.Fatal("the stolen key still opens paths")

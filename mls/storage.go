@@ -263,7 +263,19 @@ func (l *localLeaf) part() []byte {
 			w.Opaque(u.signature)
 		}
 	})
+	if l.keySince == 0 && l.signatureSince == 0 && len(l.updates) == 0 {
+		return w.Bytes() // nothing is known of its age
+	}
+	l.marshalSince(&w)
+	for i := range l.updates {
+		l.updates[i].marshalSince(&w)
+	}
 	return w.Bytes()
+}
+
+func (k *leafKeys) marshalSince(w *wire.Writer) {
+	w.U64(k.keySince)
+	w.U64(k.signatureSince)
 }
 
 func (q *PendingProposal) part() []byte {

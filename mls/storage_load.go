@@ -162,9 +162,21 @@ func loadLocal(r *wire.Reader, i LeafIndex) *localLeaf {
 	l.key = r.At("local.key").Opaque()
 	l.signature = r.At("local.signature").Opaque()
 	r.At("local.updates").Vector(func(r *wire.Reader) {
-		l.updates = append(l.updates, leafUpdate{public: r.Opaque(), key: r.Opaque(), signature: r.Opaque()})
+		l.updates = append(l.updates, leafUpdate{public: r.Opaque(), leafKeys: leafKeys{key: r.Opaque(), signature: r.Opaque()}})
 	})
+	if r.Err() == nil && r.Len() == 0 {
+		return l // of unknown age, or stored before ages were
+	}
+	l.unmarshalSince(r)
+	for i := range l.updates {
+		l.updates[i].unmarshalSince(r)
+	}
 	return l
+}
+
+func (k *leafKeys) unmarshalSince(r *wire.Reader) {
+	k.keySince = r.At("local.since").U64()
+	k.signatureSince = r.At("local.signature_since").U64()
 }
 
 func loadPending(r *wire.Reader) PendingProposal {

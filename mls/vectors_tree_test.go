@@ -193,7 +193,7 @@ func vectorTreeKEM(t *testing.T, file string) {
 				}
 				nodes[ps.Node] = private
 			}
-			keys[l.Index] = held([]*localLeaf{{index: l.Index, key: HPKEPrivateKey(l.EncryptionPriv)}}, nodes)
+			keys[l.Index] = held([]*localLeaf{{index: l.Index, leafKeys: leafKeys{key: HPKEPrivateKey(l.EncryptionPriv)}}}, nodes)
 		}
 		for _, u := range c.Paths {
 			var path UpdatePath

@@ -219,7 +219,7 @@ func (w *walk) commit() {
 	if !bare && w.chance(3) {
 		signer, err := NewSigner(w.suite, w.s.next())
 		w.must(err)
-		p.NewSigner = &signer
+		p.Leaf = &LeafChange{Signer: &signer}
 	}
 	if i := members[w.rng.IntN(len(members))]; !bare && i != committer && !touched[i] && w.mayLeave(i, touched) && (w.chance(2) || len(members) > 46) {
 		p.ByValue = append(p.ByValue, Remove{i})

@@ -108,12 +108,24 @@ type room struct {
 	a, b       mls.LeafIndex
 }
 
-// newRoom adds everybody to a new group in one commit, which leaves all parents blank.
+// maxAdds is how many members are added in one commit, well below the proposals that a commit may have (mls.MaxProposals).
+const maxAdds = 5000
+
+// newRoom adds everybody to a new group by Adds alone, which leaves all parents blank.
 func newRoom(n int) *room {
 	r := &room{world: new(world), n: n, a: mls.LeafIndex(n - 2), b: mls.LeafIndex(n - 1)}
 	users := r.clients("user", n)
-	staged := r.commit(r.group(users[0]), 0, mls.CommitParams{ByValue: adds(users[1:]), Joiners: users[1 : n-2], WelcomeTree: true})
-	r.gateway = staged.Group
+	r.gateway = r.group(users[0])
+	var staged *mls.Staged
+	for from := 1; from < n; {
+		to := min(from+maxAdds, n)
+		if to == n-1 {
+			to-- // the last two join by one Welcome
+		}
+		local := users[from:min(to, n-2)]
+		staged = r.commit(r.gateway, 0, mls.CommitParams{ByValue: adds(users[from:to]), Joiners: local, WelcomeTree: true})
+		r.gateway, from = staged.Group, to
+	}
 	join := func(c *mls.KeyPackageSecrets) *mls.Group {
 		return must(mls.Join(staged.Welcome, c, mls.JoinParams{Config: config()}))
 	}
