@@ -217,14 +217,20 @@ func (s *source) checkLimits(c *Config) error {
 		{"history", l.History, 0, MaxHistory},
 		{"mailbox", l.Mailbox, 1, MaxMailbox},
 		{"message_burst", l.MessageBurst, 1, MaxBurst},
+		{"room_burst", l.RoomBurst, 1, MaxBurst},
 		{"outbox", l.Outbox, 1, MaxOutbox},
 	} {
 		if r.n < r.lo || r.n > r.hi {
 			return s.fault("limits."+r.key, "must be between %d and %d", r.lo, r.hi)
 		}
 	}
-	if !(l.MessageRate >= 0 && l.MessageRate <= MaxBurst) { // not a number is refused, too
-		return s.fault("limits.message_rate", "must be between 0 and %d", MaxBurst)
+	for _, r := range []struct {
+		key string
+		n   float64
+	}{{"message_rate", l.MessageRate}, {"room_rate", l.RoomRate}, {"join_rate", l.JoinRate}} {
+		if !(r.n >= 0 && r.n <= MaxBurst) { // not a number is refused, too
+			return s.fault("limits."+r.key, "must be between 0 and %d", MaxBurst)
+		}
 	}
 	for _, r := range []struct {
 		key    string

@@ -86,6 +86,9 @@ type Limits struct {
 	Mailbox      int      `toml:"mailbox" doc:"Stanzas and requests that may wait for one room. More are answered with resource-constraint."`
 	MessageRate  float64  `toml:"message_rate" doc:"Stanzas per second that one user may send for longer than a moment. 0: no limit."`
 	MessageBurst int      `toml:"message_burst" doc:"Stanzas that one user may send at once."`
+	RoomRate     float64  `toml:"room_rate" doc:"Messages per second that one room takes for longer than a moment, of all users together; moderators are exempt. 0: no limit."`
+	RoomBurst    int      `toml:"room_burst" doc:"Messages that one room takes at once."`
+	JoinRate     float64  `toml:"join_rate" doc:"Newcomers per second that one room lets in for longer than a moment, after as many at once as it takes occupants. Who has an affiliation is exempt. 0: no limit."`
 	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When there are more the oldest are given up."`
 	OutboxAge    Duration `toml:"outbox_age" doc:"How long a delivery to a provider is tried."`
 	Idle         Duration `toml:"idle" doc:"How long a room without work stays in memory."`
@@ -103,6 +106,9 @@ func Default() Config {
 			Mailbox:      4096,
 			MessageRate:  20,
 			MessageBurst: 100,
+			RoomRate:     100,
+			RoomBurst:    500,
+			JoinRate:     50,
 			Outbox:       10_000,
 			OutboxAge:    "72h",
 			Idle:         "10m",

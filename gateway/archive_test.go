@@ -30,8 +30,8 @@ func (b *bench) feed(stanza string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if !b.g.Deliver(&st) {
-		b.t.Fatal("refused: " + stanza)
+	if e := b.g.Deliver(&st); e != nil {
+		b.t.Fatal(e, stanza)
 	}
 	b.settle()
 }

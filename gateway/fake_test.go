@@ -418,15 +418,15 @@ func (b *bench) settle() { synctest.Wait() }
 // say delivers a message to a room.
 func (b *bench) say(room, from, body string) bool {
 	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeGroupchat, ID: "m", From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example"),
-		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", body)}})
+		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", body)}}) == nil
 }
 
 func (b *bench) join(room, from string) bool {
-	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Presence, From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example/nick")})
+	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Presence, From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example/nick")}) == nil
 }
 
 func (b *bench) leave(room, from string) bool {
-	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Presence, Type: xmpp.TypeUnavailable, From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example/nick")})
+	return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.Presence, Type: xmpp.TypeUnavailable, From: xmpp.MustParseJID(from), To: xmpp.MustParseJID(room + "@rooms.a.example/nick")}) == nil
 }
 
 // want compares what a user got.

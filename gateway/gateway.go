@@ -152,49 +152,69 @@ func (g *Gateway) Start(ctx context.Context) error {
 	return nil
 }
 
-// Deliver takes a stanza from the server. It never waits; false: there is no room for it now, and its sender should be told
-// resource-constraint with type wait.
-func (g *Gateway) Deliver(st *xmpp.Stanza) bool {
+// Deliver takes a stanza from the server. It never waits; an error says that it is not taken, and what its sender should be told.
+func (g *Gateway) Deliver(st *xmpp.Stanza) *xmpp.StanzaError {
 	now := time.Now()
-	switch {
-	case g.stopping.Load():
-		g.m.refused.WithLabelValues("stopping").Inc()
-		return false
-	case !g.rates.allow(now, st):
+	if g.stopping.Load() {
+		return g.tooBusy("stopping")
+	}
+	if wait, ok := g.rates.allow(now, st); !ok {
 		g.m.refused.WithLabelValues("rate").Inc()
-		return false
+		return g.rates.refusal(wait)
 	}
 	g.m.stanzas.WithLabelValues(st.Kind.String()).Inc()
 	it := item{stanza: st, at: now}
 	if st.To.Local() == "" {
 		if g.service.put(it) != putOK {
-			g.m.refused.WithLabelValues("service").Inc()
-			return false
+			return g.tooBusy("service")
 		}
-		return true
+		return nil
 	}
-	return g.put(st.To.Local(), it)
+	if why := g.putOrWhy(st.To.Local(), it); why != "" {
+		return g.tooBusy(why)
+	}
+	return nil
+}
+
+// busy says in words why a stanza is not taken, by the label of the counter.
+var busy = map[string]string{
+	"stopping": "the service is stopping; try again later",
+	"service":  "the service has too much to do; try again later",
+	"rooms":    "too many rooms are in use; try again later",
+	"mailbox":  "too much waits for this room; try again later",
+}
+
+func (g *Gateway) tooBusy(why string) *xmpp.StanzaError {
+	g.m.refused.WithLabelValues(why).Inc()
+	return xmpp.NewError(xmpp.ResourceConstraint, busy[why])
 }
 
 // put gives an item to a room's actor, and starts one where there is none.
 func (g *Gateway) put(name string, it item) bool {
+	why := g.putOrWhy(name, it)
+	if why != "" {
+		g.m.refused.WithLabelValues(why).Inc()
+	}
+	return why == ""
+}
+
+// putOrWhy is put; a text says what there is too much of.
+func (g *Gateway) putOrWhy(name string, it item) (why string) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	for {
 		a, ok := g.actors[name]
 		if !ok {
 			if len(g.actors) >= g.maxRooms || g.stopping.Load() {
-				g.m.refused.WithLabelValues("rooms").Inc()
-				return false
+				return "rooms"
 			}
 			a = g.begin(name)
 		}
 		switch a.box.put(it) {
 		case putOK:
-			return true
+			return ""
 		case putFull:
-			g.m.refused.WithLabelValues("mailbox").Inc()
-			return false
+			return "mailbox"
 		}
 		delete(g.actors, name) // its actor is leaving
 	}

@@ -118,6 +118,70 @@ func TestFastSenderIsRefusedAndMayStillLeave(t *testing.T) {
 	}, func(o *Options) { o.MessageRate, o.MessageBurst = 1, 5 })
 }
 
+// Who sends too fast is told what is allowed and how long to wait; a request is counted like a message, an answer is not.
+func TestFastSenderIsToldWhy(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		send := func(typ string) *xmpp.StanzaError {
+			return b.g.Deliver(&xmpp.Stanza{Kind: xmpp.IQ, Type: typ, ID: "i", From: xmpp.MustParseJID(romeo), To: xmpp.MustParseJID("garden@rooms.a.example")})
+		}
+		for range 4 {
+			if e := send(xmpp.TypeGet); e != nil {
+				t.Fatal(e)
+			}
+		}
+		e := send(xmpp.TypeGet)
+		if e == nil || e.Condition != xmpp.PolicyViolation || e.Type != xmpp.Wait ||
+			e.Text != "you send too much: 0.5 stanzas per second, and 4 at once, are allowed to one user; try again in 2 s" {
+			t.Errorf("the fifth request: %v", e)
+		}
+		if e := send(xmpp.TypeResult); e != nil {
+			t.Errorf("a result: %v", e)
+		}
+		time.Sleep(2*time.Second - 1)
+		if e := send(xmpp.TypeSet); e == nil {
+			t.Error("taken before the time is over")
+		}
+		time.Sleep(1)
+		if e := send(xmpp.TypeSet); e != nil {
+			t.Errorf("after the time: %v", e)
+		}
+	}, func(o *Options) { o.MessageRate, o.MessageBurst = 0.5, 4 })
+}
+
+// A user who floods a room as fast as the gateway lets it fills neither the room's mailbox nor another's: what others say comes
+// through at once and in order.
+func TestOneUsersFloodDelaysNobody(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		want := []string{"joined " + juliet}
+		for n := range 5 {
+			for i := range 100 {
+				if taken := b.say("garden", romeo, "flood"); taken != (n == 0 && i < 12) {
+					t.Fatalf("round %d: number %d of the flood taken: %v", n, i, taken)
+				} else if taken {
+					want = append(want, romeo+": flood")
+				}
+			}
+			text := fmt.Sprintf("round %d", n)
+			if !b.say("garden", juliet, text) || !b.join(fmt.Sprintf("hall%d", n), juliet) {
+				t.Fatalf("round %d: another user's stanza is refused", n)
+			}
+			want = append(want, juliet+": "+text)
+			b.settle()
+		}
+		var got []string
+		for _, s := range b.line.to(juliet) {
+			if s != "joined "+juliet || len(got) == 0 {
+				got = append(got, s)
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("juliet got %q, want %q", got, want)
+		}
+	}, func(o *Options) { o.Mailbox, o.MessageRate, o.MessageBurst = 16, 0.1, 12 })
+}
+
 func TestWatchedSendersAreBounded(t *testing.T) {
 	r := newRates(1, 1)
 	now := time.Now()
@@ -237,7 +301,7 @@ func TestStopTakesNoNewWork(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		g := b.g
 		b.stop()
-		if g.Deliver(&xmpp.Stanza{Kind: xmpp.Message, From: xmpp.MustParseJID(romeo), To: xmpp.MustParseJID("garden@rooms.a.example")}) {
+		if g.Deliver(&xmpp.Stanza{Kind: xmpp.Message, From: xmpp.MustParseJID(romeo), To: xmpp.MustParseJID("garden@rooms.a.example")}) == nil {
 			t.Error("a stanza was taken after the stop")
 		}
 		if status, _ := g.Update(b.t.Context(), "b.example", mimi.MustURI("mimi://a.example/r/garden"), nil); status != http.StatusServiceUnavailable {

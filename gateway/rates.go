@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"fmt"
 	"sync"
 	"time"
 
@@ -27,9 +28,9 @@ func newRates(perSecond float64, burst int) *rates {
 }
 
 // allow counts a stanza. What ends something (errors, results, leaving) always passes: refusing it would leave ghosts.
-func (r *rates) allow(now time.Time, st *xmpp.Stanza) bool {
+func (r *rates) allow(now time.Time, st *xmpp.Stanza) (wait time.Duration, ok bool) {
 	if r == nil || !st.AcceptsError() {
-		return true
+		return 0, true
 	}
 	from := st.From.Bare()
 	r.mu.Lock()
@@ -44,5 +45,16 @@ func (r *rates) allow(now time.Time, st *xmpp.Stanza) bool {
 		}
 		r.now[from] = l
 	}
-	return l.AllowN(now, 1)
+	took := l.ReserveN(now, 1)
+	if wait = took.DelayFrom(now); wait > 0 {
+		took.CancelAt(now)
+		return wait, false
+	}
+	return 0, true
+}
+
+// refusal is what somebody is told who sends too fast.
+func (r *rates) refusal(wait time.Duration) *xmpp.StanzaError {
+	return xmpp.NewError(xmpp.PolicyViolation, fmt.Sprintf("you send too much: %g stanzas per second, and %d at once, are allowed to one user; try again in %d s",
+		float64(r.limit), r.burst, int((wait+time.Second-1)/time.Second))).WithType(xmpp.Wait)
 }

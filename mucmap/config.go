@@ -31,6 +31,9 @@ type roomConfig struct {
 	MemberList roleSet  // who may read the member list, beside admins
 	Logging    bool     // says that conversations may be logged
 	PubSub     string   // URI of a node
+
+	SlowMode int  // seconds between two messages of a user (XEP-0500); 0: none
+	Closed   bool // to newcomers
 }
 
 // defaultHistory is how many messages a new room shows to who enters.
@@ -199,6 +202,9 @@ func (c roomConfig) submit(f *muc.Form, limits *Limits) (roomConfig, *xmpp.Stanz
 		if v, present := f.Text(field.name); present {
 			if len(v) > field.limit {
 				return c, refusal(xmpp.NotAcceptable, field.name+" is too long")
+			}
+			if why := xmpp.TextFault(v); why != "" {
+				return c, refusal(xmpp.NotAcceptable, field.name+" is not possible: "+why)
 			}
 			*field.at = v
 		}

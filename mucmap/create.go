@@ -158,6 +158,6 @@ func (r *Room) hubOptions() hub.Options {
 		if refused := r.pub.impostor(act); refused != nil {
 			return refused
 		}
-		return strict(before, act)
+		return r.strict(before, act)
 	}}
 }

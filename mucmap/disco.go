@@ -82,6 +82,7 @@ func (r *Room) info(live bool) muc.DiscoInfo {
 	f.Fields = append(f.Fields,
 		muc.TextField(muc.InfoLang, "Language", c.Lang),
 		muc.TextField(muc.FieldMaxHistoryFetch, "Messages shown to who enters", strconv.Itoa(c.History)),
+		muc.TextField(infoSlowMode, "Seconds between two messages of a user", strconv.Itoa(c.SlowMode)),
 		// What every room of this service says about its encryption (ARCHITECTURE §3, honest encryption).
 		muc.TextField("urn:anteroom:mimi#room", "MIMI room", r.uri.String()),
 		muc.TextField("urn:anteroom:mimi#encryption", "Encryption", "MLS between providers and MIMI clients; for XMPP clients it ends at this gateway"),

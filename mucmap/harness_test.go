@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -499,11 +500,23 @@ func (b *bench) recover() error {
 	return nil
 }
 
+// unusual is what of a configuration is not as in a new room.
+func unusual(c roomConfig) string {
+	out := ""
+	is, def := reflect.ValueOf(c), reflect.ValueOf(defaultConfig())
+	for i := range is.NumField() {
+		if !is.Field(i).Equal(def.Field(i)) {
+			out += fmt.Sprintf(" %s=%v", is.Type().Field(i).Name, is.Field(i))
+		}
+	}
+	return out
+}
+
 // digest is the public room without what a recovery may change: epochs, ids and times.
 func (b *bench) digest() string {
 	var out strings.Builder
 	s := b.room.pub
-	fmt.Fprintf(&out, "exists %v, config %+v, subject %q by %q, %d messages\n", s.Exists, s.Config, s.Subject.Text, s.Subject.Nick, s.Said)
+	fmt.Fprintf(&out, "exists %v, subject %q by %q, %d messages, config:%s\n", s.Exists, s.Subject.Text, s.Subject.Nick, s.Said, unusual(s.Config))
 	for _, u := range s.users() {
 		m := s.members[u]
 		fmt.Fprintf(&out, "member %s role %d, %d clients, nick %q, reason %q\n", u, m.Role, m.Leaves, m.Nick, m.Reason)

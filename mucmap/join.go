@@ -83,6 +83,10 @@ func (t *turn) presence(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.NotAcceptable, "this is no possible nick"))
 		return
 	}
+	if e := tooMuchPresence(st); e != nil {
+		t.limited(st, e)
+		return
+	}
 	if o := t.r.pub.here.BySession(st.From); o != nil {
 		switch {
 		case o.Nick != nick && t.r.pub.here.ByNick(nick) != o || o.Nick != nick && x == nil:
@@ -90,7 +94,7 @@ func (t *turn) presence(st *xmpp.Stanza) {
 		case x != nil:
 			t.enter(st, x, nick) // it lost track and wants everything again (XEP-0045 §7.2, XEP-0410)
 		default:
-			t.emit(&available{JID: st.From, Payload: payloadText(ownPayload(st))})
+			t.changeStatus(st, o)
 		}
 		return
 	}
@@ -144,6 +148,8 @@ func (r *Room) mayEnter(u mimi.URI) *xmpp.StanzaError {
 		return refusal(xmpp.Forbidden, "you are banned from this room")
 	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly:
 		return refusal(xmpp.RegistrationRequired, "only members may enter this room")
+	case r.pub.strangerRefusal(u) != nil:
+		return r.pub.strangerRefusal(u)
 	case r.pub.here.Len() >= limit:
 		return refusal(xmpp.ServiceUnavailable, "the room is full").WithType(xmpp.Wait)
 	case r.pub.Config.MaxUsers > 0 && r.pub.here.Occupants() >= r.pub.Config.MaxUsers && a < muc.AffiliationAdmin && r.pub.occupant(u) == nil:
@@ -190,6 +196,10 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.refuse(st, refusal(xmpp.JIDMalformed, "only users can enter a room"))
 		return
 	}
+	if e := t.mayTryToEnter(u); e != nil {
+		t.limited(st, e)
+		return
+	}
 	if e := t.noRoom(u); !r.pub.Exists && e.Condition == xmpp.Gone {
 		t.refuse(st, e)
 		return
@@ -200,6 +210,10 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 	}
 	if e := r.checkPassword(payload.Password); e != nil && r.pub.here.BySession(st.From) == nil {
 		t.refuse(st, e)
+		return
+	}
+	if e := t.mayArrive(u); e != nil {
+		t.limited(st, e)
 		return
 	}
 	if v := payload.Mav; v != nil && len(*v) > maxVersion {

@@ -59,6 +59,15 @@ func (e *available) apply(s *state, p *stage) {
 	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{}) })
 }
 
+// changeStatus passes on what an occupant's device says about its availability (XEP-0045 §7.7).
+func (t *turn) changeStatus(st *xmpp.Stanza, o *presence.Occupant) {
+	if e := t.mayChangeStatus(userOf(o)); e != nil {
+		t.limited(st, e)
+		return
+	}
+	t.emit(&available{JID: st.From, Payload: payloadText(ownPayload(st))})
+}
+
 // unavailable is an occupant's farewell (XEP-0045 §7.14), or the end of an attempt to enter.
 func (t *turn) unavailable(st *xmpp.Stanza) {
 	if j := t.r.joining[st.From]; j != nil {
@@ -68,7 +77,11 @@ func (t *turn) unavailable(st *xmpp.Stanza) {
 	if t.r.pub.here.BySession(st.From) == nil {
 		return
 	}
-	t.emit(&left{At: t.now, JID: st.From, ID: st.ID, Payload: payloadText(ownPayload(st))})
+	payload := payloadText(ownPayload(st))
+	if len(payload) > MaxPresence {
+		payload = "" // it leaves all the same
+	}
+	t.emit(&left{At: t.now, JID: st.From, ID: st.ID, Payload: payload})
 }
 
 // ghostly are the errors after which a device is taken to be gone.

@@ -8,6 +8,7 @@ type Limits struct {
 	History     int // messages kept in memory for joining occupants
 	Affiliation int // entries of the participant list
 	Waiting     int // wishes that wait for a commit, and messages that wait for one
+	Rates       Rates
 }
 
 // The defaults of [Limits] and [Config].

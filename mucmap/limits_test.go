@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/mls"
 	"anteroom/xmpp"
@@ -116,6 +117,7 @@ func TestSnapshot(t *testing.T) {
 	b.check = true
 	b.send(t, enter(0))
 	for range SnapshotEvery + 10 {
+		b.now = b.now.Add(time.Minute)
 		b.send(t, "<presence from='user0@a.example/x' to='"+room+"/nick0'><show>away</show></presence>")
 	}
 	if b.disk.snapSeq == 0 || len(b.disk.events) > SnapshotEvery {

@@ -34,6 +34,7 @@ func (e *spoke) apply(s *state, p *stage) {
 		e.st = &st
 	}
 	s.Said = e.N
+	s.spokeNow(e)
 	s.keep(newRecord(e.ID, e.st, e.From))
 	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st, From: e.From})
 	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(*e.st)} })
@@ -46,15 +47,35 @@ func (t *turn) groupchat(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.NotAcceptable, "only occupants may send messages to this room"))
 		return
 	}
+	if o.Role >= muc.RoleParticipant {
+		if e := t.mayAddMessage(o); e != nil {
+			t.limited(st, e)
+			return
+		}
+	}
 	if isSubject(st) {
 		t.changeSubject(st, o)
+		return
+	}
+	t.speak(st)
+}
+
+// speak is a message to everybody that the room has time for, at once or after having waited.
+func (t *turn) speak(st *xmpp.Stanza) {
+	o := t.r.pub.here.BySession(st.From)
+	if o == nil {
+		t.refuse(st, refusal(xmpp.NotAcceptable, "you left the room before your message was said"))
 		return
 	}
 	if o.Role < muc.RoleParticipant {
 		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room (XEP-0045 §7.4)"))
 		return
 	}
-	gone, ok := t.retracts(st, o, func(t *turn) { t.groupchat(st) })
+	if e := t.tooSoon(st, o); e != nil {
+		t.limited(st, e)
+		return
+	}
+	gone, ok := t.retracts(st, o, func(t *turn) { t.speak(st) })
 	if !ok {
 		return
 	}
@@ -89,7 +110,7 @@ func (t *turn) release() {
 			t.moderate(st)
 			continue
 		}
-		t.groupchat(st)
+		t.speak(st)
 	}
 	if len(t.r.waiting) == 0 {
 		t.r.waiting = nil

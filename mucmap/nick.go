@@ -35,6 +35,10 @@ func (t *turn) rename(st *xmpp.Stanza, o *presence.Occupant, nick string) {
 	if o.Nick == nick {
 		return
 	}
+	if e := t.mayRename(u); e != nil {
+		t.limited(st, e)
+		return
+	}
 	if e := t.r.nickRefusal(nick, u); e != nil {
 		t.refuse(st, e)
 		return

@@ -85,6 +85,8 @@ func (c *roomConfig) optionFields() []muc.Field {
 		rolesField(muc.FieldGetMemberList, "Who may read the member list, beside admins", c.MemberList),
 		muc.BoolField(muc.FieldEnableLogging, "Tell everybody that conversations here may be logged publicly (the service itself publishes no log)", c.Logging),
 		muc.TextField(muc.FieldPubSub, "XMPP URI of an associated publish-subscribe node", c.PubSub),
+		c.slowModeField(),
+		c.closedField(),
 	}
 }
 
@@ -113,7 +115,10 @@ func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
 		}
 		c.PubSub = v
 	}
-	return nil
+	if e := c.submitSlowMode(f); e != nil {
+		return e
+	}
+	return c.submitClosed(f)
 }
 
 // jidLists are the fields of the configuration form that are lists of users.

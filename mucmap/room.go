@@ -44,6 +44,7 @@ type Room struct {
 	waiting      []*xmpp.Stanza
 	recalled     *record // the message that this Step's stanza refers to, out of the archive
 	asked        int     // queries of the archive under way
+	flood        flood
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore

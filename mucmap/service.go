@@ -59,6 +59,7 @@ func NewService(cfg Config) (*Service, error) {
 			*limit.at = limit.def
 		}
 	}
+	cfg.Limits.Rates.setDefaults(cfg.Limits.Occupants)
 	return &Service{cfg: cfg}, nil
 }
 

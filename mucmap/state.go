@@ -55,6 +55,7 @@ type member struct {
 	Reason   string    // of the role, as lists show it
 	Reserved string    `json:",omitempty"` // nick (XEP-0045 §7.10)
 	As       mimi.URI  `json:",omitzero"`  // the pseudonym under which the group lists the user
+	Spoke    time.Time `json:",omitzero"`  // when it last said something in slow mode
 }
 
 // subject is the room subject and who set it (XEP-0045 §8.1).

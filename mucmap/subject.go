@@ -60,6 +60,10 @@ func (t *turn) changeSubject(st *xmpp.Stanza, o *presence.Occupant) {
 		t.refuse(st, refusal(xmpp.NotAcceptable, "the subject is too long"))
 		return
 	}
+	if why := xmpp.TextFault(text); why != "" {
+		t.refuse(st, refusal(xmpp.NotAcceptable, "this subject is not possible: "+why))
+		return
+	}
 	if e := t.r.maySetSubject(u); e != nil {
 		t.refuse(st, e)
 		return

@@ -41,10 +41,10 @@ func (s server) Flush(ctx context.Context, m gateway.Mark) error {
 // handler gives what the connection reads to the gateway. The connection begins before there is a gateway; it is set before Run.
 type handler struct{ g *gateway.Gateway }
 
-func (h *handler) Up()                             {}
-func (h *handler) Down(error)                      {} // the connection logs it
-func (h *handler) Written(component.Seq)           {}
-func (h *handler) HandleStanza(s xmpp.Stanza) bool { return h.g.Deliver(&s) }
+func (h *handler) Up()                                          {}
+func (h *handler) Down(error)                                   {} // the connection logs it
+func (h *handler) Written(component.Seq)                        {}
+func (h *handler) HandleStanza(s xmpp.Stanza) *xmpp.StanzaError { return h.g.Deliver(&s) }
 
 // peers lets the gateway reach other providers. The client is replaced when the configuration is read again.
 type peers struct {

@@ -180,9 +180,23 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Started:     time.Now(),
 		Contact:     mucmap.Contact(s.cfg.Contact),
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
-		Limits:      mucmap.Limits{Occupants: s.cfg.Limits.Occupants, History: s.cfg.Limits.History},
+		Limits:      roomLimits(&s.cfg.Limits),
 		Parallel:    gateway.Parallel,
 	})
+}
+
+// roomLimits are the limits of each room.
+func roomLimits(l *config.Limits) mucmap.Limits {
+	return mucmap.Limits{Occupants: l.Occupants, History: l.History, Rates: mucmap.Rates{
+		Messages: rateOf(l.RoomRate, l.RoomBurst), Joins: rateOf(l.JoinRate, l.Occupants)}}
+}
+
+// rateOf is so many per second after a burst; 0 per second is no limit.
+func rateOf(perSecond float64, burst int) mucmap.Rate {
+	if perSecond == 0 {
+		return mucmap.Rate{Burst: 1 << 30, Every: time.Nanosecond}
+	}
+	return mucmap.Rate{Burst: burst, Every: time.Duration(float64(time.Second) / perSecond)}
 }
 
 // connect makes the component connection and the gateway, which need each other; neither runs yet.

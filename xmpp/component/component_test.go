@@ -34,12 +34,12 @@ func newRecorder(room int) *recorder {
 
 func (r *recorder) Up()            { r.up <- struct{}{} }
 func (r *recorder) Down(err error) { r.down <- err }
-func (r *recorder) HandleStanza(s xmpp.Stanza) bool {
+func (r *recorder) HandleStanza(s xmpp.Stanza) *xmpp.StanzaError {
 	select {
 	case r.stanzas <- s:
-		return true
+		return nil
 	default:
-		return false
+		return xmpp.NewError(xmpp.ResourceConstraint, "no room for it")
 	}
 }
 
@@ -268,12 +268,15 @@ func TestFullHandlerRefuses(t *testing.T) {
 	f.must(f.server.WaitDelivered(f.ctx, int64(len(answered))))
 	for i, got := range f.server.Stanzas() {
 		kind, _, _ := strings.Cut(answered[i], " ")
-		if !strings.HasPrefix(got, kind+" to='juliet@a.example/balcony' from='garden@rooms.a.example' id='q' type='error'><error type='wait'><resource-constraint") {
+		if !strings.HasPrefix(got, kind+" to='juliet@a.example/balcony' from='garden@rooms.a.example' id='q' type='error'><error type='wait'><resource-constraint") || !strings.Contains(got, "no room for it") {
 			t.Errorf("%s was answered with %s", answered[i], got)
 		}
 	}
 	if s := f.conn.Stats(); s.Overloaded != int64(len(answered)+len(silent)) || s.Received != 0 {
 		t.Errorf("counted %+v", s)
+	}
+	if n := strings.Count(f.log.String(), "no room for it"); n != len(answered)+len(silent) {
+		t.Errorf("%d log lines for %d refusals", n, len(answered)+len(silent))
 	}
 }
 

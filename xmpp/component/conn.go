@@ -23,9 +23,9 @@ type Handler interface {
 	// Down says why the connection ended or could not be made, as an *[Error]. It will be tried again. It is not called when
 	// the connection is closed because the context of [Conn.Run] ended.
 	Down(err error)
-	// HandleStanza takes one stanza; both its addresses are present and To is in the component's domain. False says that
-	// there is no room for it; it is then refused.
-	HandleStanza(s xmpp.Stanza) bool
+	// HandleStanza takes one stanza; both its addresses are present and To is in the component's domain. An error says
+	// that it is not taken: its sender gets that error, where errors may be answered, and the log has its text.
+	HandleStanza(s xmpp.Stanza) *xmpp.StanzaError
 	// Written says that everything up to seq was handed to the kernel.
 	Written(seq Seq)
 }
@@ -96,7 +96,7 @@ type Conn struct {
 	count counters
 	up    atomic.Bool
 
-	dropLog, readLog logLimit
+	dropLog, readLog, refuseLog logLimit
 }
 
 // New is a connection that [Conn.Run] will make.

@@ -35,13 +35,17 @@ func (c *Conn) deliver(el *xmpp.Element) {
 		c.unreadable(el, xmpp.NewError(xmpp.BadRequest, "an address is missing, or the stanza is not for this component"))
 		return
 	}
-	if c.h.HandleStanza(s) {
+	refused := c.h.HandleStanza(s)
+	if refused == nil {
 		c.count.received.Add(1)
 		return
 	}
 	c.count.overloaded.Add(1)
+	if ok, suppressed := c.refuseLog.allow(time.Now()); ok {
+		c.cfg.Log.Info("stanza refused", "from", shorten(s.From.String()), "to", shorten(s.To.String()), "error", refused.Text, "suppressed", suppressed)
+	}
 	if s.AcceptsError() {
-		reply := s.ErrorReply(xmpp.NewError(xmpp.ResourceConstraint, "too busy, try again later"))
+		reply := s.ErrorReply(refused)
 		if b, err := c.gate.Append(nil, &reply); err == nil {
 			c.queue.tryAdd(b)
 		}

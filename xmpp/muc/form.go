@@ -57,6 +57,21 @@ type Field struct {
 	Required bool
 	Values   []string
 	Options  []Option
+	Validate *Validate // in forms that we offer; not read
+}
+
+// Validate says what a value may be (XEP-0122 §3): a type of XML Schema and, unless empty, the range of its values.
+type Validate struct{ Datatype, Min, Max string }
+
+func (v *Validate) element() *xmpp.Element {
+	if v == nil {
+		return nil
+	}
+	e := xmpp.NewElement(NSValidate, "validate").WithAttr("datatype", v.Datatype)
+	if v.Min != "" || v.Max != "" {
+		e.With(xmpp.NewElement(NSValidate, "range").WithAttr("min", v.Min).WithAttr("max", v.Max))
+	}
+	return e
 }
 
 // Form is a data form (XEP-0004).
@@ -65,6 +80,9 @@ type Form struct {
 	Title        string
 	Instructions []string
 	Fields       []Field
+
+	Reported []Field    // columns of a table of results (XEP-0004 §3.4)
+	Rows     [][]string // its cells, in the order of Reported; not read
 }
 
 // NewForm is a form with its FORM_TYPE field.
@@ -205,12 +223,32 @@ func (f Form) Element() *xmpp.Element {
 	for _, field := range f.Fields {
 		e.With(field.element())
 	}
+	return f.table(e)
+}
+
+// table adds the results of a form that is a table.
+func (f Form) table(e *xmpp.Element) *xmpp.Element {
+	if len(f.Reported) == 0 {
+		return e
+	}
+	head := xmpp.NewElement(NSForm, "reported")
+	for _, c := range f.Reported {
+		head.With(c.element())
+	}
+	e.With(head)
+	for _, row := range f.Rows {
+		item := xmpp.NewElement(NSForm, "item")
+		for i, cell := range row {
+			item.With(xmpp.NewElement(NSForm, "field").WithAttr("var", f.Reported[i].Var).With(xmpp.TextElement(NSForm, "value", cell)))
+		}
+		e.With(item)
+	}
 	return e
 }
 
 func (f Field) element() *xmpp.Element {
 	e := xmpp.NewElement(NSForm, "field").WithAttr("var", f.Var).WithAttr("type", string(f.Type)).WithAttr("label", f.Label)
-	e.With(optionalText(NSForm, "desc", f.Desc))
+	e.With(optionalText(NSForm, "desc", f.Desc), f.Validate.element())
 	if f.Required {
 		e.With(xmpp.NewElement(NSForm, "required"))
 	}

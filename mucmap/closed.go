@@ -1,0 +1,53 @@
+package mucmap
+
+import (
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// A room closed to newcomers lets in nobody who is not in its participant list: who has an affiliation, is present, or was present
+// a moment ago is no newcomer. It is not the lock of a room that is being created (XEP-0045 §10.1.3).
+
+// fieldClosed is ours: XEP-0045 registers no field for it.
+const fieldClosed = "x-anteroom_closed"
+
+func (c *roomConfig) closedField() muc.Field {
+	return muc.BoolField(fieldClosed, "Closed to newcomers: nobody enters who has no affiliation and is not here already", c.Closed)
+}
+
+func (c *roomConfig) submitClosed(f *muc.Form) *xmpp.StanzaError {
+	on, present, err := f.Bool(fieldClosed)
+	if err != nil {
+		return asStanzaError(err)
+	}
+	if present {
+		c.Closed = on
+	}
+	return nil
+}
+
+const closedText = "the room is closed to newcomers"
+
+// closedTo says that the room is closed to a user.
+func (s *state) closedTo(u mimi.URI) bool { return s.Exists && s.Config.Closed && !s.known(u) }
+
+// strict is what this room demands beyond the MIMI documents, of everybody: the XEP-0045 rules that hold in all rooms, and what its
+// gateway holds against newcomers.
+func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
+	if act.Kind == policy.ActJoin {
+		if e := r.pub.strangerRefusal(act.Target); e != nil {
+			return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "newcomer", Text: e.Text}
+		}
+	}
+	return strict(before, act)
+}
+
+// strangerRefusal says why the gateway keeps out somebody whom the group would let in.
+func (s *state) strangerRefusal(u mimi.URI) *xmpp.StanzaError {
+	if s.closedTo(u) {
+		return refusal(xmpp.NotAllowed, closedText)
+	}
+	return nil
+}
