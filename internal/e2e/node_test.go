@@ -1,7 +1,6 @@
 package e2e
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -25,55 +24,40 @@ var installClients = sync.OnceValue(func() error {
 	return nil
 })
 
-// node runs one of the scripts.
-func node(t *testing.T, script string, args ...string) (string, error) {
+// node is the command line of one of the scripts.
+func node(t *testing.T, script string, args ...string) *exec.Cmd {
 	t.Helper()
 	if err := installClients(); err != nil {
 		t.Fatal(err)
 	}
-	return command(t, "node", append([]string{filepath.Join(npmDir, script)}, args...)...)
+	return exec.Command("node", append([]string{filepath.Join(npmDir, script)}, args...)...)
 }
 
-// An unmodified xmpp.js does what XEP-0045 §7 to §10 give members, moderators and owners.
+// An unmodified xmpp.js does everything that XEP-0045 §7 to §10 give occupants, moderators, admins and owners.
 func TestXMPPJS(t *testing.T) {
-	onServers(t, func(t *testing.T, server string) {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		s, err := stack.Start(ctx, stack.Options{
-			Binary: anteroomBinary, Dir: t.TempDir(), Server: server, Users: map[string]string{"juliet": "secret", "romeo": "secret"},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer s.Stop()
-		out, err := node(t, "room_xmppjs.mjs", "xmpp://"+s.XMPP.ClientAddr(), garden, "juliet@"+stack.Domain, "romeo@"+stack.Domain, "secret")
-		if err != nil || !strings.Contains(out, "all observed") {
-			t.Fatalf("%v\n%s\nanteroom:\n%s", err, out, s.Anteroom.Output())
-		}
+	onSharedStacks(t, func(t *testing.T, s *shared) {
+		s.operate(t, node(t, "xmppjs/main.mjs", "xmpp://"+s.stack.XMPP.ClientAddr(), stack.Rooms, stack.Domain, "xmppjs", password))
 	})
 }
 
 // An unmodified Converse.js in Chromium joins, chats, lists members, changes a nick, configures by the form and kicks. Its screenshots
 // are in artefacts/.
 func TestConverse(t *testing.T) {
-	screenshots, err := filepath.Abs(filepath.Join("..", "..", "artefacts", "converse"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.MkdirAll(screenshots, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	defer cancel()
-	s, err := stack.Start(ctx, stack.Options{
-		Binary: anteroomBinary, Dir: t.TempDir(), Users: map[string]string{"juliet": "secret", "romeo": "secret"},
+	onSharedStacks(t, func(t *testing.T, s *shared) {
+		screenshots, err := filepath.Abs(filepath.Join("..", "..", "artefacts", "converse", s.stack.Server))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.MkdirAll(screenshots, 0o755); err != nil {
+			t.Fatal(err)
+		}
+		cmd := node(t, "room_converse.mjs", s.stack.XMPP.WebSocketURL(), "converse-garden@"+stack.Rooms,
+			"converse-juliet@"+stack.Domain, "converse-romeo@"+stack.Domain, password, screenshots)
+		s.gateway.RLock()
+		defer s.gateway.RUnlock()
+		out, err := command(t, cmd.Path, cmd.Args[1:]...)
+		if err != nil || !strings.Contains(out, "all observed") {
+			t.Fatalf("%v\n%s\nanteroom:\n%s\nserver:\n%s", err, out, s.stack.Anteroom.Output(), s.stack.XMPP.Log())
+		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
-	out, err := node(t, "room_converse.mjs", s.XMPP.WebSocketURL(), garden, "juliet@"+stack.Domain, "romeo@"+stack.Domain, "secret", screenshots)
-	if err != nil || !strings.Contains(out, "all observed") {
-		t.Fatalf("%v\n%s\nanteroom:\n%s\nserver:\n%s", err, out, s.Anteroom.Output(), s.XMPP.Log())
-	}
 }

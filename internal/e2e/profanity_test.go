@@ -18,17 +18,18 @@ import (
 // An unmodified profanity in a terminal creates a room, configures it by the form, chats, kicks and bans; what it shows and what the
 // other user gets are both looked at.
 func TestProfanity(t *testing.T) {
-	t.Parallel()
+	onSharedStacks(t, func(t *testing.T, s *shared) {
+		s.gateway.RLock()
+		defer s.gateway.RUnlock()
+		profanity(t, s.stack)
+	})
+}
+
+func profanity(t *testing.T, s *stack.Stack) {
+	const room = "profanity-garden@" + stack.Rooms
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	s, err := stack.Start(ctx, stack.Options{
-		Binary: anteroomBinary, Dir: t.TempDir(), Users: map[string]string{"juliet": "secret", "romeo": "secret"},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Stop()
-	romeo, err := xmppclient.Dial(ctx, s.XMPP.ClientAddr(), xmpp.MustParseJID("romeo@"+stack.Domain), "tests", "secret")
+	romeo, err := xmppclient.Dial(ctx, s.XMPP.ClientAddr(), xmpp.MustParseJID("profanity-romeo@"+stack.Domain), "tests", password)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +42,7 @@ func TestProfanity(t *testing.T) {
 	}
 	join := func() {
 		t.Helper()
-		if _, err := romeo.Join(ctx, garden, "romeo"); err != nil {
+		if _, err := romeo.Join(ctx, room, "romeo"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,39 +50,39 @@ func TestProfanity(t *testing.T) {
 	_, port, _ := strings.Cut(s.XMPP.ClientAddr(), ":")
 	p := startTerminal(t, ctx, "profanity")
 	p.shows("Type '/help'")
-	p.enter("/connect juliet@" + stack.Domain + " server 127.0.0.1 port " + port + " tls disable")
+	p.enter("/connect profanity-juliet@" + stack.Domain + " server 127.0.0.1 port " + port + " tls disable")
 	p.shows("Enter password:")
-	p.enter("secret")
+	p.enter(password)
 	p.shows("logged in successfully")
-	p.enter("/join " + garden + " nick juliet")
+	p.enter("/join " + room + " nick juliet")
 	p.shows("role: moderator, affiliation: owner")
 	p.enter("/room config")
 	p.shows("[field1]")
 	p.enter(`/field1 "The garden"`)
 	p.enter("/form submit")
 	p.shows("configuration successful")
-	p.enter("/join " + garden)
+	p.enter("/join " + room)
 	p.shows("The garden")
 
 	join()
 	p.shows("romeo") // in the list of occupants
-	if err := romeo.Say(garden, "But soft, what light?"); err != nil {
+	if err := romeo.Say(room, "But soft, what light?"); err != nil {
 		t.Fatal(err)
 	}
 	p.shows("romeo: But soft, what light?")
 	p.enter("Ay me.")
-	if _, err := romeo.Hear(ctx, garden, "juliet", "Ay me."); err != nil {
+	if _, err := romeo.Hear(ctx, room, "juliet", "Ay me."); err != nil {
 		t.Fatal(err)
 	}
 	p.enter("/kick romeo too loud")
 	sees("the kick", func(st *xmpp.Stanza) bool { return xmppclient.HasStatus(st, "307") && st.Type == xmpp.TypeUnavailable })
 	p.shows("romeo has been kicked")
 	join()
-	p.enter("/ban romeo@" + stack.Domain + " enough")
+	p.enter("/ban profanity-romeo@" + stack.Domain + " enough")
 	sees("the ban", func(st *xmpp.Stanza) bool { return xmppclient.HasStatus(st, "301") && st.Type == xmpp.TypeUnavailable })
 	p.shows("romeo has been banned")
 	var refused *xmpp.StanzaError
-	if _, err := romeo.Join(ctx, garden, "romeo"); !errors.As(err, &refused) || refused.Condition != xmpp.Forbidden {
+	if _, err := romeo.Join(ctx, room, "romeo"); !errors.As(err, &refused) || refused.Condition != xmpp.Forbidden {
 		t.Errorf("joining while banned: %v", err)
 	}
 	p.enter("/quit")
