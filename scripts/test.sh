@@ -19,3 +19,4 @@ if [ "$skips" -ne 0 ]; then
 	grep -E '^ *--- SKIP' -A2 "$log"
 	[ -z "${CI:-}" ] || { echo "in CI a skip is a failure"; exit 1; }
 fi
+${GO:-go} run ./internal/conform/verify "$log"

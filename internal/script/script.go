@@ -13,7 +13,8 @@
 //
 // A step is one line with a directive and its arguments (key=value, quoted where a value has spaces, or bare), then lines
 // of input, a line "----", and lines of expected output up to an empty line. Where the output itself has empty lines it
-// stands between two lines "----" twice each. Lines that begin with # before a directive belong to the step as its comment.
+// stands between two lines "----" twice each. Lines that begin with # before a directive belong to the step as its comment; a comment
+// line of nothing but identifiers (# 0045-7.2.8-1 0045-7.6-3) names the requirements that the step holds (internal/conform).
 //
 // The package does no testing itself beyond comparing: a Runner turns a step into output, and the same transcript is given
 // to several runners. Not safe for concurrent use.
@@ -25,9 +26,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"testing"
+
+	"anteroom/internal/conform"
 )
 
 // RewriteEnv is the environment variable that, when set to 1, makes Run write the produced output into the transcripts.
@@ -69,6 +73,31 @@ func (s *Step) Bare(n int) string {
 			return a.Value
 		}
 		n--
+	}
+	return ""
+}
+
+// Holds are the requirements that the step's comment names.
+func (s *Step) Holds() (ids []string) {
+	for _, line := range s.Comment {
+		words := strings.Fields(strings.TrimPrefix(line, "#"))
+		if !slices.ContainsFunc(words, func(w string) bool { return !conform.IsID(w) }) {
+			ids = append(ids, words...)
+		}
+	}
+	return ids
+}
+
+// Case is what the step's comment says first: the name of the case that begins with it. Empty if it says nothing.
+func (s *Step) Case() string {
+	for _, line := range s.Comment {
+		text := strings.TrimSpace(strings.TrimPrefix(line, "#"))
+		if first, _, _ := strings.Cut(text, " "); text != "" && !conform.IsID(first) {
+			if end := strings.IndexAny(text, ".:;("); end > 0 {
+				text = text[:end]
+			}
+			return strings.TrimSpace(text)
+		}
 	}
 	return ""
 }
@@ -245,7 +274,11 @@ func RunFile(t *testing.T, file string, r Runner) {
 	}
 	rewrite := os.Getenv(RewriteEnv) == "1"
 	var outputs []string
+	name := ""
 	for _, s := range steps {
+		if c := s.Case(); c != "" {
+			name = c
+		}
 		out, err := r.Do(s)
 		if err != nil {
 			t.Fatalf("%s: %s: %v", s.Pos(), s.head, err)
@@ -257,6 +290,7 @@ func RunFile(t *testing.T, file string, r Runner) {
 		if !rewrite && out != s.Want {
 			t.Fatalf("%s: %s\n%s", s.Pos(), s.head, Diff(s.Want, out))
 		}
+		conform.HoldsCase(t, filepath.Base(file)+": "+name, s.Holds()...)
 	}
 	if rewrite {
 		if err := os.WriteFile(file, Format(steps, outputs), 0o644); err != nil {

@@ -92,3 +92,16 @@ func TestRewriteThenRunAgrees(t *testing.T) {
 		t.Errorf("rewritten file:\n%s", Diff(want, string(data)))
 	}
 }
+
+func TestStepNamesWhatItHolds(t *testing.T) {
+	steps, err := Parse("f", []byte("# Taken nicks (§7.2.8) are refused: always.\n# 0045-7.2.8-1 0045-7.6-3\n# 0045-7.6-4 is not meant here\na\n----\n\nb\n----\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(steps[0].Holds(), " "); got != "0045-7.2.8-1 0045-7.6-3" || len(steps[1].Holds()) != 0 {
+		t.Errorf("held: %q, %q", got, steps[1].Holds())
+	}
+	if a, b := steps[0].Case(), steps[1].Case(); a != "Taken nicks" || b != "" {
+		t.Errorf("cases: %q %q", a, b)
+	}
+}
