@@ -116,7 +116,10 @@ func TestPlainPresenceFollowsChanges(t *testing.T) {
 		"status": func() {
 			r.AddSession(o, Session{JID: jid(1), Payload: []*xmpp.Element{xmpp.NewElement(xmpp.NSClient, "show")}})
 		},
-		"devices": func() { r.AddSession(o, Session{JID: jid(9)}) },
+		"devices": func() { // the address of the first is shown
+			r.AddSession(o, Session{JID: jid(9)})
+			r.RemoveSession(o, jid(1))
+		},
 	} {
 		change()
 		if now := seen(); now == last {

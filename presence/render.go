@@ -87,7 +87,7 @@ func (r *Room) user(o *Occupant, typ string, real bool, c Change) muc.User {
 		item.Role = muc.RoleNone
 	}
 	if real {
-		item.JID = o.shownJID()
+		item.JID = o.ShownJID()
 	}
 	if c.Actor != "" {
 		item.Actor = &muc.Actor{Nick: c.Actor}
@@ -95,9 +95,10 @@ func (r *Room) user(o *Occupant, typ string, real bool, c Change) muc.User {
 	return muc.User{Items: []muc.Item{item}, Statuses: c.Codes, Destroy: c.Destroy, Mav: c.Mav}
 }
 
-// shownJID is the full JID where one device is enough to name, else the bare one.
-func (o *Occupant) shownJID() xmpp.JID {
-	if len(o.Sessions) == 1 {
+// ShownJID is the real address of an occupant: of its devices the first, for it is to be a full one (XEP-0045 §17.3, §17.4). A
+// participant of another provider has no device here, and the bare address is all there is.
+func (o *Occupant) ShownJID() xmpp.JID {
+	if len(o.Sessions) > 0 {
 		return o.Sessions[0].JID
 	}
 	return o.Real
