@@ -51,12 +51,14 @@ func (t *turn) adminSet(st *xmpp.Stanza) {
 
 // changeItems asks for changes that were checked, and answers st when they are made.
 func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item) {
+	var added []mimi.URI // to the member list
 	t.askAs(u, &wish{
 		what: "administration by " + u.String(),
 		plan: func(d *delta) *xmpp.StanzaError {
 			if e := d.r.checkItems(u, items); e != nil {
 				return e
 			}
+			added = d.r.newMembers(items)
 			d.signer, d.actor = u, d.r.nickOf(u)
 			for i := range items {
 				if e := d.item(u, &items[i]); e != nil {
@@ -68,6 +70,7 @@ func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item) {
 		},
 		done: func(t *turn) {
 			t.banReasons(items)
+			t.inviteMembers(u, added)
 			t.result(st)
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
@@ -164,11 +167,11 @@ func (r *Room) checkRole(actor, target mimi.URI, to muc.Role) *xmpp.StanzaError 
 	if r.pub.occupant(actor) == nil || a.role != muc.RoleModerator {
 		return refusal(xmpp.Forbidden, "only a moderator may change roles")
 	}
+	if b.affiliation >= muc.AffiliationAdmin && to != muc.RoleModerator && to != muc.RoleNone {
+		return refusal(xmpp.NotAllowed, "an admin or owner stays moderator (XEP-0045 §8.4, §9.7)")
+	}
 	if (to == muc.RoleModerator || b.role == muc.RoleModerator && to != muc.RoleNone) && a.affiliation < muc.AffiliationAdmin && to != b.role {
 		return refusal(xmpp.Forbidden, "only an admin or owner makes or unmakes moderators (XEP-0045 §9.6)")
-	}
-	if b.affiliation >= muc.AffiliationAdmin && to != muc.RoleModerator && to != muc.RoleNone {
-		return refusal(xmpp.NotAllowed, "an admin or owner stays moderator (XEP-0045 §5.2)")
 	}
 	if to != b.role && (to == muc.RoleNone || to == muc.RoleVisitor) && !outranks(a, b) {
 		return refusal(xmpp.NotAllowed, "this occupant's affiliation is too high for you (XEP-0045 §8.2, §8.4)")
@@ -186,8 +189,10 @@ func (r *Room) checkAffiliation(actor, target mimi.URI, to muc.Affiliation) *xmp
 		return refusal(xmpp.Forbidden, "only an admin or owner may change affiliations")
 	case actor == target && to == muc.AffiliationOutcast:
 		return refusal(xmpp.Conflict, "you cannot ban yourself (XEP-0045 §9.1)")
+	case a == muc.AffiliationAdmin && b >= muc.AffiliationAdmin && to == muc.AffiliationOutcast:
+		return refusal(xmpp.NotAllowed, "only an owner bans admins and owners (XEP-0045 §9.1)")
 	case a == muc.AffiliationAdmin && (b >= muc.AffiliationAdmin || to >= muc.AffiliationAdmin) && to != b:
-		return refusal(xmpp.NotAllowed, "only an owner makes or unmakes admins and owners (XEP-0045 §10.3 to §10.8)")
+		return refusal(xmpp.Forbidden, "only an owner makes or unmakes admins and owners (XEP-0045 §10.3 to §10.8)")
 	}
 	return nil
 }
@@ -255,7 +260,7 @@ func (r *Room) roleList(u mimi.URI, role muc.Role) ([]muc.Item, *xmpp.StanzaErro
 	var items []muc.Item
 	for _, o := range r.pub.here.Sorted() {
 		if o.Role == role {
-			items = append(items, muc.Item{Affiliation: o.Affiliation, Role: o.Role, JID: o.Real, Nick: o.Nick})
+			items = append(items, muc.Item{Affiliation: o.Affiliation, Role: o.Role, JID: o.ShownJID(), Nick: o.Nick}) // XEP-0045 §17.4
 		}
 	}
 	return items, nil

@@ -27,11 +27,15 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		t.refuse(st, t.noRoom(mimi.URI{}))
 		return
 	}
-	if st.Payload[0].Attr("node") == muc.NodeRoomNick {
+	switch st.Payload[0].Attr("node") {
+	case "":
+	case muc.NodeRoomNick:
 		t.roomNick(st)
 		return
-	}
-	if st.Payload[0].Attr("node") != "" {
+	case muc.NodeTraffic:
+		t.refuse(st, refusal(xmpp.ServiceUnavailable, "the room lets all namespaces through (XEP-0045 §18.1.1)"))
+		return
+	default:
 		t.refuse(st, refusal(xmpp.ItemNotFound, "the room has no such node"))
 		return
 	}

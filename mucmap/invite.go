@@ -17,6 +17,10 @@ const (
 
 // messageToRoom is a message that is not for everybody: an invitation, an answer to one, or a form (XEP-0045 §7.8.2, §7.13).
 func (t *turn) messageToRoom(st *xmpp.Stanza) {
+	if e := t.r.missing(); e != nil {
+		t.refuse(st, e)
+		return
+	}
 	x := st.Child(muc.NSUser, "x")
 	form := st.Child(muc.NSForm, "x")
 	switch {
@@ -218,4 +222,35 @@ func (t *turn) inviteBounced(st *xmpp.Stanza) bool {
 		t.pass(o, back.ErrorReply(refusal(xmpp.ItemNotFound, "there is no such user to invite")))
 	}
 	return true
+}
+
+// newMembers are the users without affiliation and not present that items make members.
+func (r *Room) newMembers(items []muc.Item) (users []mimi.URI) {
+	for i := range items {
+		if items[i].Affiliation != muc.AffiliationMember {
+			continue
+		}
+		if u, e := r.target(&items[i]); e == nil && r.svc.local(u) && r.pub.affiliation(u) == muc.AffiliationNone && r.pub.occupant(u) == nil {
+			users = append(users, u)
+		}
+	}
+	return users
+}
+
+// inviteMembers lets users know that they may enter a members-only room from now on, and with which password (XEP-0045 §9.5).
+func (t *turn) inviteMembers(by mimi.URI, users []mimi.URI) {
+	s := t.r.pub
+	if !s.Config.MembersOnly {
+		return
+	}
+	x := muc.User{Invites: []muc.Invite{{From: s.addr}}}
+	if o := s.occupant(by); o != nil {
+		x.Invites[0].From = s.inviter(o)
+	}
+	if s.Config.Protected {
+		x.Password = t.r.password
+	}
+	for _, u := range users {
+		t.passTo([]xmpp.JID{t.r.svc.UserJID(u)}, xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: t.id(), Payload: []*xmpp.Element{x.Element()}})
+	}
 }

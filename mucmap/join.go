@@ -126,15 +126,22 @@ func (t *turn) presenceWithoutNick(st *xmpp.Stanza) {
 	t.refuse(st, refusal(xmpp.JIDMalformed, "a presence to a room names a nick (XEP-0045 §7.2)"))
 }
 
-// ownPayload is what of a presence others may see.
+// ownPayload is what of a presence others may see. Its language goes to the text that has none of its own, since the room sends many
+// people's words in stanzas of its own (XEP-0045 §13).
 func ownPayload(st *xmpp.Stanza) []*xmpp.Element {
-	return slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
+	own := slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
 		switch e.Name.Space {
 		case muc.NS, muc.NSUser, muc.NSDelay, muc.NSOccupantID, nsHats:
 			return true
 		}
 		return false
 	})
+	for i, e := range own {
+		if st.Lang != "" && e.Is(xmpp.NSClient, "status") && e.Lang() == "" {
+			own[i] = e.Clone().WithLang(st.Lang)
+		}
+	}
+	return own
 }
 
 // mayEnter says why a user may not enter now (XEP-0045 §7.2.5 to §7.2.9).

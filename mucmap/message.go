@@ -42,6 +42,10 @@ func (e *spoke) apply(s *state, p *stage) {
 
 // groupchat is a message to everybody, or a new subject (XEP-0045 §7.4, §8.1).
 func (t *turn) groupchat(st *xmpp.Stanza) {
+	if e := t.r.missing(); e != nil {
+		t.refuse(st, e)
+		return
+	}
 	o := t.r.pub.here.BySession(st.From)
 	if o == nil {
 		t.refuse(st, refusal(xmpp.NotAcceptable, "only occupants may send messages to this room"))
@@ -84,6 +88,14 @@ func (t *turn) speak(st *xmpp.Stanza) {
 		return
 	}
 	t.say(st, o, gone)
+}
+
+// missing says that there is no room to send a message to (XEP-0045 §17.2).
+func (r *Room) missing() *xmpp.StanzaError {
+	if r.pub.Exists {
+		return nil
+	}
+	return refusal(xmpp.ItemNotFound, "there is no such room")
 }
 
 // hold lets a message, or a moderation, wait for a commit.

@@ -12,6 +12,8 @@ type renamed struct {
 	User mimi.URI
 	Nick string
 	ID   string `json:",omitempty"`
+
+	Assigned bool `json:",omitempty"` // it is not the nick that was asked for: 210
 }
 
 func (e *renamed) apply(s *state, p *stage) {
@@ -26,7 +28,11 @@ func (e *renamed) apply(s *state, p *stage) {
 	if m := s.members[e.User]; m != nil {
 		m.Nick = e.Nick
 	}
-	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{ID: e.ID}) })
+	c := presence.Change{ID: e.ID}
+	if e.Assigned {
+		c.SelfCodes = []muc.Status{muc.StatusNickAssigned}
+	}
+	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, c) })
 }
 
 // rename gives an occupant, with all its devices, another nick (XEP-0045 §7.6).
@@ -43,7 +49,7 @@ func (t *turn) rename(st *xmpp.Stanza, o *presence.Occupant, nick string) {
 		t.refuse(st, e)
 		return
 	}
-	t.emit(&renamed{User: u, Nick: nick, ID: st.ID})
+	t.emit(&renamed{User: u, Nick: nick, ID: st.ID, Assigned: nick != st.To.Resource()})
 	if payload := payloadText(ownPayload(st)); payload != payloadText(o.Session(st.From).Payload) {
 		t.emit(&available{JID: st.From, Payload: payload})
 	}

@@ -29,6 +29,8 @@ func (t *turn) privateMessage(st *xmpp.Stanza) {
 func (r *Room) privately(st *xmpp.Stanza) (from, to *presence.Occupant, e *xmpp.StanzaError) {
 	from, to = r.pub.here.BySession(st.From), r.pub.here.ByNick(st.To.Resource())
 	switch {
+	case r.missing() != nil:
+		e = r.missing()
 	case from == nil:
 		e = refusal(xmpp.NotAcceptable, "only occupants may send private messages in this room")
 	case to == nil:
