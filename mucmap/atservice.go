@@ -96,7 +96,7 @@ func (s *Service) roomItems(rooms iter.Seq[Summary]) []muc.DiscoItem {
 
 // publicAddress is the address of a room that strangers may know of.
 func (s *Service) publicAddress(r *Summary) (xmpp.JID, bool) {
-	if !r.Public {
+	if !r.Public || r.Locked {
 		return xmpp.JID{}, false
 	}
 	j, err := xmpp.NewJID(r.Name, s.cfg.Domain.Domain(), "")

@@ -17,12 +17,13 @@ type created struct {
 	Keeper mimi.URI
 	Config roomConfig
 	Secret []byte // of occupant ids
+	Locked bool   `json:",omitempty"` // until the owner has configured it
 	Veil   []byte `json:",omitempty"` // of pseudonyms
 }
 
 func (e *created) apply(s *state, _ *stage) {
 	s.Secret, s.Veil = e.Secret, e.Veil
-	s.Exists, s.Created, s.Group, s.Epoch, s.Config = true, e.At, e.Group, 0, e.Config
+	s.Exists, s.Created, s.Group, s.Epoch, s.Config, s.Locked = true, e.At, e.Group, 0, e.Config, e.Locked
 	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
 	s.here.SetAnonymous(!e.Config.Anyone)
 }

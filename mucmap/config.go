@@ -253,6 +253,9 @@ func (t *turn) ownerGet(st *xmpp.Stanza) {
 		return
 	}
 	f := t.r.pub.Config.form()
+	if t.r.pub.Locked {
+		f.Instructions = []string{"The room is new and locked. Submit this form to open it; cancel it to give the room up."}
+	}
 	f.Fields = append(append(f.Fields, muc.PrivateField(muc.FieldRoomSecret, "Password", t.r.password)), t.r.listFields()...)
 	t.result(st, muc.OwnerQuery{Form: &f}.Element())
 }
@@ -286,6 +289,8 @@ func (t *turn) ownerSet(st *xmpp.Stanza) {
 		t.destroy(st, u, *q.Destroy)
 	case q.Form == nil:
 		t.refuse(st, refusal(xmpp.BadRequest, "neither a form nor a destroy"))
+	case q.Form.Type == muc.FormCancel && t.r.pub.Locked:
+		t.destroy(st, u, muc.Destroy{Reason: "the owner cancelled the configuration"}) // XEP-0045 §10.1.3
 	case q.Form.Type == muc.FormCancel:
 		t.result(st)
 	case q.Form.Type != muc.FormSubmit:
@@ -332,6 +337,7 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 				t.emit(&configured{ID: t.id(), Config: next, Codes: now.codes(&next)})
 			}
 			t.r.password = password
+			t.unlock()
 			t.expelNonMembers(u)
 			if len(items) == 0 {
 				t.result(st)

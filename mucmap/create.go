@@ -9,7 +9,6 @@ import (
 	"anteroom/mimi/policy"
 	"anteroom/mls"
 	"anteroom/xmpp"
-	"anteroom/xmpp/muc"
 )
 
 // creation is the making of a room (XEP-0045 §10.1): the keeper's group, then the first owner by a commit.
@@ -120,8 +119,8 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 	t.note(NoteInfo, "room created", Attr{"by", j.create.join.user.String()}, Attr{"group", j.create.group.String()})
 	secret := t.derive("occupant ids")
 	r.tomb = nil
-	t.emit(&created{At: t.now, Secret: secret[:], Veil: j.create.veil, Group: j.create.group.String(), Keeper: r.keeper, Config: j.create.config})
-	j.create.join.codes = append(j.create.join.codes, muc.StatusRoomCreated)
+	t.emit(&created{At: t.now, Secret: secret[:], Veil: j.create.veil, Group: j.create.group.String(), Keeper: r.keeper, Config: j.create.config, Locked: !r.svc.cfg.NoLock})
+	j.create.join.creator = true
 	t.take(a, []*delta{{touched: []mimi.URI{j.create.join.user}}})
 	w.done(t)
 }

@@ -38,31 +38,45 @@ func (e *destroyed) apply(s *state, p *stage) {
 // destroy ends the room (XEP-0045 §10.9). The hub must agree that the owner may: with participants elsewhere this is seen in a
 // commit that lifts the demand for an owner; then everybody is removed, by the owner's proposals as far as they reach.
 func (t *turn) destroy(st *xmpp.Stanza, u mimi.URI, d muc.Destroy) {
+	t.raze(u, d, func(t *turn) { t.result(st) }, func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) })
+}
+
+// raze is destroy without a stanza to answer. Where u is zero the room does it by itself, by its keeper.
+func (t *turn) raze(u mimi.URI, d muc.Destroy, done func(*turn), refuse func(*turn, *xmpp.StanzaError)) {
+	by := Attr{"by", u.String()}
 	if !t.r.pub.elsewhere() {
 		t.emit(t.destruction(d))
-		t.note(NoteInfo, "room destroyed", Attr{"by", u.String()}, Attr{"reason", d.Reason})
-		t.result(st)
+		t.note(NoteInfo, "room destroyed", by, Attr{"reason", d.Reason})
+		done(t)
 		t.vanish()
 		return
 	}
-	t.askAs(u, &wish{
+	w := &wish{
 		what: "destruction of the room",
 		plan: func(x *delta) *xmpp.StanzaError {
-			if x.r.pub.affiliation(u) != muc.AffiliationOwner {
-				return refusal(xmpp.Forbidden, "only an owner may destroy the room")
+			if !u.IsZero() {
+				if x.r.pub.affiliation(u) != muc.AffiliationOwner {
+					return refusal(xmpp.Forbidden, "only an owner may destroy the room")
+				}
+				x.signer = u
 			}
-			x.signer, x.reason = u, d.Reason
+			x.reason = d.Reason
 			x.replace(mimi.ComponentRolesList, x.r.pub.Config.roles(true))
 			return nil
 		},
 		done: func(t *turn) {
 			t.emit(t.destruction(d))
-			t.note(NoteInfo, "room destroyed", Attr{"by", u.String()}, Attr{"reason", d.Reason})
-			t.result(st)
+			t.note(NoteInfo, "room destroyed", by, Attr{"reason", d.Reason})
+			done(t)
 			t.close(u)
 		},
-		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
-	})
+		refuse: refuse,
+	}
+	if u.IsZero() {
+		t.ask(w)
+		return
+	}
+	t.askAs(u, w)
 }
 
 // elsewhere says that users of other providers have clients in the group.
@@ -110,7 +124,11 @@ func (t *turn) close(owner mimi.URI) {
 // vanish forgets the room. Its next Step begins a new one.
 func (t *turn) vanish() {
 	r := t.r
-	for _, w := range r.queue {
+	waiting := r.queue
+	if r.job != nil {
+		waiting = append(r.job.wishes, waiting...)
+	}
+	for _, w := range waiting {
 		w.refuse(t, refusal(xmpp.Gone, "the room was destroyed"))
 	}
 	for _, st := range r.waiting {
@@ -126,7 +144,7 @@ func (t *turn) vanish() {
 // expire ends a temporary room that nobody is in any more (XEP-0045 §10.9).
 func (t *turn) expire() {
 	r := t.r
-	if !r.pub.Exists || r.pub.Closing || r.pub.Config.Persistent || r.pub.here.Occupants() > 0 || len(r.joining) > 0 || r.job != nil ||
+	if !r.pub.Exists || r.pub.Closing || r.pub.Config.Persistent && !r.pub.Locked || r.pub.here.Occupants() > 0 || len(r.joining) > 0 || r.job != nil ||
 		len(r.queue) > 0 || r.pub.elsewhere() {
 		return
 	}

@@ -8,7 +8,7 @@
 // draft-ietf-mimi-room-policy-04; messages of other providers by draft-ietf-mimi-protocol-06 through package hub. One file per
 // MUC feature; route.go says which stanza goes where.
 //
-// Not implemented: private messages to occupants of other providers, requests to occupants, reserved (locked) rooms,
+// Not implemented: private messages to occupants of other providers, requests to occupants,
 // bans of domains, pseudonyms (the participant list of a room names real user
 // URIs, whatever whois says), pings to find ghosts, renewal of leaf keys on a schedule, configuration of
 // rooms of other providers, users of other providers added by invitation. References to

@@ -48,6 +48,7 @@ var newEvent = map[string]func() event{
 	"retracted":  func() event { return new(retracted) },
 	"invited":    func() event { return new(invited) },
 	"rebanned":   func() event { return new(rebanned) },
+	"unlocked":   func() event { return new(unlocked) },
 }
 
 func eventName(e event) string {
@@ -80,6 +81,8 @@ func eventName(e event) string {
 		return "followed"
 	case *invited:
 		return "invited"
+	case *unlocked:
+		return "unlocked"
 	case *unfollowed:
 		return "unfollowed"
 	case *pictured:

@@ -27,12 +27,19 @@ func testService(t testing.TB) *Service {
 		t.Fatal(err)
 	}
 	svc, err := NewService(Config{Domain: xmpp.MustParseJID("rooms.a.example"), Provider: "a.example", Users: []string{"a.example"},
-		Hub: hubKey, Software: "anteroom", Version: "test",
+		Hub: hubKey, Software: "anteroom", Version: "test", NoLock: true,
 		Started: time.Date(2026, 5, 2, 12, 0, 0, 0, time.UTC), Contact: Contact{Abuse: []string{"mailto:abuse@a.example"}, Admin: []string{"xmpp:admin@a.example", "mailto:admin@a.example"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return svc
+}
+
+// locking is a service like s whose new rooms are locked.
+func locking(s *Service) *Service {
+	cfg := s.cfg
+	cfg.NoLock = false
+	return &Service{cfg}
 }
 
 // disk is what a store keeps of one room.
@@ -404,6 +411,9 @@ func (b *bench) do(s *script.Step) error {
 				return err
 			}
 		}
+	case "locking": // new rooms are locked, as they are by default outside of these tests
+		b.svc = locking(b.svc)
+		b.room = b.svc.New(b.name)
 	case "hold":
 		b.hold = true
 	case "run": // the jobs that were held
@@ -517,6 +527,9 @@ func (b *bench) digest() string {
 	var out strings.Builder
 	s := b.room.pub
 	fmt.Fprintf(&out, "exists %v, subject %q by %q, %d messages, config:%s\n", s.Exists, s.Subject.Text, s.Subject.Nick, s.Said, unusual(s.Config))
+	if s.Locked {
+		out.WriteString("locked\n")
+	}
 	for _, u := range s.users() {
 		m := s.members[u]
 		fmt.Fprintf(&out, "member %s role %d, %d clients, nick %q, reason %q\n", u, m.Role, m.Leaves, m.Nick, m.Reason)

@@ -163,6 +163,7 @@ type Summary struct {
 	Description string
 	Public      bool // listed by disco#items (muc#roomconfig_publicroom)
 	Persistent  bool
+	Locked      bool // new and not configured: nobody but its owners knows of it
 	Open        bool // enters who wants: neither for members only nor protected by a password
 	Anyone      bool // everybody sees real addresses
 	Lang        string

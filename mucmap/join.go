@@ -19,6 +19,7 @@ type join struct {
 	history *muc.History
 	mav     *string // as in muc.Join
 	payload []*xmpp.Element
+	creator bool // made the room
 	wish    *wish
 }
 
@@ -151,6 +152,8 @@ func (r *Room) mayEnter(u mimi.URI) *xmpp.StanzaError {
 	switch {
 	case r.pub.Closing:
 		return refusal(xmpp.Gone, "the room is being destroyed")
+	case r.lockedOut(a) != nil:
+		return r.lockedOut(a)
 	case a == muc.AffiliationOutcast:
 		return refusal(xmpp.Forbidden, "you are banned from this room")
 	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly:
@@ -308,6 +311,9 @@ func (t *turn) letIn(j *join) {
 	nick := j.nick
 	if o := t.r.pub.occupant(j.user); o != nil {
 		nick = o.Nick
+	}
+	if j.creator || t.r.pub.Locked { // an owner who comes back to a locked room is asked to configure it, too
+		j.codes = append(j.codes, muc.StatusRoomCreated)
 	}
 	if nick != j.st.To.Resource() {
 		j.codes = append(j.codes, muc.StatusNickAssigned)

@@ -77,6 +77,9 @@ func (t *turn) unavailable(st *xmpp.Stanza) {
 	if t.r.pub.here.BySession(st.From) == nil {
 		return
 	}
+	if t.abandoned() {
+		return
+	}
 	payload := payloadText(ownPayload(st))
 	if len(payload) > MaxPresence {
 		payload = "" // it leaves all the same

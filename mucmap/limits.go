@@ -18,6 +18,7 @@ const (
 	DefaultAffiliation = 50000
 	DefaultWaiting     = 4096
 	DefaultGuestLinger = 30 * time.Minute
+	DefaultLockTimeout = 5 * time.Minute
 )
 
 // SnapshotEvery is the number of events after which the room's state replaces its log.

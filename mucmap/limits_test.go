@@ -18,7 +18,7 @@ func limited(t *testing.T, l Limits) *bench {
 		t.Fatal(err)
 	}
 	b := newBench(t)
-	if b.svc, err = NewService(Config{Domain: xmpp.MustParseJID("rooms.a.example"), Provider: "a.example", Users: []string{"a.example"}, Hub: key, Limits: l}); err != nil {
+	if b.svc, err = NewService(Config{Domain: xmpp.MustParseJID("rooms.a.example"), Provider: "a.example", Users: []string{"a.example"}, Hub: key, Limits: l, NoLock: true}); err != nil {
 		t.Fatal(err)
 	}
 	b.room = b.svc.New(b.name)

@@ -137,6 +137,7 @@ func (t *turn) end() {
 	r := t.r
 	t.release()
 	wake := t.lingerers()
+	t.overdue()
 	t.startJob()
 	t.release()
 	t.expire()
@@ -147,6 +148,9 @@ func (t *turn) end() {
 	}
 	if !t.out.Destroyed {
 		t.out.Seq = r.seq
+	}
+	if end := r.lockEnd(); !end.IsZero() && (wake.IsZero() || end.Before(wake)) {
+		wake = end
 	}
 	t.out.Wake = wake
 }
@@ -237,7 +241,7 @@ func (r *Room) Summary() Summary {
 	if !r.pub.Exists {
 		return Summary{Name: r.name}
 	}
-	return Summary{Name: r.name, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent,
+	return Summary{Name: r.name, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
 		Open: !c.MembersOnly && !c.Protected, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants()}
 }
 

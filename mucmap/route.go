@@ -91,6 +91,9 @@ func (t *turn) stanza(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "no room has this name: one with \"%\" is name%provider, a room of another provider"))
 		return
 	}
+	if t.shut(st) {
+		return
+	}
 	routes := routes
 	if t.r.follow != nil {
 		routes = followRoutes

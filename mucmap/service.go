@@ -26,6 +26,8 @@ type Config struct {
 	Contact           Contact   // XEP-0157
 
 	GuestLinger time.Duration // how long an absent guest keeps its leaf; zero: DefaultGuestLinger
+	NoLock      bool          // a new room is open at once, instead of locked until its owner has configured it
+	LockTimeout time.Duration // after which a locked room is destroyed; zero: DefaultLockTimeout
 	Limits      Limits        // zero fields take their defaults
 
 	// Parallel is mls.Config.Parallel for the groups of all rooms; nil does one thing after the other.
@@ -49,6 +51,9 @@ func NewService(cfg Config) (*Service, error) {
 	cfg.Users = slices.Clone(cfg.Users)
 	if cfg.GuestLinger == 0 {
 		cfg.GuestLinger = DefaultGuestLinger
+	}
+	if cfg.LockTimeout == 0 {
+		cfg.LockTimeout = DefaultLockTimeout
 	}
 	for _, limit := range []struct {
 		at  *int
@@ -142,6 +147,9 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 	r.unclean = !snap.Clean && r.hub != nil
 	r.restored, r.absent = true, true
 	r.summary = r.Summary()
+	if recovery.Wake.IsZero() {
+		recovery.Wake = r.lockEnd()
+	}
 	recovery.Summary = r.summary
 	if r.unclean {
 		recovery.Wake = time.Unix(0, 0)

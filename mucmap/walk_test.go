@@ -16,6 +16,10 @@ func TestRandomWalk(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		b := newBench(t)
 		b.check = true
+		if rapid.Bool().Draw(rt, "locking") {
+			b.svc = locking(b.svc)
+			b.room = b.svc.New(b.name)
+		}
 		who := func(label string) string {
 			return fmt.Sprintf("u%d@a.example", rapid.IntRange(0, 4).Draw(rt, label))
 		}

@@ -1,0 +1,90 @@
+package mucmap
+
+import (
+	"bytes"
+	"testing"
+	"time"
+)
+
+const instant = "<iq from='user0@a.example/x' to='" + room + "' type='set' id='i'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>"
+
+// Other providers are answered as if there was no room, until it is unlocked.
+func TestLockedRoomIsUnknownToProviders(t *testing.T) {
+	b := newBench(t)
+	b.svc = locking(b.svc)
+	b.room = b.svc.New(b.name)
+	ask := func() (answers map[RequestKind]Reply) {
+		answers = map[RequestKind]Reply{}
+		for _, kind := range []RequestKind{RequestUpdate, RequestSubmitMessage, RequestGroupInfo} {
+			if err := b.step(Request{ID: kind.String(), Provider: "b.example", Kind: kind, Body: []byte("x")}); err != nil {
+				t.Fatal(err)
+			}
+			answers[kind] = b.reply[kind.String()]
+		}
+		return answers
+	}
+	absent := ask()
+	b.send(t, enter(0))
+	if !b.room.pub.Locked {
+		t.Fatal("a new room is not locked")
+	}
+	for kind, got := range ask() {
+		if want := absent[kind]; got.Status != want.Status || !bytes.Equal(got.Body, want.Body) {
+			t.Errorf("%s of a locked room: %d %x, want %d %x", kind, got.Status, got.Body, want.Status, want.Body)
+		}
+	}
+	b.send(t, instant)
+	for kind, got := range ask() {
+		if got.Status == absent[kind].Status && bytes.Equal(got.Body, absent[kind].Body) {
+			t.Errorf("%s of an open room is answered as if there was none", kind)
+		}
+	}
+}
+
+// A locked room asks to be woken when its time is up, also after a restart, and an open one does not.
+func TestLockWakes(t *testing.T) {
+	b := newBench(t)
+	b.svc = locking(b.svc)
+	b.room = b.svc.New(b.name)
+	b.send(t, enter(0))
+	end := b.room.pub.Created.Add(DefaultLockTimeout)
+	if o := b.room.Step(b.now, b.seed(), Timer{}); !o.Wake.Equal(end) {
+		t.Errorf("wakes at %v, want %v", o.Wake, end)
+	}
+	if _, rec, err := b.svc.Restore(b.name, b.disk.load(true)); err != nil || !rec.Wake.Equal(end) {
+		t.Errorf("restored: wakes at %v, want %v (%v)", rec.Wake, end, err)
+	}
+	if s := b.room.Summary(); !s.Locked {
+		t.Error("the summary does not say that the room is locked")
+	}
+	b.send(t, instant)
+	b.now = end.Add(time.Hour)
+	if o := b.room.Step(b.now, b.seed(), Timer{}); !o.Wake.IsZero() || o.Destroyed || b.room.Summary().Locked {
+		t.Errorf("an open room: wakes at %v, destroyed %v", o.Wake, o.Destroyed)
+	}
+}
+
+// An owner who submits the form and leaves while its commit is under way has configured the room: it stays, and it is open.
+func TestLockedRoomStaysForWhatWasSubmitted(t *testing.T) {
+	b := newBench(t)
+	b.svc, b.check = locking(b.svc), true
+	b.room = b.svc.New(b.name)
+	b.send(t, enter(0))
+	b.hold = true
+	b.send(t, "<iq from='user0@a.example/x' to='"+room+"' type='set' id='c'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query></iq>"+
+		"<presence from='user0@a.example/x' to='"+room+"/nick0' type='unavailable'/>")
+	b.now = b.now.Add(DefaultLockTimeout)
+	if err := b.step(Timer{}); err != nil {
+		t.Fatal(err)
+	}
+	if !b.room.pub.Exists || len(b.held) != 1 {
+		t.Fatal("the room did not wait for the commit")
+	}
+	b.hold = false
+	if err := b.run(b.held[0]); err != nil {
+		t.Fatal(err)
+	}
+	if !b.room.pub.Exists || b.room.pub.Locked || !b.room.pub.Config.Persistent {
+		t.Errorf("afterwards:\n%s", b.digest())
+	}
+}
