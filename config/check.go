@@ -237,15 +237,16 @@ func (s *source) checkLimits(c *Config) error {
 		d      Duration
 		lo, hi time.Duration
 	}{
-		{"outbox_age", l.OutboxAge, time.Minute, 30 * day},
-		{"idle", l.Idle, time.Second, day},
-		{"guest_linger", l.GuestLinger, time.Second, 30 * day},
+		{"limits.outbox_age", l.OutboxAge, time.Minute, 30 * day},
+		{"limits.idle", l.Idle, time.Second, day},
+		{"limits.guest_linger", l.GuestLinger, time.Second, 30 * day},
+		{"rooms.lock_timeout", c.Rooms.LockTimeout, time.Second, day},
 	} {
 		if _, err := time.ParseDuration(string(r.d)); err != nil {
-			return s.fault("limits."+r.key, "must be %s", spanWords)
+			return s.fault(r.key, "must be %s", spanWords)
 		}
 		if r.d.D() < r.lo || r.d.D() > r.hi {
-			return s.fault("limits."+r.key, "must be between %v and %v", r.lo, r.hi)
+			return s.fault(r.key, "must be between %v and %v", r.lo, r.hi)
 		}
 	}
 	return nil

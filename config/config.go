@@ -25,6 +25,7 @@ type Config struct {
 	Contact   Contact   `toml:"contact" doc:"Addresses of those who run this service, as URIs such as xmpp:admin@a.example, mailto:abuse@a.example or https://a.example/help; service discovery shows them (XEP-0157)."`
 	Admin     Admin     `toml:"admin" doc:"Looking into a running anteroom."`
 	Log       Log       `toml:"log" doc:"Logs go to standard error and hold no secrets and no messages."`
+	Rooms     Rooms     `toml:"rooms" doc:"How rooms begin."`
 	Limits    Limits    `toml:"limits" doc:"Bounds on what users and peers can make grow."`
 }
 
@@ -79,6 +80,12 @@ type Log struct {
 	Format string `toml:"format" doc:"text, json, or auto: text on a terminal and json otherwise."`
 }
 
+// Rooms is how rooms begin.
+type Rooms struct {
+	Locking     bool     `toml:"locking" doc:"Whether a new room is locked until its creator has submitted the configuration form, or an empty one (XEP-0045 §10.1). false: a new room is open at once, with the default configuration."`
+	LockTimeout Duration `toml:"lock_timeout" doc:"How long a new room waits for that. Then it is destroyed."`
+}
+
 // Limits bounds what users and peers can make grow.
 type Limits struct {
 	Occupants    int      `toml:"occupants" doc:"Occupants that one room takes; a room may be configured lower (muc#roomconfig_maxusers). Administrators and owners get in nevertheless."`
@@ -100,6 +107,7 @@ func Default() Config {
 	return Config{
 		Component: Component{Host: "127.0.0.1", Port: 5347},
 		Log:       Log{Level: "info", Format: "auto"},
+		Rooms:     Rooms{Locking: true, LockTimeout: "5m"},
 		Limits: Limits{
 			Occupants:    1000,
 			History:      100,

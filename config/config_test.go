@@ -29,6 +29,7 @@ key_file = "/var/lib/anteroom/seal.key"
 socket = "/run/anteroom/admin.sock"
 listen = "127.0.0.1:9090"
 [log]
+[rooms]
 [limits]
 `
 
@@ -47,6 +48,7 @@ func TestMinimalConfigurationHasDefaults(t *testing.T) {
 		"key lies beside the store":                   c.Store.KeyFile == filepath.Join(dir, "anteroom.state", "seal.key"),
 		"admin socket lies there, too":                c.Admin.Socket == filepath.Join(dir, "anteroom.state", "admin.sock"),
 		"info on a terminal as text":                  c.Log.Level == "info" && c.Log.Format == "auto",
+		"rooms are locked at first, for 5 min":        c.Rooms.Locking && c.Rooms.LockTimeout.D() == 5*time.Minute,
 		"guests linger as XMPP cannot tell (30 min)":  c.Limits.GuestLinger.D() == 30*time.Minute,
 		"the secret does not show when it is printed": !strings.Contains(fmt.Sprintf("%v %+v %#v", c, c, c), "s3cret"),
 	} {
@@ -112,6 +114,7 @@ func TestEnvironmentOverrides(t *testing.T) {
 		"ANTEROOM_PROVIDER_USERS=x.example, y.example",
 		"ANTEROOM_PROVIDER_PEERS=c.example=127.0.0.1:1",
 		"ANTEROOM_LIMITS_GUEST_LINGER=5m",
+		"ANTEROOM_ROOMS_LOCKING=false",
 		"ANTEROOM_LIMITS_MESSAGE_RATE=0.5",
 		"ANTEROOM_VECTORS=not a key of the configuration",
 		"HOME=/",
@@ -126,6 +129,7 @@ func TestEnvironmentOverrides(t *testing.T) {
 		"list":                           strings.Join(c.Provider.Users, "|") == "x.example|y.example",
 		"table replaces the file's":      len(c.Provider.Peers) == 1 && c.Provider.Peers["c.example"] == "127.0.0.1:1",
 		"duration":                       c.Limits.GuestLinger.D() == 5*time.Minute,
+		"switch":                         !c.Rooms.Locking,
 		"number":                         c.Limits.MessageRate == 0.5,
 		"other keys stay as in the file": c.Admin.Listen == "127.0.0.1:9090",
 	} {

@@ -50,6 +50,8 @@ func (f *field) sample(d *Config) string {
 	switch v := f.value(d).Interface().(type) {
 	case Duration:
 		return strconv.Quote(string(v))
+	case bool:
+		return strconv.FormatBool(v)
 	case int:
 		return strconv.Itoa(v)
 	case float64:

@@ -95,6 +95,8 @@ func typeWords(t reflect.Type) string {
 	switch t.Kind() {
 	case reflect.String:
 		return "a string"
+	case reflect.Bool:
+		return "true or false"
 	case reflect.Int:
 		return "an integer"
 	case reflect.Float64:
@@ -163,6 +165,12 @@ func (f *field) set(c *Config, text string) error {
 	switch v.Kind() {
 	case reflect.String:
 		v.SetString(text)
+	case reflect.Bool:
+		on, err := strconv.ParseBool(text)
+		if err != nil {
+			return fmt.Errorf("must be %s", typeWords(f.typ))
+		}
+		v.SetBool(on)
 	case reflect.Int:
 		n, err := strconv.Atoi(text)
 		if err != nil {

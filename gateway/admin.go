@@ -16,6 +16,7 @@ type RoomLine struct {
 	Title      string    `json:"title,omitempty"`
 	Public     bool      `json:"public"`
 	Persistent bool      `json:"persistent"`
+	Locked     bool      `json:"locked"` // new and not configured yet
 	Occupants  int       `json:"occupants"`
 	Loaded     bool      `json:"loaded"`
 	Wake       time.Time `json:"wake,omitzero"`
@@ -68,7 +69,7 @@ func (g *Gateway) line(s mucmap.Summary) RoomLine {
 	g.mu.Lock()
 	_, loaded := g.actors[s.Name]
 	g.mu.Unlock()
-	return RoomLine{Name: s.Name, Title: s.Title, Public: s.Public, Persistent: s.Persistent, Occupants: s.Occupants, Loaded: loaded, Wake: s.Wake}
+	return RoomLine{Name: s.Name, Title: s.Title, Public: s.Public, Persistent: s.Persistent, Locked: s.Locked, Occupants: s.Occupants, Loaded: loaded, Wake: s.Wake}
 }
 
 // inspect calls f in the room's own goroutine, loading the room if need be.

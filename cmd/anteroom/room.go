@@ -44,9 +44,9 @@ type roomMembersCommand struct {
 func (c *roomListCommand) Run() error {
 	var rooms []gateway.RoomLine
 	return c.ask("/rooms", &rooms, func(w io.Writer) {
-		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOADED\tTITLE")
+		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOCKED\tLOADED\tTITLE")
 		for _, r := range rooms {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public), yes(r.Persistent), yes(r.Loaded), printable(r.Title))
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public && !r.Locked), yes(r.Persistent), yes(r.Locked), yes(r.Loaded), printable(r.Title))
 		}
 	})
 }
@@ -57,7 +57,7 @@ func (c *roomShowCommand) Run() error {
 	return c.ask("/rooms/"+url.PathEscape(c.Name), &d, func(w io.Writer) {
 		for _, row := range [][2]string{
 			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
-			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"occupants", fmt.Sprint(d.Occupants)},
+			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"locked", yes(d.Locked)}, {"occupants", fmt.Sprint(d.Occupants)},
 			{"uri", d.URI}, {"hub", d.Hub}, {"trouble", d.Trouble}, {"group", d.Group}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
 			{"leaves", fmt.Sprint(d.Leaves)}, {"events", fmt.Sprint(d.Events)},
 			{"commits under way", fmt.Sprint(d.Jobs)}, {"waiting", fmt.Sprint(d.Waiting)}, {"owed to providers", fmt.Sprint(d.Owed)},

@@ -180,6 +180,8 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Started:     time.Now(),
 		Contact:     mucmap.Contact(s.cfg.Contact),
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
+		NoLock:      !s.cfg.Rooms.Locking,
+		LockTimeout: s.cfg.Rooms.LockTimeout.D(),
 		Limits:      roomLimits(&s.cfg.Limits),
 		Parallel:    gateway.Parallel,
 	})
