@@ -89,6 +89,12 @@ func entering(user, nick string) act {
 		func(c *conversation) bool { return c.got(user, "garden@rooms.a.example/"+nick, "code='110'") }}
 }
 
+// opening asks for an instant room: a new one is locked until then (XEP-0045 §10.1.2).
+func opening(user string) act {
+	return act{fmt.Sprintf("<iq xmlns='jabber:client' from='%s' to='garden@rooms.a.example' type='set' id='open'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>", user),
+		func(c *conversation) bool { return c.got(user, "type='result'", "id='open'") }}
+}
+
 func saying(user, nick, body string) act {
 	return act{fmt.Sprintf("<message xmlns='jabber:client' from='%s' to='garden@rooms.a.example' type='groupchat' id='%s'><body>%s</body></message>", user, body, body),
 		func(c *conversation) bool { return slices.Contains(c.heard(user), nick+": "+body) }}
@@ -105,6 +111,7 @@ const nurse = "nurse@a.example/hall"
 
 var plot = []act{
 	entering(juliet, "Juliet"),
+	opening(juliet),
 	entering(romeo, "Romeo"),
 	saying(juliet, "Juliet", "one"),
 	saying(romeo, "Romeo", "two"),

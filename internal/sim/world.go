@@ -15,6 +15,7 @@ import (
 	"anteroom/mls"
 	"anteroom/mucmap"
 	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
 )
 
 // Faults are probabilities, each of one kind of harm at one step.
@@ -35,6 +36,7 @@ type World struct {
 	rng  *rand.Rand
 	mail map[[2]string][]post // by sender and receiver, in order
 	late []post
+	open []xmpp.Stanza // what clients of new rooms are about to send
 	ids  int
 }
 
@@ -174,7 +176,23 @@ func (w *World) post(n *Node, out *mucmap.Output) {
 	}
 }
 
+// unlockID is the id of the request by which a client unlocks a room; its user does not see the answer.
+const unlockID = "unlock"
+
+// unlock lets the client of who created a room ask for an instant room, as clients do (XEP-0045 §10.1.2).
+func (w *World) unlock(st xmpp.Stanza) {
+	if st.Kind != xmpp.Presence {
+		return
+	}
+	if x, err := muc.ParseUser(st.Child(muc.NSUser, "x")); err != nil || !x.Has(muc.StatusRoomCreated) {
+		return
+	}
+	w.open = append(w.open, xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: st.To, To: st.From.Bare(), ID: unlockID,
+		Payload: []*xmpp.Element{muc.OwnerQuery{Form: &muc.Form{Type: muc.FormSubmit}}.Element()}})
+}
+
 func (n *Node) deliver(stanzas []xmpp.Broadcast) {
+	w := n.p.w
 	for _, b := range stanzas {
 		if err := b.Template.Err(); err != nil {
 			panic(err)
@@ -182,7 +200,11 @@ func (n *Node) deliver(stanzas []xmpp.Broadcast) {
 		for _, to := range b.To {
 			st := b.Template.Stanza()
 			st.To = to
+			if st.ID == unlockID {
+				continue
+			}
 			n.p.Inbox[to.String()] = append(n.p.Inbox[to.String()], st)
+			w.unlock(st)
 		}
 	}
 }
@@ -228,6 +250,13 @@ func (w *World) actions() []func() {
 		if len(w.mail[key]) > 0 && !w.Providers[key[0]].down && !w.Providers[key[1]].down {
 			all = append(all, func() { w.notify(key) })
 		}
+	}
+	if len(w.open) > 0 {
+		all = append(all, func() {
+			st := w.open[0]
+			w.open = w.open[1:]
+			w.Send(st)
+		})
 	}
 	for i := range w.late {
 		all = append(all, func() {

@@ -30,6 +30,9 @@ func (b *bench) join(occupants int, m *measurement) error {
 	if err := b.settled(1, m); err != nil {
 		return err
 	}
+	if err := b.unlock(); err != nil {
+		return err
+	}
 	before, epoch, start := b.server.Delivered(), m.joinCommits, time.Now()
 	var all []byte
 	for i := 1; i < occupants; i++ {
@@ -50,6 +53,15 @@ func (b *bench) join(occupants int, m *measurement) error {
 	}
 	m.joinCommits -= epoch
 	return nil
+}
+
+// unlock opens the new room, which is locked until its owner asks for an instant room (XEP-0045 §10.1.2).
+func (b *bench) unlock() error {
+	before := b.server.Delivered()
+	if err := b.server.Inject(fmt.Appendf(nil, "<iq from='user0@a.example/x' to='bench@%s' type='set' id='unlock'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>", domain)); err != nil {
+		return err
+	}
+	return b.server.WaitDelivered(b.ctx, before+1)
 }
 
 // settled waits until the room has this many occupants and leaves, and notes its epoch.

@@ -269,7 +269,8 @@ func (c *Client) Request(ctx context.Context, to, kind, payload string) (*xmpp.S
 	return st, nil
 }
 
-// Join enters room (a bare JID) as nick and waits for the self-presence. Presences of an earlier stay are forgotten.
+// Join enters room (a bare JID) as nick and waits for the self-presence. Presences of an earlier stay are forgotten. When the room is
+// new (201) it asks for an instant room (XEP-0045 §10.1.2), so that others can enter, too.
 func (c *Client) Join(ctx context.Context, room, nick string) (*xmpp.Stanza, error) {
 	me := room + "/" + nick
 	c.Forget(func(st *xmpp.Stanza) bool { return st.Kind == xmpp.Presence && st.From.Bare().String() == room })
@@ -284,6 +285,11 @@ func (c *Client) Join(ctx context.Context, room, nick string) (*xmpp.Stanza, err
 	}
 	if e := st.Err(); e != nil {
 		return st, e
+	}
+	if HasStatus(st, "201") {
+		if _, err := c.Request(ctx, room, "set", `<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>`); err != nil {
+			return st, fmt.Errorf("unlocking %s: %w", room, err)
+		}
 	}
 	return st, nil
 }
