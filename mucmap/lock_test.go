@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"bytes"
+	"strings"
 	"testing"
 	"time"
 )
@@ -38,6 +39,25 @@ func TestLockedRoomIsUnknownToProviders(t *testing.T) {
 		if got.Status == absent[kind].Status && bytes.Equal(got.Body, absent[kind].Body) {
 			t.Errorf("%s of an open room is answered as if there was none", kind)
 		}
+	}
+}
+
+// The owner sees the locked room, and its form says what it is for (XEP-0045 §10.1.3).
+func TestLockedRoomAnswersItsOwner(t *testing.T) {
+	b := newBench(t)
+	b.svc = locking(b.svc)
+	b.room = b.svc.New(b.name)
+	b.send(t, enter(0))
+	ask := func(from, space string) string {
+		return b.send(t, "<iq from='"+from+"' to='"+room+"' type='get' id='q'><query xmlns='"+space+"'/></iq>")
+	}
+	for space, want := range map[string]string{"http://jabber.org/protocol/disco#info": "muc_public", "http://jabber.org/protocol/muc#owner": "new and locked"} {
+		wantIn(t, "owner asks for "+space, ask("user0@a.example/x", space), want)
+		wantIn(t, "somebody else asks for "+space, ask("user1@a.example/x", space), "item-not-found")
+	}
+	b.send(t, instant)
+	if out := ask("user0@a.example/x", "http://jabber.org/protocol/muc#owner"); strings.Contains(out, "locked") || !strings.Contains(out, "roomconfig") {
+		t.Errorf("form of an open room: %s", out)
 	}
 }
 
