@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"anteroom/internal/conform"
 )
 
 const instant = "<iq from='user0@a.example/x' to='" + room + "' type='set' id='i'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>"
@@ -44,6 +46,7 @@ func TestLockedRoomIsUnknownToProviders(t *testing.T) {
 
 // The owner sees the locked room, and its form says what it is for (XEP-0045 §10.1.3).
 func TestLockedRoomAnswersItsOwner(t *testing.T) {
+	conform.Holds(t, "0045-10.1.1-5", "0045-10.1.3-1")
 	b := newBench(t)
 	b.svc = locking(b.svc)
 	b.room = b.svc.New(b.name)
