@@ -225,6 +225,7 @@ func (a *actor) publish(now time.Time, t *turn) {
 		a.start(out.Jobs)
 		a.query(out.Queries)
 		a.post(out.Requests)
+		a.ask(out.Asks)
 		a.note(out.Notes)
 		if out.Summary != nil {
 			a.g.dir.set(*out.Summary)

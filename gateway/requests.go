@@ -28,6 +28,18 @@ func (a *actor) post(requests []mucmap.PeerRequest) {
 	})
 }
 
+// ask brings requests to other providers and their answers back to the room. They are independent of each other and end with the process.
+func (a *actor) ask(requests []mucmap.PeerRequest) {
+	for _, q := range requests {
+		incarnation, box := a.incarnation, a.box
+		a.g.jobs.Go(func() {
+			if answer, ok := a.g.answerOf(a.g.ctx, q); ok {
+				box.force(item{answered: &peerAnswer{answer, incarnation}, at: time.Now()})
+			}
+		})
+	}
+}
+
 // unpost gives up the request that is on its way, if any.
 func (a *actor) unpost() {
 	if a.cancelPost != nil {

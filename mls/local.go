@@ -32,6 +32,16 @@ func (g *Group) localAt(i LeafIndex) *localLeaf {
 	return g.local[at]
 }
 
+// Signer is the signature key of local leaf as, for what a member signs outside of MLS, such as requests of its provider. A component
+// of the group signs by SafeSign instead.
+func (g *Group) Signer(as LeafIndex) (Signer, error) {
+	l := g.localAt(as)
+	if l == nil {
+		return Signer{}, ErrNoLocalLeaf
+	}
+	return Signer{Suite: g.public.Suite(), Public: g.public.tree.leaf(as).SignatureKey, Private: l.signature}, nil
+}
+
 // findLocal says where in a sorted list leaf i is, or would be.
 func findLocal(list []*localLeaf, i LeafIndex) (int, bool) {
 	return slices.BinarySearchFunc(list, i, func(l *localLeaf, i LeafIndex) int { return int(l.index) - int(i) })

@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"anteroom/mimi"
+	"anteroom/mls"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
@@ -46,11 +47,12 @@ func (t *turn) adminSet(st *xmpp.Stanza) {
 		t.refuse(st, e)
 		return
 	}
-	t.changeItems(st, u, q.Items)
+	t.listRemote(u, q.Items, func(t *turn, guests map[mimi.URI][]mls.KeyPackage) { t.changeItems(st, u, q.Items, guests) })
 }
 
-// changeItems asks for changes that were checked, and answers st when they are made.
-func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item) {
+// changeItems asks for changes that were checked, and answers st when they are made. guests are the clients of users of other providers who
+// are listed with them.
+func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item, guests map[mimi.URI][]mls.KeyPackage) {
 	var added []mimi.URI // to the member list
 	t.askAs(u, &wish{
 		what: "administration by " + u.String(),
@@ -64,6 +66,9 @@ func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item) {
 				if e := d.item(u, &items[i]); e != nil {
 					return e
 				}
+			}
+			for _, p := range d.list.Added {
+				d.guests = append(d.guests, guests[p.User]...)
 			}
 			d.empty = len(d.touched) == 0
 			return nil

@@ -35,6 +35,7 @@ type delta struct {
 	removes []mls.LeafIndex
 	updates []mls.AppDataUpdate
 	joiners []joiner
+	guests  []mls.KeyPackage // clients of users of other providers, listed by the same delta
 	touched []mimi.URI
 	path    bool
 
@@ -325,6 +326,9 @@ func (b *builder) add(n int, d *delta) error {
 	}
 	for _, u := range d.updates {
 		updates = append(updates, u)
+	}
+	for _, kp := range d.guests {
+		adds = append(adds, mls.Add{KeyPackage: kp})
 	}
 	for _, i := range d.removes {
 		adds = append(adds, mls.Remove{Removed: i})

@@ -78,6 +78,9 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 	if standingOf(c.To).affiliation != muc.AffiliationNone {
 		s.settle(c.User) // its request to be registered was decided another way
 	}
+	if c.Leaves > 0 || c.To == roleBanned {
+		s.unawait(c.User)
+	}
 	switch {
 	case c.To == roleNone:
 		s.depart(c.User)

@@ -6,6 +6,7 @@ import (
 
 	"anteroom/mimi"
 	"anteroom/mimi/policy"
+	"anteroom/mls"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
@@ -343,7 +344,7 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 				t.result(st)
 				return
 			}
-			t.changeItems(st, u, items)
+			t.listRemote(u, items, func(t *turn, guests map[mimi.URI][]mls.KeyPackage) { t.changeItems(st, u, items, guests) })
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
 	})

@@ -11,7 +11,7 @@
 // Not implemented: private messages to occupants of other providers, requests to occupants,
 // bans of domains, pseudonyms (the participant list of a room names real user
 // URIs, whatever whois says), pings to find ghosts, renewal of leaf keys on a schedule, configuration of
-// rooms of other providers, users of other providers added by invitation. References to
+// rooms of other providers, invitations into rooms of other providers. References to
 // messages older than the newest [MaxRecords] travel between XMPP and MIMI as readable text.
 //
 // The package is pure: no clock, no randomness, no goroutine. A Service is safe for concurrent use, a Room is not.

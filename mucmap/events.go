@@ -49,6 +49,9 @@ var newEvent = map[string]func() event{
 	"invited":    func() event { return new(invited) },
 	"rebanned":   func() event { return new(rebanned) },
 	"unlocked":   func() event { return new(unlocked) },
+	"asked":      func() event { return new(asked) },
+	"agreed":     func() event { return new(agreed) },
+	"unasked":    func() event { return new(unasked) },
 }
 
 func eventName(e event) string {
@@ -83,6 +86,12 @@ func eventName(e event) string {
 		return "invited"
 	case *unlocked:
 		return "unlocked"
+	case *asked:
+		return "asked"
+	case *agreed:
+		return "agreed"
+	case *unasked:
+		return "unasked"
 	case *unfollowed:
 		return "unfollowed"
 	case *pictured:

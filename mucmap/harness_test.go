@@ -132,6 +132,8 @@ type bench struct {
 	now  time.Time
 	n    uint64 // seeds so far
 
+	peers func(PeerRequest) (int, []byte) // other providers; nil: they cannot be reached
+
 	hold bool // keep jobs until told
 	held []CommitJob
 
@@ -190,6 +192,15 @@ func (b *bench) step(in Input) error {
 	}
 	for _, q := range o.Queries {
 		if err := b.step(q.Run(b.disk.read)); err != nil {
+			return err
+		}
+	}
+	for _, q := range o.Asks {
+		status, body := 504, []byte("nobody answers")
+		if b.peers != nil {
+			status, body = b.peers(q)
+		}
+		if err := b.step(Answered{Request: q, Status: status, Body: body}); err != nil {
 			return err
 		}
 	}

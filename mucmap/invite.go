@@ -69,7 +69,11 @@ func (t *turn) invite(st *xmpp.Stanza, invites []muc.Invite) {
 	u := userOf(o)
 	send := func(t *turn) {
 		for i := range invites {
-			t.sendInvite(st, o, invites[i])
+			if t.r.svc.local(users[i]) {
+				t.sendInvite(st, o, invites[i])
+			} else {
+				t.inviteRemote(st, u, users[i], invites[i].Reason)
+			}
 		}
 	}
 	if !t.r.pub.Config.MembersOnly {
@@ -84,7 +88,7 @@ func (t *turn) invite(st *xmpp.Stanza, invites []muc.Invite) {
 			}
 			d.signer, d.actor = u, d.r.nickOf(u)
 			for _, user := range users {
-				if d.state.RoleOf(user) == roleNone {
+				if d.r.svc.local(user) && d.state.RoleOf(user) == roleNone {
 					if e := d.changeAffiliation(u, user, muc.AffiliationMember, why{}); e != nil {
 						return e
 					}
@@ -129,9 +133,6 @@ func (r *Room) invitable(st *xmpp.Stanza, o *presence.Occupant, invites []muc.In
 		u, err := r.svc.UserURI(to.Bare())
 		if err != nil {
 			return nil, refusal(xmpp.ItemNotFound, "there is no such user")
-		}
-		if !r.svc.local(u) {
-			return nil, refusal(xmpp.FeatureNotImplemented, "users of other providers cannot be invited from here; they may enter by themselves")
 		}
 		if r.pub.affiliation(u) == muc.AffiliationOutcast {
 			return nil, refusal(xmpp.NotAllowed, "this user is banned: an admin would have to lift the ban first")

@@ -22,6 +22,7 @@ const (
 	RequestGroupInfo                            // groupInfo: what an external commit needs
 	RequestNotify                               // notify: what the hub of a room of another provider tells
 	RequestKeyMaterial                          // keyMaterial: by way of the hub, to add a user of ours to a room of another provider
+	RequestUpdateConsent                        // updateConsent: a user of another provider lets itself be added, or does not
 )
 
 // String is the endpoint's name in the directory.
@@ -37,6 +38,8 @@ func (k RequestKind) String() string {
 		return "notify"
 	case RequestKeyMaterial:
 		return "keyMaterial"
+	case RequestUpdateConsent:
+		return "updateConsent"
 	}
 	return "invalid"
 }
@@ -57,7 +60,7 @@ type CommitDone struct {
 	Err    error
 }
 
-// Answered brings back the hub's answer to a [PeerRequest]: HTTP status and body.
+// Answered brings back the answer to a [PeerRequest]: HTTP status and body.
 type Answered struct {
 	Request PeerRequest
 	Status  int
@@ -97,11 +100,13 @@ type Output struct {
 	// Requests is empty or holds the one request that is now on the way to the hub of a room of another provider. It is posted until it
 	// is answered; an earlier one need not be any more.
 	Requests []PeerRequest
-	Jobs     []CommitJob
-	Queries  []Query   // of the archive as it is after this write; each comes back as an [ArchivePage]
-	Wake     time.Time // call Step(Timer) no later than this; zero: not needed. Replaces the earlier Wake
-	Summary  *Summary  // nil: as before
-	Notes    []Note
+	// Asks are further requests of which any number may be on the way: each has an ID and Patience and is answered once. A crash ends them.
+	Asks    []PeerRequest
+	Jobs    []CommitJob
+	Queries []Query   // of the archive as it is after this write; each comes back as an [ArchivePage]
+	Wake    time.Time // call Step(Timer) no later than this; zero: not needed. Replaces the earlier Wake
+	Summary *Summary  // nil: as before
+	Notes   []Note
 }
 
 // Durable says that the Output holds something that must be written before the rest leaves.
@@ -129,16 +134,17 @@ type Redaction struct {
 type Delivery struct {
 	Provider string
 	Endpoint string // name in the directory, such as "notify"
-	Room     string // mimi:// URI of the room
+	Room     string // mimi:// URI of the room, or of the user whom the endpoint is about
 	Body     []byte
 }
 
 // PeerRequest is a POST whose answer the room waits for. It is repeated as it is until an answer comes that is not a plea for
 // patience (429, 5xx), at most for Patience: then the answer is status 504. Zero: without end.
 type PeerRequest struct {
+	ID       string // of one of Output.Asks
 	Provider string
 	Endpoint string // name in the directory
-	Room     string // mimi:// URI of the room
+	Room     string // mimi:// URI of the room, or of the user whom the endpoint is about
 	Body     []byte
 	Patience time.Duration
 }

@@ -150,6 +150,14 @@ func (l listing) RoleOf(u mimi.URI) mimi.RoleIndex { return l.State.RoleOf(l.pub
 // Clients is how many clients a user has in the group.
 func (l listing) Clients(u mimi.URI) int { return l.State.Clients(l.pub.listed(u)) }
 
+// Can says whether a user's role has a capability, MayChange whether it may move somebody from one role to another.
+func (l listing) Can(u mimi.URI, c mimi.Capability) bool { return l.State.Can(l.pub.listed(u), c) }
+
+// MayChange: see Can.
+func (l listing) MayChange(u mimi.URI, from, to mimi.RoleIndex) bool {
+	return l.State.MayChange(l.pub.listed(u), from, to)
+}
+
 // Position is a user's place in the participant list.
 func (l listing) Position(u mimi.URI) (uint32, bool) { return l.State.Position(l.pub.listed(u)) }
 

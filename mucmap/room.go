@@ -45,6 +45,7 @@ type Room struct {
 	recalled     *record // the message that this Step's stanza refers to, out of the archive
 	asked        int     // queries of the archive under way
 	flood        flood
+	searches     map[string]*keySearch // for key packages of users of other providers, by PeerRequest.ID
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
@@ -59,7 +60,7 @@ func (r *Room) reset() {
 	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
 	r.queue, r.job, r.waiting = nil, nil, nil
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
-	r.asked, r.recalled = 0, nil
+	r.asked, r.recalled, r.searches = 0, nil, map[string]*keySearch{}
 	r.password, r.storedPassword = "", ""
 	r.absent, r.wake = false, time.Time{}
 	if r.follow != nil {
@@ -91,6 +92,8 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 		t.commitDone(in)
 	case ArchivePage:
 		t.answered(&in)
+	case Answered:
+		t.keysAnswered(in)
 	case Timer:
 	}
 	t.end()
@@ -130,13 +133,14 @@ func (t *turn) recover() {
 	}
 	t.expelNonMembers(mimi.URI{})
 	t.renewNames()
+	t.addConsenting()
 }
 
 // end closes a Step: wishes become a commit, messages that waited are said, what changed is stored.
 func (t *turn) end() {
 	r := t.r
 	t.release()
-	wake := t.lingerers()
+	wake := earlier(t.lingerers(), t.endAwaiting())
 	t.overdue()
 	t.startJob()
 	t.release()
@@ -226,7 +230,7 @@ func (r *Room) Exists() bool {
 // Idle says that no job is under way, nobody is present and nothing waits: the room may be dropped and restored later. A room
 // that was dropped while idle, after its last write, is restored with Snapshot.Clean.
 func (r *Room) Idle() bool {
-	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && r.pub.here.Len() == 0 && !r.unclean && !r.follow.busy()
+	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && len(r.searches) == 0 && r.pub.here.Len() == 0 && !r.unclean && !r.follow.busy()
 }
 
 // Seq is the number of events so far.
@@ -243,6 +247,14 @@ func (r *Room) Summary() Summary {
 	}
 	return Summary{Name: r.name, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
 		Open: !c.MembersOnly && !c.Protected, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants()}
+}
+
+// earlier is the first of two times of which zero means none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 func utoa(n uint64) string { return strconv.FormatUint(n, 10) }

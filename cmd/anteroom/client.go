@@ -31,6 +31,7 @@ type clientCommand struct {
 	Trust       []string          `required:"" type:"existingfile" help:"Certificates that replace the system's roots, PEM."`
 	Peer        map[string]string `help:"Dial ADDR for a provider instead of asking the DNS; the name is still checked." placeholder:"DOMAIN=ADDR"`
 	JSON        bool              `name:"json" help:"Print one JSON object per line, see docs/client.md."`
+	Consent     string            `enum:"all,ask" default:"all" help:"Who may add the user to rooms: everybody (all), or whom the user allows (ask)."`
 	Capture     string            `type:"path" help:"Append every notify body that arrives to this file, one JSON object per line."`
 }
 
@@ -72,6 +73,7 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 		listener.Close()
 		return err
 	}
+	native.consent = c.Consent
 	if c.Capture != "" {
 		if native.capture, err = os.OpenFile(c.Capture, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 			listener.Close()
@@ -80,7 +82,8 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 		defer native.capture.Close()
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	handler := mimihttp.NewHandler(user.Provider(), native, log, mimi.EndpointKeyMaterial, mimi.EndpointNotify)
+	handler := mimihttp.NewHandler(user.Provider(), native, log, mimi.EndpointKeyMaterial, mimi.EndpointNotify,
+		mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent)
 	server := mimihttp.NewServer(id, handler, log)
 	served := make(chan error, 1)
 	go func() { served <- server.ServeTLS(listener, "", "") }()
@@ -147,6 +150,8 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		return false, nil
 	case "quit":
 		return true, nil
+	case "consent", "refuse", "ask":
+		return false, c.consentCommand(verb, rest)
 	}
 	address, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
 	rest = strings.TrimSpace(rest)
@@ -178,7 +183,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	case "role", "ban", "kick":
 		return false, c.moderate(room, verb, rest)
 	}
-	return false, fmt.Errorf("unknown command %q: join, send, members, leave, role, kick, ban, decrypt or quit", verb)
+	return false, fmt.Errorf("unknown command %q: join, send, members, leave, role, kick, ban, consent, refuse, ask, decrypt or quit", verb)
 }
 
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.

@@ -42,6 +42,7 @@ type nativeClient struct {
 	dir          *stateDir
 	print        *clientPrinter
 	capture      *os.File
+	consent      string // consentAll or consentAsk
 
 	mu      sync.Mutex
 	state   *clientState

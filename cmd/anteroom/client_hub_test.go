@@ -297,6 +297,14 @@ func (h *testHub) KeyMaterial(context.Context, string, mimi.URI, []byte) (int, [
 	return http.StatusNotFound, nil
 }
 
+func (h *testHub) RequestConsent(context.Context, string, mimi.URI, []byte) (int, []byte) {
+	return http.StatusNotFound, nil
+}
+
+func (h *testHub) UpdateConsent(context.Context, string, mimi.URI, []byte) (int, []byte) {
+	return http.StatusNotFound, nil
+}
+
 // claim asks bob's provider for a key package, as alice.
 func (h *testHub) claim() (*mls.KeyPackage, error) {
 	request := &mimi.KeyMaterialRequest{

@@ -93,6 +93,9 @@ func (c *nativeClient) keyMaterial(request *mimi.KeyMaterialRequest, now time.Ti
 	if request.Target != c.user {
 		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: request.Target}, nil
 	}
+	if !c.consents(request.Requester, request.Room) {
+		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: request.Target}, nil
+	}
 	capabilities := mimi.LeafCapabilities(clientSuite)
 	if !slices.Contains(request.Suites, clientSuite) || !satisfies(&capabilities, &request.Required) {
 		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoCompatible, User: c.user, Clients: []mimi.ClientKeyMaterial{

@@ -125,6 +125,25 @@ func (p *clientPrinter) ready(c *nativeClient, address string) {
 
 func (p *clientPrinter) error(err error) { p.emit(clientEvent{Type: "error", Text: err.Error()}) }
 
+// consent prints what somebody elsewhere asks or decided.
+func (p *clientPrinter) consent(q *mimi.ConsentEntry) {
+	e := clientEvent{User: q.Requester.String()}
+	if !q.Room.IsZero() {
+		e.Room = q.Room.String()
+	}
+	switch q.Operation {
+	case mimi.ConsentRequest:
+		e.Type = "consent_requested"
+	case mimi.ConsentCancel:
+		e.Type = "consent_cancelled"
+	case mimi.ConsentGrant:
+		e.Type, e.User = "consent_granted", q.Target.String()
+	case mimi.ConsentRevoke:
+		e.Type, e.User = "consent_revoked", q.Target.String()
+	}
+	p.emit(e)
+}
+
 func (p *clientPrinter) decrypted(r *follower.Room, m *mls.ApplicationMessage, err error) {
 	e := clientEvent{Type: "decrypted", Room: r.URI().String(), Epoch: epochNumber(r.Group().Public().Epoch())}
 	if err != nil {

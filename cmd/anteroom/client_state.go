@@ -24,6 +24,7 @@ type clientState struct {
 	SignatureID []byte // public signature key
 	Signature   []byte // private signature key
 	KeyPackages []storedKeyPackage
+	Consents    []storedConsent              `json:",omitempty"` // oldest first
 	Rooms       map[string]map[string][]byte // parts of each followed room, by URI
 }
 

@@ -182,3 +182,35 @@ func TestHubIsAway(t *testing.T) {
 		expect(t, "it is back", u, "Romeo: Anybody?")
 	}
 }
+
+// A user of another provider is invited: its gateway's key package, one commit, the Welcome by notify, an invitation to the user, who enters
+// without another commit and reads.
+func TestInviteAcrossProviders(t *testing.T) {
+	w, juliet, romeo, nurse := meeting(t)
+	tybalt := w.User("tybalt@b.example/street", "garden%a.example@rooms.b.example", "Tybalt")
+	juliet.Invite(mustJID("u%tybalt%b.example@rooms.a.example"))
+	settle(t, w)
+	expect(t, "added", juliet, "tybalt is here none/participant")
+	expect(t, "added, and not present at home", romeo)
+	if in := w.Providers["b.example"].Inbox["tybalt@b.example"]; len(in) != 1 || in[0].From.String() != "garden%a.example@rooms.b.example" || in[0].Child(muc.NSUser, "x") == nil {
+		t.Fatalf("tybalt's invitation: %v", in)
+	}
+	before := w.Providers["a.example"].Rooms["garden"].room.Describe().Epoch
+	tybalt.Join()
+	settle(t, w)
+	if after := w.Providers["a.example"].Rooms["garden"].room.Describe().Epoch; after != before {
+		t.Errorf("entering took commits: epoch %d, then %d", before, after)
+	}
+	tybalt.News()
+	juliet.Say("Who's there?")
+	settle(t, w)
+	expect(t, "reads", tybalt, "Juliet: Who's there?")
+	nurse.News()
+	juliet.News()
+	w.Down("b.example", true)
+	juliet.Invite(mustJID("u%benvolio%b.example@rooms.a.example"))
+	for range 60 {
+		w.Step()
+	}
+	expect(t, "nobody is there", juliet, "error remote-server-timeout: b.example does not answer")
+}

@@ -156,7 +156,7 @@ func history(seed uint64, faults Faults) (*World, error) {
 	iqs := map[*User][]string{}
 	for i := range 80 {
 		u := users[w.rng.IntN(len(users))]
-		act := w.rng.IntN(14)
+		act := w.rng.IntN(15)
 		if act > 7 && act < 10 && w.chance(0.6) {
 			u = owner // most others may not
 		}
@@ -182,6 +182,8 @@ func history(seed uint64, faults Faults) (*World, error) {
 			iqs[u] = append(iqs[u], u.Set(muc.Item{JID: jid, Affiliation: []muc.Affiliation{muc.AffiliationNone, muc.AffiliationMember, muc.AffiliationAdmin, muc.AffiliationOutcast}[w.rng.IntN(4)]}))
 		case 10:
 			u.Subject(fmt.Sprintf("subject %d", i))
+		case 14:
+			u.Invite(jid)
 		case 11:
 			w.Wait(time.Duration(w.rng.IntN(20)) * time.Minute)
 		}

@@ -53,6 +53,12 @@ func (u *User) Set(item muc.Item) string {
 	return id
 }
 
+// Invite asks the room to invite somebody.
+func (u *User) Invite(whom xmpp.JID) {
+	x := muc.User{Invites: []muc.Invite{{To: whom, Reason: "come"}}}
+	u.w.Send(xmpp.Stanza{Kind: xmpp.Message, From: u.JID, To: u.Room.Bare(), ID: u.w.ID(), Payload: []*xmpp.Element{x.Element()}})
+}
+
 // Inbox is everything that came.
 func (u *User) Inbox() []xmpp.Stanza { return u.provider().Inbox[u.JID.String()] }
 

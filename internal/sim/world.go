@@ -13,6 +13,7 @@ import (
 
 	"anteroom/mimi"
 	"anteroom/mls"
+	"anteroom/mls/wire"
 	"anteroom/mucmap"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
@@ -59,7 +60,14 @@ type Node struct {
 	disk   disk
 	asking *mucmap.PeerRequest
 	asked  time.Time
+	asks   []ask
 	jobs   []mucmap.CommitJob
+}
+
+// ask is one of a room's requests to other providers beside asking.
+type ask struct {
+	mucmap.PeerRequest
+	at time.Time
 }
 
 type post struct {
@@ -159,9 +167,12 @@ func (n *Node) step(in mucmap.Input) []mucmap.Reply {
 		q := out.Requests[0]
 		n.asking, n.asked = &q, w.Now
 	}
+	for _, q := range out.Asks {
+		n.asks = append(n.asks, ask{q, w.Now})
+	}
 	n.jobs = append(n.jobs, out.Jobs...)
 	if out.Destroyed {
-		n.asking = nil
+		n.asking, n.asks = nil, nil
 	} else {
 		n.disk.sent = n.disk.seq
 		n.room.MarkSent(n.disk.sent)
@@ -214,14 +225,14 @@ func (n *Node) restore() {
 	w.trace("  %s %s: crash", n.p.Name, n.name)
 	if n.disk.seq == 0 && len(n.disk.secrets) == 0 {
 		n.room = n.p.svc.New(n.name)
-		n.asking, n.jobs = nil, nil
+		n.asking, n.asks, n.jobs = nil, nil, nil
 		return
 	}
 	room, recovery, err := n.p.svc.Restore(n.name, n.disk.load())
 	if err != nil {
 		panic(err)
 	}
-	n.room, n.asking, n.jobs = room, nil, nil
+	n.room, n.asking, n.asks, n.jobs = room, nil, nil, nil
 	n.deliver(recovery.Stanzas)
 	n.disk.sent = n.disk.seq
 	n.room.MarkSent(n.disk.sent)
@@ -242,6 +253,9 @@ func (w *World) actions() []func() {
 			}
 			if n.asking != nil && !p.down {
 				all = append(all, n.ask)
+			}
+			if len(n.asks) > 0 && !p.down {
+				all = append(all, n.askNext)
 			}
 		}
 	}
@@ -309,15 +323,29 @@ func (n *Node) work() {
 
 // ask brings a room's request to its hub.
 func (n *Node) ask() {
-	w, q := n.p.w, *n.asking
-	give := func(status int, body []byte) {
+	q := *n.asking
+	n.p.w.bring(n, q, n.asked, func(status int, body []byte) {
 		n.asking = nil
 		n.step(mucmap.Answered{Request: q, Status: status, Body: body})
-	}
+	})
+}
+
+// askNext brings one of a room's other requests to its provider.
+func (n *Node) askNext() {
+	i := n.p.w.rng.IntN(len(n.asks))
+	q := n.asks[i]
+	n.p.w.bring(n, q.PeerRequest, q.at, func(status int, body []byte) {
+		n.asks = slices.Delete(n.asks, i, i+1)
+		n.step(mucmap.Answered{Request: q.PeerRequest, Status: status, Body: body})
+	})
+}
+
+// bring carries a request, asked at a time, to its provider and the answer to give.
+func (w *World) bring(n *Node, q mucmap.PeerRequest, asked time.Time, give func(status int, body []byte)) {
 	hub := w.Providers[q.Provider]
 	if hub == nil || hub.down {
 		w.Now = w.Now.Add(time.Second)
-		if q.Patience > 0 && w.Now.Sub(n.asked) > q.Patience {
+		if q.Patience > 0 && w.Now.Sub(asked) > q.Patience {
 			give(504, []byte("down"))
 		}
 		return
@@ -356,14 +384,22 @@ func (w *World) notify(key [2]string) {
 var kinds = map[string]mucmap.RequestKind{
 	string(mimi.EndpointUpdate): mucmap.RequestUpdate, string(mimi.EndpointSubmitMessage): mucmap.RequestSubmitMessage,
 	string(mimi.EndpointGroupInfo): mucmap.RequestGroupInfo, string(mimi.EndpointNotify): mucmap.RequestNotify,
+	string(mimi.EndpointKeyMaterial): mucmap.RequestKeyMaterial,
 }
 
 // receive gives a POST to the room that it is about. False: no answer comes.
 func (w *World) receive(p post) (mucmap.Reply, bool) {
 	to := w.Providers[p.to]
 	uri := mimi.MustURI(p.room)
+	if p.endpoint == string(mimi.EndpointKeyMaterial) { // about a user; the room is in the request
+		var q mimi.KeyMaterialRequest
+		if err := wire.Unmarshal(p.body, &q); err != nil {
+			panic(err)
+		}
+		uri = q.Room
+	}
 	name := to.svc.RoomName(uri)
-	if kinds[p.endpoint] == mucmap.RequestNotify {
+	if k := kinds[p.endpoint]; k == mucmap.RequestNotify || k == mucmap.RequestKeyMaterial {
 		name = to.svc.FollowedName(uri)
 	}
 	if name == "" {

@@ -9,7 +9,8 @@ import (
 )
 
 // implemented is every endpoint that exists here.
-var implemented = []mimi.Endpoint{mimi.EndpointKeyMaterial, mimi.EndpointUpdate, mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo}
+var implemented = []mimi.Endpoint{mimi.EndpointKeyMaterial, mimi.EndpointUpdate, mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo,
+	mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent}
 
 // ContentType is sent with every body. Any is accepted: the draft leaves it open.
 const ContentType = "application/octet-stream"
@@ -18,8 +19,11 @@ const pathPrefix = "/v1/"
 
 // parameter is the variable of an endpoint's template.
 func parameter(e mimi.Endpoint) string {
-	if e == mimi.EndpointKeyMaterial {
+	switch e {
+	case mimi.EndpointKeyMaterial, mimi.EndpointRequestConsent:
 		return "targetUser"
+	case mimi.EndpointUpdateConsent:
+		return "requesterUser"
 	}
 	return "roomId"
 }
@@ -34,6 +38,8 @@ func maxBody(e mimi.Endpoint) int64 {
 		return MaxNotifyBody
 	case mimi.EndpointSubmitMessage:
 		return MaxSubmitBody
+	case mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent:
+		return MaxConsentBody
 	}
 	return MaxGroupInfoBody
 }

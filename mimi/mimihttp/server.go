@@ -25,6 +25,8 @@ type Provider interface {
 	Notify(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
 	SubmitMessage(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
 	GroupInfo(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
+	RequestConsent(ctx context.Context, peer string, target mimi.URI, body []byte) (status int, response []byte)
+	UpdateConsent(ctx context.Context, peer string, requester mimi.URI, body []byte) (status int, response []byte)
 }
 
 // Handler serves a provider's directory and endpoints.
@@ -49,6 +51,7 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 	})
 	call := map[mimi.Endpoint]func(context.Context, string, mimi.URI, []byte) (int, []byte){
 		mimi.EndpointKeyMaterial: p.KeyMaterial, mimi.EndpointUpdate: p.Update, mimi.EndpointNotify: p.Notify, mimi.EndpointSubmitMessage: p.SubmitMessage, mimi.EndpointGroupInfo: p.GroupInfo,
+		mimi.EndpointRequestConsent: p.RequestConsent, mimi.EndpointUpdateConsent: p.UpdateConsent,
 	}
 	for _, e := range endpoints {
 		h.mux.HandleFunc("POST "+pathPrefix+string(e)+"/", func(w http.ResponseWriter, r *http.Request) {

@@ -1,0 +1,48 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+
+	"anteroom/mimi"
+	"anteroom/mls/wire"
+	"anteroom/mucmap"
+)
+
+// UpdateConsent takes the word of a user of another provider about one of ours who wants to add it (draft-ietf-mimi-protocol-06 §5.7). It
+// goes to the room that asked; a room that nobody knows did not.
+func (g *Gateway) UpdateConsent(ctx context.Context, peer string, requester mimi.URI, body []byte) (int, []byte) {
+	c, status, text := g.readConsent(mucmap.RequestUpdateConsent, body)
+	switch {
+	case c == nil:
+		return status, text
+	case c.Requester != requester:
+		return http.StatusBadRequest, []byte("requesterUri: path and body name different users")
+	case c.Operation != mimi.ConsentGrant && c.Operation != mimi.ConsentRevoke:
+		return http.StatusBadRequest, []byte("consentOperation: is neither grant nor revoke")
+	case c.Target.Provider() != peer:
+		return http.StatusForbidden, []byte("targetUri: belongs to another provider")
+	case requester.Provider() != g.opt.Provider:
+		return http.StatusNotFound, []byte("requesterUri: is not one of our users")
+	}
+	name := g.opt.Rooms.RoomName(c.Room)
+	if name == "" || !g.dir.known(name) {
+		return http.StatusCreated, nil // accepted and of no consequence: we do not tell who asked for what
+	}
+	return g.askRoom(ctx, mucmap.RequestUpdateConsent, peer, name, body)
+}
+
+// RequestConsent takes the wish of a user of another provider to add one of ours (draft-ietf-mimi-protocol-06 §5.7).
+func (g *Gateway) RequestConsent(ctx context.Context, peer string, target mimi.URI, body []byte) (int, []byte) {
+	return http.StatusNotFound, []byte("users of this provider cannot be asked")
+}
+
+// readConsent decodes a consent entry; without one it says what to answer.
+func (g *Gateway) readConsent(kind mucmap.RequestKind, body []byte) (*mimi.ConsentEntry, int, []byte) {
+	g.m.requests.WithLabelValues(kind.String()).Inc()
+	c := new(mimi.ConsentEntry)
+	if err := wire.Unmarshal(body, c); err != nil {
+		return nil, http.StatusBadRequest, []byte(err.Error())
+	}
+	return c, 0, nil
+}

@@ -1,0 +1,46 @@
+package gateway
+
+import (
+	"net/http"
+	"testing"
+
+	"anteroom/mimi"
+	"anteroom/mls/wire"
+)
+
+// A provider decides only for its own users, and learns nothing of who asked (draft-ietf-mimi-protocol-06 §5.7).
+func TestUpdateConsent(t *testing.T) {
+	juliet, bob := mimi.MustURI("mimi://a.example/u/juliet"), mimi.MustURI("mimi://b.example/u/bob")
+	inBubble(t, func(b *bench) {
+		if !b.join("garden", "juliet@a.example/x") {
+			t.Fatal("juliet is refused")
+		}
+		b.settle()
+		entry := func(change func(*mimi.ConsentEntry)) []byte {
+			c := &mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: juliet, Target: bob, Room: mimi.MustURI("mimi://a.example/r/garden")}
+			change(c)
+			return wire.Marshal(c)
+		}
+		for _, tt := range []struct {
+			why, peer string
+			about     mimi.URI
+			body      []byte
+			status    int
+		}{
+			{"junk", "b.example", juliet, []byte("x"), http.StatusBadRequest},
+			{"path names another", "b.example", mimi.MustURI("mimi://a.example/u/romeo"), entry(func(*mimi.ConsentEntry) {}), http.StatusBadRequest},
+			{"a request", "b.example", juliet, entry(func(c *mimi.ConsentEntry) { c.Operation = mimi.ConsentRequest }), http.StatusBadRequest},
+			{"for another provider's user", "c.example", juliet, entry(func(*mimi.ConsentEntry) {}), http.StatusForbidden},
+			{"a room that nobody knows", "b.example", juliet, entry(func(c *mimi.ConsentEntry) { c.Room = mimi.MustURI("mimi://a.example/r/nowhere") }), http.StatusCreated},
+			{"a room of another provider", "b.example", juliet, entry(func(c *mimi.ConsentEntry) { c.Room = mimi.MustURI("mimi://b.example/r/garden") }), http.StatusCreated},
+			{"of nobody of ours", "b.example", bob, entry(func(c *mimi.ConsentEntry) { c.Requester = bob }), http.StatusNotFound},
+		} {
+			if status, body := b.g.UpdateConsent(t.Context(), tt.peer, tt.about, tt.body); status != tt.status {
+				t.Errorf("%s: %d %q, want %d", tt.why, status, body, tt.status)
+			}
+		}
+		if len(b.g.actors) != 1 {
+			t.Errorf("%d rooms are loaded, want the one that juliet is in", len(b.g.actors))
+		}
+	})
+}
