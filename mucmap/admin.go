@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"slices"
+
 	"anteroom/mimi"
 	"anteroom/mls"
 	"anteroom/xmpp"
@@ -239,6 +241,7 @@ func (t *turn) adminGet(st *xmpp.Stanza) {
 		e = refusal(xmpp.BadRequest, "a list is asked for by one item")
 	}
 	var items []muc.Item
+	var set *muc.RSM
 	if e == nil {
 		if it := q.Items[0]; it.Affiliation != muc.AffiliationUnset {
 			items, e = t.r.affiliationList(u, it.Affiliation)
@@ -246,11 +249,56 @@ func (t *turn) adminGet(st *xmpp.Stanza) {
 			items, e = t.r.roleList(u, it.Role)
 		}
 	}
+	if e == nil {
+		items, set, e = pageOfItems(st.Payload[0], items)
+	}
 	if e != nil {
 		t.refuse(st, e)
 		return
 	}
-	t.result(st, muc.AdminQuery{Items: items}.Element())
+	answer := muc.AdminQuery{Items: items}.Element()
+	if set != nil {
+		answer.With(set.Element())
+	}
+	t.result(st, answer)
+}
+
+// maxListItems and maxListBytes bound a list in one answer, so that it is a stanza that can be sent. One item always fits.
+const (
+	maxListItems = 2000
+	maxListBytes = 128 << 10 // of addresses and reasons
+)
+
+// pageOfItems is the part of a list that a request asks for (XEP-0059), or its beginning if it is too long. An item is named by its
+// address.
+func pageOfItems(request *xmpp.Element, items []muc.Item) ([]muc.Item, *muc.RSM, *xmpp.StanzaError) {
+	set, e := requestedPage(request)
+	if e != nil {
+		return nil, nil, e
+	}
+	from, to, e := pageOf(len(items), maxListItems, set, func(id string) (int, int, bool) {
+		i := slices.IndexFunc(items, func(i muc.Item) bool { return i.JID.String() == id })
+		return i, i + 1, i >= 0
+	})
+	size, fit, backwards := 0, 0, set != nil && set.Before != nil
+	for ; fit < to-from; fit++ {
+		it := &items[from+fit]
+		if backwards {
+			it = &items[to-1-fit]
+		}
+		if size += len(it.JID.String()) + len(it.Reason); size > maxListBytes && fit > 0 {
+			break
+		}
+	}
+	if backwards {
+		from = to - fit
+	} else {
+		to = from + fit
+	}
+	if e != nil || set == nil && to == len(items) {
+		return items, nil, e
+	}
+	return items[from:to], pageSet(from, to, len(items), func(i int) string { return items[i].JID.String() }), nil
 }
 
 // roleList is the voice list or the moderator list: occupants.

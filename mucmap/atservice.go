@@ -67,7 +67,7 @@ func (q *serviceQuery) discoInfo() (*xmpp.Element, *xmpp.StanzaError) {
 		return nil, refusal(xmpp.ItemNotFound, "the service has no such node")
 	}
 	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity("Rooms")}, Features: []string{
-		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard, muc.FeatureStableID,
+		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard, muc.FeatureRooms, muc.FeatureStableID,
 		nsTime, nsLast, nsSearch}}
 	if f, ok := q.svc.cfg.Contact.form(); ok {
 		d.Forms = append(d.Forms, f)

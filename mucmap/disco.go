@@ -27,40 +27,49 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		t.refuse(st, t.noRoom(mimi.URI{}))
 		return
 	}
-	switch st.Payload[0].Attr("node") {
-	case "":
-	case muc.NodeRoomNick:
+	switch node := st.Payload[0].Attr("node"); {
+	case node == "":
+		d := s.info()
+		f := &d.Forms[0]
+		f.Fields = append(f.Fields, muc.TextField(muc.InfoSubject, "Subject", s.Subject.Text),
+			muc.TextField(muc.InfoOccupants, "Occupants", strconv.Itoa(s.here.Occupants())))
+		if rate, ok := s.activityField(t.now); ok {
+			f.Fields = append(f.Fields, rate)
+		}
+		t.result(st, d.Element())
+	case node == muc.NodeRoomNick:
 		t.roomNick(st)
-		return
-	case muc.NodeTraffic:
-		t.refuse(st, refusal(xmpp.ServiceUnavailable, "the room lets all namespaces through (XEP-0045 §18.1.1)"))
-		return
+	case node == muc.NodeTraffic:
+		t.refuse(st, refusal(xmpp.ServiceUnavailable, "the room lets all namespaces through (XEP-0045 §17.1.3)"))
+	case s.capsNode(node):
+		d := s.info()
+		d.Node = node
+		t.result(st, d.Element())
 	default:
 		t.refuse(st, refusal(xmpp.ItemNotFound, "the room has no such node"))
-		return
 	}
-	t.result(st, t.r.info(true).Element())
 }
 
-// info is what the room is and can do (XEP-0045 §6.4). Without live it leaves out what changes by the hour: what its capabilities
-// stand for (XEP-0115).
-func (r *Room) info(live bool) muc.DiscoInfo {
-	s := r.pub
+// info is what the room is and can do, without what changes by the hour: what its capabilities stand for (XEP-0115 §5.1).
+func (s *state) info() muc.DiscoInfo {
 	c := &s.Config
+	uri, ours := s.svc.roomURI(s.addr.Local())
+	if !ours {
+		uri, _ = s.svc.followURI(s.addr.Local())
+	}
 	name := c.Name
 	if name == "" {
-		name = r.name
+		name = s.addr.Local()
 	}
-	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity(name)}}
 	either := func(on bool, yes, no string) string {
 		if on {
 			return yes
 		}
 		return no
 	}
-	d.Features = []string{
-		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
-		muc.NSRegister, muc.FormRegister, muc.FormRequest, muc.FeatureStableID, muc.FeatureSelfPingOptimization,
+	features := []string{
+		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSCaps, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
+		muc.FeatureStableID, muc.FeatureSelfPingOptimization, muc.NSRSM, nsTime, nsHats, muc.NSMav,
 		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
 		either(c.Persistent, muc.FeaturePersistent, muc.FeatureTemporary),
 		either(c.MembersOnly, muc.FeatureMembersOnly, muc.FeatureOpen),
@@ -68,34 +77,26 @@ func (r *Room) info(live bool) muc.DiscoInfo {
 		either(c.Anyone, muc.FeatureNonAnonymous, muc.FeatureSemiAnonymous),
 		either(c.Protected, muc.FeaturePasswordProtected, muc.FeatureUnsecured),
 	}
-	if r.follow == nil {
-		d.Features = append(d.Features, nsModerate, nsVCard)
+	if ours { // what can only be done where the room lives
+		features = append(features, muc.NSRegister, muc.FormRegister, muc.FormRequest, nsModerate, nsVCard)
 	}
-	d.Features = append(d.Features, muc.NSRSM, nsTime, nsHats, muc.NSMav)
 	if len(s.Secret) > 0 {
-		d.Features = append(d.Features, muc.NSOccupantID)
+		features = append(features, muc.NSOccupantID)
 	}
-	f := muc.NewForm(muc.FormResult, muc.FormRoomInfo, muc.TextField(muc.InfoDescription, "Description", c.Description))
-	if live {
-		f.Fields = append(f.Fields, muc.TextField(muc.InfoSubject, "Subject", s.Subject.Text))
-	}
-	f.Fields = append(f.Fields, muc.BoolField(muc.InfoSubjectMod, "Everybody with voice may change the subject", c.ChangeSubject))
-	if live {
-		f.Fields = append(f.Fields, muc.TextField(muc.InfoOccupants, "Occupants", strconv.Itoa(s.here.Occupants())))
-	}
-	f.Fields = append(f.Fields,
+	f := muc.NewForm(muc.FormResult, muc.FormRoomInfo,
+		muc.TextField(muc.InfoDescription, "Description", c.Description),
+		muc.BoolField(muc.InfoSubjectMod, "Everybody with voice may change the subject", c.ChangeSubject),
 		muc.TextField(muc.InfoLang, "Language", c.Lang),
 		muc.TextField(muc.FieldMaxHistoryFetch, "Messages shown to who enters", strconv.Itoa(c.History)),
 		muc.TextField(infoSlowMode, "Seconds between two messages of a user", strconv.Itoa(c.SlowMode)),
 		// What every room of this service says about its encryption (ARCHITECTURE §3, honest encryption).
-		muc.TextField("urn:anteroom:mimi#room", "MIMI room", r.uri.String()),
+		muc.TextField("urn:anteroom:mimi#room", "MIMI room", uri.String()),
 		muc.TextField("urn:anteroom:mimi#encryption", "Encryption", "MLS between providers and MIMI clients; for XMPP clients it ends at this gateway"),
 	)
 	if s.AvatarHash != "" {
 		f.Fields = append(f.Fields, muc.TextField(infoAvatarHash, "Hash of the avatar", s.AvatarHash))
 	}
-	d.Forms = []muc.Form{f}
-	return d
+	return muc.DiscoInfo{Identities: []muc.Identity{roomIdentity(name)}, Features: features, Forms: []muc.Form{f}}
 }
 
 // discoItems lists the occupants of a public room to its occupants (XEP-0045 §6.5 leaves it to the room).
@@ -103,6 +104,10 @@ func (t *turn) discoItems(st *xmpp.Stanza) {
 	s := t.r.pub
 	if !s.Exists {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
+		return
+	}
+	if st.Payload[0].Attr("node") != "" {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "the room has no such node"))
 		return
 	}
 	var items []muc.DiscoItem

@@ -13,13 +13,9 @@ const maxDiscoItems = 500
 // answerItems is the answer to a disco#items request: all items, or the page of them that the request asks for. An item is named
 // by its address.
 func answerItems(request *xmpp.Element, items []muc.DiscoItem) (*xmpp.Element, *xmpp.StanzaError) {
-	var set *muc.RSM
-	if e := request.Child(muc.NSRSM, "set"); e != nil {
-		r, err := muc.ParseRSM(e)
-		if err != nil {
-			return nil, asStanzaError(err)
-		}
-		set = &r
+	set, e := requestedPage(request)
+	if e != nil {
+		return nil, e
 	}
 	from, to, e := pageOf(len(items), maxDiscoItems, set, func(id string) (int, int, bool) {
 		i := slices.IndexFunc(items, func(i muc.DiscoItem) bool { return i.JID.String() == id })
@@ -33,6 +29,19 @@ func answerItems(request *xmpp.Element, items []muc.DiscoItem) (*xmpp.Element, *
 		a.RSM = pageSet(from, to, len(items), func(i int) string { return items[i].JID.String() })
 	}
 	return a.Element(), nil
+}
+
+// requestedPage is what a request says of the page that it asks for; nil: nothing.
+func requestedPage(request *xmpp.Element) (*muc.RSM, *xmpp.StanzaError) {
+	e := request.Child(muc.NSRSM, "set")
+	if e == nil {
+		return nil, nil
+	}
+	r, err := muc.ParseRSM(e)
+	if err != nil {
+		return nil, asStanzaError(err)
+	}
+	return &r, nil
 }
 
 // pageOf is the page of n items, of at most most, that a request asks for; nil asks for the first one. place says that items up to

@@ -65,6 +65,7 @@ func (e *joined) apply(s *state, p *stage) {
 			bs = s.affiliationsFor(e)
 			self.SelfMav = &muc.Mav{Until: s.affiliationVersion()}
 		}
+		bs = append(bs, s.introduce(e.JID))
 		bs = append(bs, s.here.Roster(o, e.JID)...)
 		bs = append(bs, s.here.ToOthers(o, presence.Change{})...)
 		if others := o.DevicesExcept(e.JID); len(others) > 0 {

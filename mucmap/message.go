@@ -35,6 +35,7 @@ func (e *spoke) apply(s *state, p *stage) {
 	}
 	s.Said = e.N
 	s.spokeNow(e)
+	s.Activity.note(e.At, e.st)
 	s.keep(newRecord(e.ID, e.st, e.From))
 	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st, From: e.From})
 	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(*e.st)} })

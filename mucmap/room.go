@@ -246,7 +246,7 @@ func (r *Room) Summary() Summary {
 		return Summary{Name: r.name}
 	}
 	return Summary{Name: r.name, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
-		Open: !c.MembersOnly && !c.Protected, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants()}
+		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants()}
 }
 
 // earlier is the first of two times of which zero means none.

@@ -54,13 +54,9 @@ func (q *serviceQuery) search() (*xmpp.Element, *xmpp.StanzaError) {
 	if e != nil {
 		return nil, e
 	}
-	var set *muc.RSM
-	if e := q.payload().Child(muc.NSRSM, "set"); e != nil {
-		r, err := muc.ParseRSM(e)
-		if err != nil {
-			return nil, asStanzaError(err)
-		}
-		set = &r
+	set, e := requestedPage(q.payload())
+	if e != nil {
+		return nil, e
 	}
 	return s.answer(q, set)
 }

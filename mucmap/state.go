@@ -38,14 +38,16 @@ type state struct {
 	Until      time.Time   `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered
 
 	Affiliations affiliations `json:",omitzero"` // their versions
+	Activity     activity     `json:",omitzero"`
 
 	members                 map[mimi.URI]*member  // the participant list, as of Epoch
 	veiled                  map[mimi.URI]mimi.URI // who is behind a pseudonym
 	reserved, reservedLooks map[string]mimi.URI   // whose nick it is, by nickKey and by look
 	here                    *presence.Room
-	history                 []said   // newest last
-	records                 []record // newest last
-	frozen                  bool     // history comes from the archive: events do not add to it
+	history                 []said      // newest last
+	records                 []record    // newest last
+	caps                    *entityCaps // as last told
+	frozen                  bool        // history comes from the archive: events do not add to it
 }
 
 // member is an entry of the participant list with what XMPP keeps beside it.
