@@ -218,6 +218,9 @@ func (a *actor) publish(now time.Time, t *turn) {
 	var last Mark
 	for i := range t.outs {
 		out := &t.outs[i]
+		if out.Summary != nil {
+			a.g.dir.set(*out.Summary) // before the answer: who hides a room finds it hidden
+		}
 		last = max(last, a.g.send(out.Stanzas))
 		for _, r := range out.Replies {
 			t.answer(r)
@@ -227,9 +230,6 @@ func (a *actor) publish(now time.Time, t *turn) {
 		a.post(out.Requests)
 		a.ask(out.Asks)
 		a.note(out.Notes)
-		if out.Summary != nil {
-			a.g.dir.set(*out.Summary)
-		}
 	}
 	t.answerRest()
 	for _, d := range t.deliveries {

@@ -18,6 +18,8 @@ async def enter(s):
     s.nurse.push(f"<presence xmlns='jabber:client' to='{room}/nurse'><x xmlns='{MUC}'/></presence>")
     while not log or log[-1].name != "message":
         log.append(await s.nurse.until("a step of the join", lambda st: st["from"].bare == room))
+    own = log.pop(0)
+    assert own["from"] == room and own.xml.find("{http://jabber.org/protocol/caps}c") is not None, f"the room's own presence: {own}"
     same("order of the join", [str(st["from"].resource) for st in log[:3]], ["juliet", "romeo", "nurse"])
     assert "110" in codes(log[2]) and "110" not in codes(log[0]) | codes(log[1]), log
     same("the roles", [(item(st).get("affiliation"), item(st).get("role")) for st in log[:3]],
