@@ -90,7 +90,7 @@ func (c *committing) build(seed Seed, forcePath bool) error {
 		}
 	}
 	if applied.needsPath || forcePath {
-		c.path, err = applied.tree.makePath(s, seed, c.staged.committer, c.leaf, p.context.GroupID, c.own.signature)
+		c.path, err = applied.tree.makePath(s, &p.config, seed, c.staged.committer, c.leaf, p.context.GroupID, c.own.signature)
 		if err != nil {
 			return err
 		}

@@ -48,7 +48,7 @@ func (g *Group) follow(c *stagedCommit, after *PublicGroup) (*Group, error) {
 		for i, l := range local {
 			indexes[i] = l.index
 		}
-		opened, err := c.next.openPath(s, c.steps, c.path, c.added, indexes, held(local, nodes), &c.provisional)
+		opened, err := c.next.openPath(s, c.steps, c.path, c.added, indexes, held(local, nodes), &c.provisional, &g.public.config)
 		if err != nil {
 			return nil, err
 		}

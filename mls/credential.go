@@ -99,12 +99,3 @@ func NewSigner(cs CipherSuite, seed Seed) (Signer, error) {
 	k := st.GenerateSignatureKey(seed[:])
 	return Signer{cs, k.Public(), k.Private()}, nil
 }
-
-// signWithLabel signs with the key pair (RFC 9420 §5.1.2).
-func (s *Signer) signWithLabel(label string, content []byte) ([]byte, error) {
-	st, err := suite.ByID(uint16(s.Suite))
-	if err != nil {
-		return nil, err
-	}
-	return st.SignWithLabel(s.Private, label, content)
-}

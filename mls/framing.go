@@ -1,6 +1,9 @@
 package mls
 
 import (
+	"bytes"
+	"encoding/binary"
+
 	"anteroom/mls/internal/suite"
 	"anteroom/mls/wire"
 )
@@ -185,23 +188,31 @@ type authenticatedContent struct {
 	Content    FramedContent
 	Auth       FramedContentAuthData
 	encoded    []byte // Content as it was signed or first needed
+	signed     []byte // SignContent of FramedContentTBS, of which encoded is a part
+	tbsBytes   []byte // FramedContentTBS, a part of signed
+	context    []byte // the GroupContext that signed is for
 }
 
 // encodedContent encodes the content once: a commit in a blank tree has some 80 bytes per member, and tag, signature and
 // transcript all cover it.
 func (a *authenticatedContent) encodedContent() []byte {
 	if a.encoded == nil {
-		size := 512 + len(a.Content.Application)
-		if c := a.Content.Commit; c != nil && c.Path != nil {
-			for i := range c.Path.Nodes {
-				size += 64 + 96*len(c.Path.Nodes[i].EncryptedPathSecrets)
-			}
-		}
-		w := wire.NewWriter(make([]byte, 0, size))
+		w := wire.NewWriter(make([]byte, 0, a.Content.SizeHint()))
 		a.Content.MarshalTLS(w)
 		a.encoded = w.Bytes()
 	}
 	return a.encoded
+}
+
+// SizeHint implements wire.Sizer.
+func (c *FramedContent) SizeHint() int {
+	size := 512 + len(c.Application)
+	if m := c.Commit; m != nil && m.Path != nil {
+		for i := range m.Path.Nodes {
+			size += 64 + 96*len(m.Path.Nodes[i].EncryptedPathSecrets)
+		}
+	}
+	return size
 }
 
 // MarshalTLS implements wire.Marshaler.
@@ -221,21 +232,35 @@ func (a *authenticatedContent) UnmarshalTLS(r *wire.Reader) {
 // tbs encodes FramedContentTBS. groupContext is the encoded GroupContext of the content's epoch; it is part of the result
 // only for members and joiners.
 func (a *authenticatedContent) tbs(groupContext []byte) []byte {
-	content := a.encodedContent()
-	w := wire.NewWriter(make([]byte, 0, 256+len(groupContext)+len(content)))
-	w.U16(uint16(ProtocolVersionMLS10))
-	w.U16(uint16(a.WireFormat))
-	w.Raw(content)
-	if t := a.Content.Sender.Type; t == SenderMember || t == SenderNewMemberCommit {
-		w.Raw(groupContext)
+	if a.signed != nil && bytes.Equal(a.context, groupContext) && binary.BigEndian.Uint16(a.tbsBytes[2:]) == uint16(a.WireFormat) {
+		return a.tbsBytes
 	}
-	return w.Bytes()
+	var from, to int
+	a.signed, a.tbsBytes = suite.SignContent(framedContentLabel, a.Content.SizeHint()+len(groupContext), func(w *wire.Writer) {
+		start := w.Len()
+		w.U16(uint16(ProtocolVersionMLS10))
+		w.U16(uint16(a.WireFormat))
+		from = w.Len() - start
+		a.Content.MarshalTLS(w)
+		to = w.Len() - start
+		if t := a.Content.Sender.Type; t == SenderMember || t == SenderNewMemberCommit {
+			w.Raw(groupContext)
+		}
+	})
+	a.context, a.encoded = groupContext, a.tbsBytes[from:to:to]
+	return a.tbsBytes
+}
+
+// signContent is what the signature covers (§5.1.2, §6.1).
+func (a *authenticatedContent) signContent(groupContext []byte) []byte {
+	a.tbs(groupContext)
+	return a.signed
 }
 
 // sign sets the signature (RFC 9420 §6.1).
 func (a *authenticatedContent) sign(st *suite.Suite, key SignaturePrivateKey, groupContext []byte) error {
-	a.encoded = nil
-	sig, err := st.SignWithLabel(key, framedContentLabel, a.tbs(groupContext))
+	a.encoded, a.signed = nil, nil
+	sig, err := st.SignContent(key, a.signContent(groupContext))
 	if err != nil {
 		return err
 	}
@@ -245,7 +270,7 @@ func (a *authenticatedContent) sign(st *suite.Suite, key SignaturePrivateKey, gr
 
 // verifySignature checks the signature under the sender's key, which the caller finds by the sender type (RFC 9420 §6.1).
 func (a *authenticatedContent) verifySignature(st *suite.Suite, key SignaturePublicKey, groupContext []byte) error {
-	if err := st.VerifyWithLabel(key, framedContentLabel, a.tbs(groupContext), a.Auth.Signature); err != nil {
+	if err := st.VerifyContent(key, a.signContent(groupContext), a.Auth.Signature); err != nil {
 		return &ValidationError{"9420-6.1-signature", err.Error()}
 	}
 	return nil
@@ -258,12 +283,10 @@ func (a *authenticatedContent) proposalRef(st *suite.Suite) ProposalRef {
 
 // confirmedTranscriptHash adds a commit to the transcript (RFC 9420 §8.2).
 func (a *authenticatedContent) confirmedTranscriptHash(st *suite.Suite, interim []byte) []byte {
-	content := a.encodedContent()
-	w := wire.NewWriter(append(make([]byte, 0, 256+len(content)), interim...))
-	w.U16(uint16(a.WireFormat))
-	w.Raw(content)
+	head := binary.BigEndian.AppendUint16(bytes.Clone(interim), uint16(a.WireFormat))
+	w := wire.NewWriter(make([]byte, 0, 256))
 	w.Opaque(a.Auth.Signature)
-	return st.Hash(w.Bytes())
+	return st.HashOf(head, a.encodedContent(), w.Bytes())
 }
 
 // interimTranscriptHash adds a confirmation tag to the transcript (RFC 9420 §8.2).

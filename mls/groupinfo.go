@@ -1,8 +1,6 @@
 package mls
 
 import (
-	"slices"
-
 	"anteroom/mls/internal/suite"
 	"anteroom/mls/wire"
 )
@@ -74,19 +72,26 @@ func (gi *GroupInfo) UnmarshalTLS(r *wire.Reader) {
 	gi.Signature = r.At("GroupInfo.signature").Opaque()
 }
 
-func (gi *GroupInfo) tbs() []byte {
-	size := 256 + len(gi.Context.GroupID)
-	for _, e := range slices.Concat(gi.Context.Extensions, gi.Extensions) {
-		size += len(e.Data) + 8
+// SizeHint implements wire.Sizer.
+func (gi *GroupInfo) SizeHint() int {
+	size := 512 + len(gi.Context.GroupID)
+	for _, list := range [][]Extension{gi.Context.Extensions, gi.Extensions} {
+		for i := range list {
+			size += len(list[i].Data) + 8
+		}
 	}
-	w := wire.NewWriter(make([]byte, 0, size))
-	gi.marshalUnsigned(w)
-	return w.Bytes()
+	return size
+}
+
+// signContent is what the signature covers (§5.1.2, §12.4.3).
+func (gi *GroupInfo) signContent() []byte {
+	whole, _ := suite.SignContent(groupInfoLabel, gi.SizeHint(), gi.marshalUnsigned)
+	return whole
 }
 
 // sign sets the signature by the key of the leaf at gi.Signer.
 func (gi *GroupInfo) sign(st *suite.Suite, key SignaturePrivateKey) error {
-	sig, err := st.SignWithLabel(key, groupInfoLabel, gi.tbs())
+	sig, err := st.SignContent(key, gi.signContent())
 	if err != nil {
 		return err
 	}
@@ -96,7 +101,7 @@ func (gi *GroupInfo) sign(st *suite.Suite, key SignaturePrivateKey) error {
 
 // verifySignature checks the signature under the key of the leaf at gi.Signer (RFC 9420 §12.4.3).
 func (gi *GroupInfo) verifySignature(st *suite.Suite, key SignaturePublicKey) error {
-	if err := st.VerifyWithLabel(key, groupInfoLabel, gi.tbs(), gi.Signature); err != nil {
+	if err := st.VerifyContent(key, gi.signContent(), gi.Signature); err != nil {
 		return &ValidationError{"9420-12.4.3-group-info-signature", err.Error()}
 	}
 	return nil

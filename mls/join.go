@@ -84,7 +84,7 @@ func openWelcome(w *Welcome, kp *KeyPackageSecrets) (*suite.Suite, *groupSecrets
 		if !bytes.Equal(e.NewMember, ref) {
 			continue
 		}
-		plain, err := s.DecryptWithLabel(kp.Init, "Welcome", w.EncryptedGroupInfo, e.Secrets.KEMOutput, e.Secrets.Ciphertext)
+		plain, err := s.DecryptPairWithLabel(kp.Init, kp.KeyPackage.InitKey, "Welcome", w.EncryptedGroupInfo, e.Secrets.KEMOutput, e.Secrets.Ciphertext)
 		if err != nil {
 			return nil, nil, invalid("9420-12.4.3.1-decrypt", err.Error())
 		}
@@ -149,7 +149,7 @@ func (g *Group) seat(kp *KeyPackageSecrets, opened *groupSecrets, committer Leaf
 		if !step.node.Contains(index.node()) {
 			continue
 		}
-		path, err := t.derivePath(s, steps, k, opened.PathSecret)
+		path, err := t.derivePath(s, &g.public.config, steps, k, opened.PathSecret)
 		if err != nil {
 			return nil, err
 		}

@@ -39,7 +39,10 @@ func keyDigest(kind keyKind, key []byte) uint64 {
 
 // find returns the node that has the key.
 func (x keyIndex) find(kind keyKind, key []byte) (nodeIndex, bool) {
-	digest := keyDigest(kind, key)
+	return x.findDigest(kind, key, keyDigest(kind, key))
+}
+
+func (x keyIndex) findDigest(kind keyKind, key []byte, digest uint64) (nodeIndex, bool) {
 	n := x.root
 	for shift := digest; n != nil; shift <<= 4 {
 		if n.branches == nil {
@@ -57,21 +60,28 @@ func (x keyIndex) find(kind keyKind, key []byte) (nodeIndex, bool) {
 	return 0, false
 }
 
-// with adds a key. Where a node has it already, found is true and that node is returned.
-func (x *keyIndex) with(kind keyKind, key []byte, at nodeIndex) (other nodeIndex, found bool) {
-	if other, found = x.find(kind, key); found {
+// add adds a key. Where a node has it already, found is true and that node is returned. own says that no other value shares any node of the
+// index, so that branches are changed in place.
+func (x *keyIndex) add(kind keyKind, key []byte, at nodeIndex, own bool) (other nodeIndex, found bool) {
+	digest := keyDigest(kind, key)
+	if other, found = x.findDigest(kind, key, digest); found {
 		return other, true
 	}
-	x.root = x.root.with(keyEntry{kind, key, at}, keyDigest(kind, key), 0)
+	x.root = x.root.with(keyEntry{kind, key, at}, digest, 0, own)
 	return 0, false
 }
 
-func (n *keyNode) with(e keyEntry, digest uint64, depth int) *keyNode {
+func (n *keyNode) with(e keyEntry, digest uint64, depth int, own bool) *keyNode {
 	switch {
 	case n == nil:
 		return &keyNode{entries: []keyEntry{e}, digest: digest}
 	case n.branches == nil && n.digest == digest:
 		return &keyNode{entries: append(n.entries[:len(n.entries):len(n.entries)], e), digest: digest}
+	}
+	k := digest << (4 * depth) >> 60
+	if n.branches != nil && own {
+		n.branches[k] = n.branches[k].with(e, digest, depth+1, own)
+		return n
 	}
 	var branches [16]*keyNode
 	if n.branches == nil {
@@ -79,8 +89,7 @@ func (n *keyNode) with(e keyEntry, digest uint64, depth int) *keyNode {
 	} else {
 		branches = *n.branches
 	}
-	k := digest << (4 * depth) >> 60
-	branches[k] = branches[k].with(e, digest, depth+1)
+	branches[k] = branches[k].with(e, digest, depth+1, own)
 	return &keyNode{branches: &branches}
 }
 
@@ -127,6 +136,7 @@ func (x keyIndex) moved(before, after tree) (keyIndex, error) {
 	before.eachChange(after, func(at nodeIndex, old, now *treeNode) {
 		gone, come = old.appendKeys(gone, at), now.appendKeys(come, at)
 	})
+	own := x.root == nil // what is built from nothing is shared with nobody yet
 	for _, e := range gone {
 		x.without(e.kind, e.key, e.node)
 	}
@@ -135,7 +145,7 @@ func (x keyIndex) moved(before, after tree) (keyIndex, error) {
 			if e.node.IsLeaf() != leaves {
 				continue
 			}
-			if other, found := x.with(e.kind, e.key, e.node); found {
+			if other, found := x.add(e.kind, e.key, e.node, own); found {
 				return x, keyClash(e, other)
 			}
 		}

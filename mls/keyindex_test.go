@@ -92,9 +92,9 @@ func (n *keyNode) count() int {
 func TestKeyIndexCollision(t *testing.T) {
 	var root *keyNode
 	for i, k := range []string{"a", "b"} {
-		root = root.with(keyEntry{encryptionKeys, []byte(k), nodeIndex(2 * i)}, 5, 0)
+		root = root.with(keyEntry{encryptionKeys, []byte(k), nodeIndex(2 * i)}, 5, 0, false)
 	}
-	root = root.with(keyEntry{signatureKeys, []byte("a"), 6}, 5, 0).with(keyEntry{encryptionKeys, []byte("c"), 8}, 6, 0)
+	root = root.with(keyEntry{signatureKeys, []byte("a"), 6}, 5, 0, false).with(keyEntry{encryptionKeys, []byte("c"), 8}, 6, 0, false)
 	if root.count() != 4 {
 		t.Fatalf("%d entries, want 4", root.count())
 	}

@@ -63,7 +63,7 @@ func NewKeyPackage(seed Seed, p KeyPackageParams) (*KeyPackageSecrets, error) {
 	if err := kp.LeafNode.sign(st, p.Signer.Private, nil, 0); err != nil {
 		return nil, err
 	}
-	if kp.Signature, err = p.Signer.signWithLabel(keyPackageLabel, kp.tbs()); err != nil {
+	if kp.Signature, err = st.SignContent(p.Signer.Private, kp.signContent()); err != nil {
 		return nil, err
 	}
 	return &KeyPackageSecrets{kp, initPrivate, leafPrivate, p.Signer.Private}, nil
@@ -106,11 +106,14 @@ func (kp *KeyPackage) UnmarshalTLS(r *wire.Reader) {
 	kp.Signature = r.At("KeyPackage.signature").Opaque()
 }
 
-func (kp *KeyPackage) tbs() []byte {
-	w := wire.NewWriter(make([]byte, 0, 768))
-	kp.marshalUnsigned(w)
-	return w.Bytes()
+// signContent is what the signature covers (§5.1.2, §10).
+func (kp *KeyPackage) signContent() []byte {
+	whole, _ := suite.SignContent(keyPackageLabel, 640, kp.marshalUnsigned)
+	return whole
 }
+
+// SizeHint implements wire.Sizer.
+func (kp *KeyPackage) SizeHint() int { return 640 }
 
 // Validate verifies a key package for the use in a group of the given suite, as far as that is possible without the group:
 // version and suite, the leaf node, both signatures, and that init key and leaf key differ (RFC 9420 §10.1, §7.3).
@@ -132,7 +135,7 @@ func (kp *KeyPackage) validate(st *suite.Suite, cfg *Config) error {
 	if err := kp.LeafNode.verifySignature(st, nil, 0); err != nil {
 		return err
 	}
-	if err := st.VerifyWithLabel(kp.LeafNode.SignatureKey, keyPackageLabel, kp.tbs(), kp.Signature); err != nil {
+	if err := st.VerifyContent(kp.LeafNode.SignatureKey, kp.signContent(), kp.Signature); err != nil {
 		return &ValidationError{"9420-10.1-key-package-signature", err.Error()}
 	}
 	if err := st.CheckHPKEPublic(kp.InitKey); err != nil {

@@ -85,7 +85,7 @@ func TestKeyPackageValidate(t *testing.T) {
 			t.Fatal(err)
 		}
 		var err error
-		if kp.KeyPackage.Signature, err = st.SignWithLabel(kp.Signature, keyPackageLabel, kp.KeyPackage.tbs()); err != nil {
+		if kp.KeyPackage.Signature, err = st.SignContent(kp.Signature, kp.KeyPackage.signContent()); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -116,20 +116,21 @@ func (n *LeafNode) unmarshal(r *wire.Reader) {
 // leafNodeLabel is the signature label of RFC 9420 §7.2.
 const leafNodeLabel = "LeafNodeTBS"
 
-// tbs encodes LeafNodeTBS. Group and index are part of it unless the source is key_package.
-func (n *LeafNode) tbs(groupID []byte, index LeafIndex) []byte {
-	w := wire.NewWriter(make([]byte, 0, 512))
-	n.marshalUnsigned(w)
-	if n.Source != LeafNodeSourceKeyPackage {
-		w.Opaque(groupID)
-		w.U32(uint32(index))
-	}
-	return w.Bytes()
+// signContent is SignContent of LeafNodeTBS (§5.1.2, §7.2). Group and index are part of it unless the source is key_package.
+func (n *LeafNode) signContent(groupID []byte, index LeafIndex) []byte {
+	whole, _ := suite.SignContent(leafNodeLabel, 400, func(w *wire.Writer) {
+		n.marshalUnsigned(w)
+		if n.Source != LeafNodeSourceKeyPackage {
+			w.Opaque(groupID)
+			w.U32(uint32(index))
+		}
+	})
+	return whole
 }
 
 // sign sets the signature. The group and the index are ignored for the source key_package.
 func (n *LeafNode) sign(st *suite.Suite, key SignaturePrivateKey, groupID []byte, index LeafIndex) error {
-	sig, err := st.SignWithLabel(key, leafNodeLabel, n.tbs(groupID, index))
+	sig, err := st.SignContent(key, n.signContent(groupID, index))
 	if err != nil {
 		return err
 	}
@@ -139,7 +140,7 @@ func (n *LeafNode) sign(st *suite.Suite, key SignaturePrivateKey, groupID []byte
 
 // verifySignature checks that the signature is valid under the leaf's own key, for its place in a group (RFC 9420 §7.3).
 func (n *LeafNode) verifySignature(st *suite.Suite, groupID []byte, index LeafIndex) error {
-	if err := st.VerifyWithLabel(n.SignatureKey, leafNodeLabel, n.tbs(groupID, index), n.Signature); err != nil {
+	if err := st.VerifyContent(n.SignatureKey, n.signContent(groupID, index), n.Signature); err != nil {
 		return &ValidationError{"9420-7.3-leaf-signature", err.Error()}
 	}
 	return nil

@@ -30,6 +30,26 @@ func (m *Message) MarshalTLS(w *wire.Writer) {
 	}
 }
 
+// SizeHint implements wire.Sizer.
+func (m *Message) SizeHint() int {
+	var body wire.Sizer
+	switch m.Format {
+	case WireFormatPublicMessage:
+		body = m.Public
+	case WireFormatPrivateMessage:
+		return 64 + len(m.Private.GroupID) + len(m.Private.AuthenticatedData) + len(m.Private.EncryptedSenderData) + len(m.Private.Ciphertext)
+	case WireFormatWelcome:
+		body = m.Welcome
+	case WireFormatGroupInfo:
+		body = m.GroupInfo
+	case WireFormatKeyPackage:
+		body = m.KeyPackage
+	default:
+		return 0
+	}
+	return 4 + body.SizeHint()
+}
+
 // UnmarshalTLS implements wire.Unmarshaler. An unknown wire format is an error: nothing says how long its body is.
 func (m *Message) UnmarshalTLS(r *wire.Reader) {
 	*m = Message{}

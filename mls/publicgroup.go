@@ -133,8 +133,9 @@ func NewPublicGroup(gi *GroupInfo, nodes RatchetTree, cfg Config) (*PublicGroup,
 	if signer == nil {
 		return nil, invalidf("9420-12.4.3.1-signer", "GroupInfo is signed by leaf %d, which is blank", gi.Signer)
 	}
-	if err := gi.verifySignature(s, signer.SignatureKey); err != nil {
-		return nil, err
+	checks := t.check(s, gi.Context.GroupID, &cfg, func() error { return gi.verifySignature(s, signer.SignatureKey) })
+	if checks.first != nil {
+		return nil, checks.first
 	}
 	if err := checkGroupExtensions(gi.Context.Extensions); err != nil {
 		return nil, err
@@ -157,38 +158,75 @@ func NewPublicGroup(gi *GroupInfo, nodes RatchetTree, cfg Config) (*PublicGroup,
 	if err != nil {
 		return nil, err
 	}
-	return p, p.checkTree()
+	return p, p.checkTree(checks)
 }
 
-// checkTree verifies a whole tree, as a joiner does (§12.4.3.1), and indexes its keys.
-func (p *PublicGroup) checkTree() error {
+// treeChecks is what was found out about a whole tree where several things could be verified at once.
+type treeChecks struct {
+	first  error // of the check that was given
+	keys   keyIndex
+	clash  error // of keys
+	leaves error // of the members
+}
+
+// check verifies all members of an imported tree, hashes their leaves and indexes the keys of all nodes, together with another check
+// that does not need the tree: much of what joining a group costs, and all of it can be done at the same time.
+func (t tree) check(s *suite.Suite, groupID []byte, cfg *Config, first func() error) (c treeChecks) {
+	own := *cfg
+	own.Now = 0 // members do not leave when the lifetime of their key package ends
+	nodes, indexes := t.leafNodes()
+	const others = 2 // before the leaves, since they take longer than one of them
+	c.leaves = own.each(others+len(nodes), func(k int) error {
+		switch k {
+		case 0:
+			c.first = first()
+			return nil
+		case 1:
+			c.keys, c.clash = t.keys()
+			return nil
+		}
+		n, i := nodes[k-others], indexes[k-others]
+		hashSubtree(s, n, i.node())
+		if err := n.leaf.verifySignature(s, groupID, i); err != nil {
+			return err
+		}
+		return n.leaf.checkSelf(s, n.leaf.Source, &own)
+	})
+	return c
+}
+
+// leafNodes returns the members' nodes from left to right.
+func (t tree) leafNodes() (nodes []*treeNode, indexes []LeafIndex) {
+	nodes, indexes = make([]*treeNode, 0, t.members()), make([]LeafIndex, 0, t.members())
+	var below func(n *treeNode, x nodeIndex)
+	below = func(n *treeNode, x nodeIndex) {
+		switch {
+		case n.members == 0:
+		case x.IsLeaf():
+			nodes, indexes = append(nodes, n), append(indexes, leafAt(x))
+		default:
+			below(n.left, leftOf(x))
+			below(n.right, rightOf(x))
+		}
+	}
+	below(t.root, t.rootIndex())
+	return nodes, indexes
+}
+
+// checkTree verifies the rest of a whole tree, as a joiner does (§12.4.3.1).
+func (p *PublicGroup) checkTree(c treeChecks) error {
 	if err := p.tree.checkUnmerged(); err != nil {
 		return err
 	}
-	keys, err := p.tree.keys()
-	if err != nil {
+	if c.clash != nil {
+		return c.clash
+	}
+	p.keys = c.keys
+	if err := p.tree.checkParentHashes(p.suite, &p.config); err != nil {
 		return err
 	}
-	p.keys = keys
-	if err := p.tree.checkParentHashes(p.suite); err != nil {
-		return err
-	}
-	cfg := p.config
-	cfg.Now = 0 // members do not leave when the lifetime of their key package ends
-	indexes := make([]LeafIndex, 0, p.tree.members())
-	leaves := make([]*LeafNode, 0, p.tree.members())
-	p.tree.eachLeaf(func(i LeafIndex, n *LeafNode) bool {
-		indexes, leaves = append(indexes, i), append(leaves, n)
-		return true
-	})
-	err = cfg.each(len(leaves), func(k int) error {
-		if err := leaves[k].verifySignature(p.suite, p.context.GroupID, indexes[k]); err != nil {
-			return err
-		}
-		return leaves[k].checkSelf(p.suite, leaves[k].Source, &cfg)
-	})
-	if err != nil {
-		return err
+	if c.leaves != nil {
+		return c.leaves
 	}
 	return p.tree.checkSupport(p.context.Extensions)
 }

@@ -32,18 +32,22 @@ func (m *PublicMessage) UnmarshalTLS(r *wire.Reader) {
 	}
 }
 
-// tbm encodes AuthenticatedContentTBM, which the membership tag covers (RFC 9420 §6.2).
-func (a *authenticatedContent) tbm(groupContext []byte) []byte {
-	w := wire.NewWriter(a.tbs(groupContext))
+// SizeHint implements wire.Sizer.
+func (m *PublicMessage) SizeHint() int { return m.Content.SizeHint() + 256 }
+
+// tbm encodes AuthenticatedContentTBM, which the membership tag covers (RFC 9420 §6.2), in two parts.
+func (a *authenticatedContent) tbm(groupContext []byte) (tbs, auth []byte) {
+	w := wire.NewWriter(make([]byte, 0, 256))
 	a.Auth.marshal(w, a.Content.ContentType)
-	return w.Bytes()
+	return a.tbs(groupContext), w.Bytes()
 }
 
 // protectPublic makes the PublicMessage of signed content. membershipKey is used for members only.
 func (a *authenticatedContent) protectPublic(st *suite.Suite, membershipKey, groupContext []byte) *PublicMessage {
 	m := &PublicMessage{Content: a.Content, Auth: a.Auth}
 	if a.Content.Sender.Type == SenderMember {
-		m.MembershipTag = st.MAC(membershipKey, a.tbm(groupContext))
+		tbs, auth := a.tbm(groupContext)
+		m.MembershipTag = st.MACOf(membershipKey, tbs, auth)
 	}
 	return m
 }
@@ -62,8 +66,11 @@ func (m *PublicMessage) unprotect(st *suite.Suite, membershipKey, groupContext [
 	if err != nil {
 		return nil, err
 	}
-	if m.Content.Sender.Type == SenderMember && !st.VerifyMAC(membershipKey, a.tbm(groupContext), m.MembershipTag) {
-		return nil, &ValidationError{"9420-6.2-membership-tag", "the membership tag is wrong"}
+	if m.Content.Sender.Type == SenderMember {
+		tbs, auth := a.tbm(groupContext)
+		if !st.VerifyMACOf(membershipKey, m.MembershipTag, tbs, auth) {
+			return nil, &ValidationError{"9420-6.2-membership-tag", "the membership tag is wrong"}
+		}
 	}
 	return a, nil
 }

@@ -40,6 +40,8 @@ type stagedCommit struct {
 	keys        keyIndex     // of next
 	provisional GroupContext // what path secrets are bound to
 	content     *authenticatedContent
+
+	leafSignature error // of a member's new leaf, not yet acted upon
 }
 
 // StageCommit verifies a PublicMessage commit as far as that is possible without secrets.
@@ -65,7 +67,8 @@ func (p *PublicGroup) stageCommit(ac *authenticatedContent) (*stagedCommit, erro
 	if err != nil {
 		return nil, err
 	}
-	if err := ac.verifySignature(p.suite, key, p.encodedContext); err != nil {
+	leafSignature, err := p.verifySignatures(ac, key)
+	if err != nil {
 		return nil, err
 	}
 	list, err := p.committedProposals(commit.Proposals, sender)
@@ -80,7 +83,7 @@ func (p *PublicGroup) stageCommit(ac *authenticatedContent) (*stagedCommit, erro
 		return nil, invalid("9420-12.4-path-required", "commit needs a path")
 	}
 	c := &stagedCommit{appliedList: applied, committer: sender.Leaf, external: sender.Type == SenderNewMemberCommit,
-		path: commit.Path, next: applied.tree, content: ac}
+		path: commit.Path, next: applied.tree, content: ac, leafSignature: leafSignature}
 	if c.external {
 		if c.committer, err = p.seatExternal(c.appliedList); err != nil {
 			return nil, err
@@ -96,6 +99,24 @@ func (p *PublicGroup) stageCommit(ac *authenticatedContent) (*stagedCommit, erro
 	}
 	c.provisional = p.provisional(c.appliedList, c.next)
 	return c, nil
+}
+
+// verifySignatures verifies the signature of a commit and at the same time, since it takes as long, that of a member's new leaf, of which the
+// verdict is for later.
+func (p *PublicGroup) verifySignatures(ac *authenticatedContent, key SignaturePublicKey) (leaf, err error) {
+	commit, sender := ac.Content.Commit, ac.Content.Sender
+	n := 1
+	if commit.Path != nil && sender.Type == SenderMember {
+		n = 2
+	}
+	err = p.config.each(n, func(k int) error {
+		if k == 0 {
+			return ac.verifySignature(p.suite, key, p.encodedContext)
+		}
+		leaf = commit.Path.LeafNode.verifySignature(p.suite, p.context.GroupID, sender.Leaf)
+		return nil
+	})
+	return leaf, err
 }
 
 // commitKey returns the key that a commit's signature must verify with (§6.1, §12.4.3.2).
@@ -151,8 +172,11 @@ func (p *PublicGroup) stagePath(c *stagedCommit) error {
 	if err := n.checkSelf(p.suite, LeafNodeSourceCommit, &p.config); err != nil {
 		return err
 	}
-	if err := n.verifySignature(p.suite, p.context.GroupID, c.committer); err != nil {
-		return err
+	if c.external {
+		c.leafSignature = n.verifySignature(p.suite, p.context.GroupID, c.committer)
+	}
+	if c.leafSignature != nil {
+		return c.leafSignature
 	}
 	if old := p.predecessor(c); old != nil {
 		if c.external && bytes.Equal(old.EncryptionKey, n.EncryptionKey) {

@@ -141,7 +141,7 @@ func TestParentRejects(t *testing.T) {
 		tr = tr.hashed(b.public.suite)
 		q := *b.public
 		q.tree = tr
-		wantRule(t, v.rule, v.rule, q.checkTree())
+		wantRule(t, v.rule, v.rule, checkWholeTree(&q))
 	}
 }
 
@@ -253,4 +253,9 @@ func TestSuccessor(t *testing.T) {
 		return errors.New("no")
 	}
 	wantRule(t, "refused successor", "9420-5.3.1-successor", a.Public().WithConfig(cfg).checkProposal(Update{n}, sender))
+}
+
+// checkWholeTree verifies the tree of a group as who enters it does.
+func checkWholeTree(p *PublicGroup) error {
+	return p.checkTree(p.tree.check(p.suite, p.context.GroupID, &p.config, func() error { return nil }))
 }

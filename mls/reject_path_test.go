@@ -154,7 +154,7 @@ func TestPathRejects(t *testing.T) {
 	// A path that was made for a tree in which the judge is not.
 	only := x.judge.local
 	_, err := x.g.public.tree.openPath(x.g.public.suite, x.g.public.tree.filteredPath(1), &UpdatePath{}, nil, []LeafIndex{only[0].index},
-		func(nodeIndex) HPKEPrivateKey { return nil }, &GroupContext{})
+		func(nodeIndex) HPKEPrivateKey { return nil }, &GroupContext{}, &Config{})
 	wantRule(t, "no key held", "9420-7.6-no-recipient", err)
 }
 

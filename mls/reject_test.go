@@ -43,7 +43,7 @@ func (s *testSeed) clientOf(t *testing.T, signer Signer, change func(kp *KeyPack
 	if err := kp.LeafNode.sign(st, signer.Private, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	if kp.Signature, err = signer.SignWithLabel(keyPackageLabel, kp.tbs()); err != nil {
+	if kp.Signature, err = st.SignContent(signer.Private, kp.signContent()); err != nil {
 		t.Fatal(err)
 	}
 	return kp

@@ -1,9 +1,7 @@
 package mls
 
 import (
-	"crypto/hmac"
-	"crypto/sha256"
-
+	"anteroom/mls/internal/suite"
 	"anteroom/mls/wire"
 )
 
@@ -12,15 +10,14 @@ type Seed [32]byte
 
 // Derive returns an independent seed for label and parts: HMAC-SHA256 of their unambiguous encoding under s.
 func (s Seed) Derive(label string, parts ...[]byte) Seed {
-	var w wire.Writer
+	var space [128]byte
+	w := wire.NewWriter(space[:0])
 	w.OpaqueString("anteroom seed")
 	w.OpaqueString(label)
 	for _, p := range parts {
 		w.Opaque(p)
 	}
-	m := hmac.New(sha256.New, s[:])
-	m.Write(w.Bytes())
 	var out Seed
-	m.Sum(out[:0])
+	suite.HMACSHA256(out[:0], s[:], w.Bytes())
 	return out
 }

@@ -33,8 +33,15 @@ func (t tree) checkUnmerged() error {
 }
 
 // checkParentHashes verifies that every non-blank parent was set together with exactly one node below it (§7.9.2).
-func (t tree) checkParentHashes(s *suite.Suite) error {
-	return t.eachParent(func(x nodeIndex, n *treeNode) error {
+func (t tree) checkParentHashes(s *suite.Suite, cfg *Config) error {
+	var nodes []*treeNode
+	var indexes []nodeIndex
+	t.eachParent(func(x nodeIndex, n *treeNode) error {
+		nodes, indexes = append(nodes, n), append(indexes, x)
+		return nil
+	})
+	return cfg.each(len(nodes), func(k int) error {
+		n, x := nodes[k], indexes[k]
 		valid := t.setTogether(s, n, n.left, leftOf(x), n.right, rightOf(x)) +
 			t.setTogether(s, n, n.right, rightOf(x), n.left, leftOf(x))
 		if valid != 1 {

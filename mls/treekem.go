@@ -28,6 +28,19 @@ func nextPathSecret(s *suite.Suite, pathSecret []byte) []byte {
 	return s.DeriveSecret(pathSecret, "path")
 }
 
+// pathKeys derives the secrets and key pairs of n path nodes upwards from the first one's secret, and the commit secret (§7.4).
+func pathKeys(s *suite.Suite, cfg *Config, n int, secret []byte) (secrets [][]byte, private []HPKEPrivateKey, public []HPKEPublicKey, commit []byte) {
+	secrets, private, public = make([][]byte, n), make([]HPKEPrivateKey, n), make([]HPKEPublicKey, n)
+	for k := range secrets {
+		secrets[k], secret = secret, nextPathSecret(s, secret)
+	}
+	cfg.each(n, func(k int) error {
+		private[k], public[k] = nodeKey(s, secrets[k])
+		return nil
+	})
+	return secrets, private, public, secret
+}
+
 // newPath is a path that we make: all its secrets are known.
 type newPath struct {
 	tree    tree // with the path merged, hashed
@@ -42,21 +55,15 @@ type newPath struct {
 
 // makePath generates the update path of leaf i (§7.4, §7.5). t is the tree with the proposals applied, hashed; leaf holds what the
 // new leaf node keeps: everything but encryption key, source, parent hash and signature.
-func (t tree) makePath(s *suite.Suite, seed Seed, i LeafIndex, leaf LeafNode, groupID []byte, signer SignaturePrivateKey) (*newPath, error) {
+func (t tree) makePath(s *suite.Suite, cfg *Config, seed Seed, i LeafIndex, leaf LeafNode, groupID []byte, signer SignaturePrivateKey) (*newPath, error) {
 	p := &newPath{steps: t.filteredPath(i)}
 	secret := expandSeed(s, seed.Derive("path secret"))
-	keys := make([]HPKEPublicKey, len(p.steps))
+	var keys []HPKEPublicKey
+	p.secrets, p.private, keys, p.commit = pathKeys(s, cfg, len(p.steps), secret)
 	p.path = &UpdatePath{Nodes: make([]UpdatePathNode, len(p.steps))}
 	for k := range p.steps {
-		private, public := nodeKey(s, secret)
-		keys[k] = public
-		p.secrets = append(p.secrets, secret)
-		p.private = append(p.private, private)
-		p.path.Nodes[k].EncryptionKey = public
-		secret = nextPathSecret(s, secret)
+		p.path.Nodes[k].EncryptionKey = keys[k]
 	}
-	p.commit = secret
-
 	var parents map[nodeIndex]*ParentNode
 	p.leafKey, leaf.EncryptionKey = hpkeKey(s, seed.Derive("leaf key"))
 	leaf.Source = LeafNodeSourceCommit
@@ -185,7 +192,7 @@ type openedPath struct {
 // openPath decrypts one path secret and derives the rest of the path (§7.5). For the local leaves in order of preference, the
 // first for which held knows the private key of a resolution node decides. t is the tree with the path merged.
 func (t tree) openPath(s *suite.Suite, steps []pathStep, path *UpdatePath, added, local []LeafIndex,
-	held func(nodeIndex) HPKEPrivateKey, provisional *GroupContext) (*openedPath, error) {
+	held func(nodeIndex) HPKEPrivateKey, provisional *GroupContext, cfg *Config) (*openedPath, error) {
 	for k, step := range steps {
 		if len(below(local, step.copath)) == 0 {
 			continue
@@ -196,31 +203,27 @@ func (t tree) openPath(s *suite.Suite, steps []pathStep, path *UpdatePath, added
 				continue
 			}
 			c := &path.Nodes[k].EncryptedPathSecrets[j]
-			secret, err := s.DecryptWithLabel(private, "UpdatePathNode", wire.Marshal(provisional), c.KEMOutput, c.Ciphertext)
+			secret, err := s.DecryptPairWithLabel(private, t.at(x).key(), "UpdatePathNode", wire.Marshal(provisional), c.KEMOutput, c.Ciphertext)
 			if err != nil {
 				return nil, invalidf("9420-7.6-decrypt", "path secret of node %d: %v", step.node, err)
 			}
-			return t.derivePath(s, steps, k, secret)
+			return t.derivePath(s, cfg, steps, k, secret)
 		}
 	}
 	return nil, invalid("9420-7.6-no-recipient", "the path has no secret for a local leaf")
 }
 
 // derivePath derives private keys upwards from the path secret of steps[from] and verifies them against the tree (§7.5).
-func (t tree) derivePath(s *suite.Suite, steps []pathStep, from int, secret []byte) (*openedPath, error) {
-	o := &openedPath{from: from}
+func (t tree) derivePath(s *suite.Suite, cfg *Config, steps []pathStep, from int, secret []byte) (*openedPath, error) {
 	if len(secret) != s.HashSize() {
 		return nil, invalidf("9420-7.4-path-secret", "path secret of %d bytes, want %d", len(secret), s.HashSize())
 	}
-	for _, step := range steps[from:] {
-		private, public := nodeKey(s, secret)
+	_, private, public, commit := pathKeys(s, cfg, len(steps)-from, secret)
+	for k, step := range steps[from:] {
 		p := t.at(step.node).parent
-		if p == nil || !bytes.Equal(public, p.EncryptionKey) {
+		if p == nil || !bytes.Equal(public[k], p.EncryptionKey) {
 			return nil, invalidf("9420-7.5-path-key", "path secret of node %d does not yield its public key", step.node)
 		}
-		o.private = append(o.private, private)
-		secret = nextPathSecret(s, secret)
 	}
-	o.commit = secret
-	return o, nil
+	return &openedPath{from, private, commit}, nil
 }

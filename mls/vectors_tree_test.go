@@ -105,7 +105,7 @@ func vectorTreeValidation(t *testing.T, file string) {
 			}
 		}
 		p := &PublicGroup{suite: s, tree: tr, context: GroupContext{GroupID: []byte(c.GroupID)}}
-		if err := p.checkTree(); err != nil {
+		if err := checkWholeTree(p); err != nil {
 			t.Fatal(err)
 		}
 		parents := 0
@@ -139,7 +139,7 @@ func vectorTreeValidation(t *testing.T, file string) {
 				continue // signatures are slow to verify; a few will do
 			}
 			p := &PublicGroup{suite: s, tree: bad.hashed(s), context: GroupContext{GroupID: []byte(c.GroupID)}}
-			if err := p.checkTree(); err == nil {
+			if err := checkWholeTree(p); err == nil {
 				t.Errorf("tree with a forged node %d is valid", x)
 			}
 		}
@@ -211,7 +211,7 @@ func vectorTreeKEM(t *testing.T, file string) {
 				if l.Index == u.Sender {
 					continue
 				}
-				o, err := next.openPath(s, steps, &path, nil, []LeafIndex{l.Index}, keys[l.Index], context(next.hash()))
+				o, err := next.openPath(s, steps, &path, nil, []LeafIndex{l.Index}, keys[l.Index], context(next.hash()), &Config{})
 				if err != nil {
 					t.Fatalf("leaf %d: %v", l.Index, err)
 				}
@@ -222,7 +222,7 @@ func vectorTreeKEM(t *testing.T, file string) {
 			}
 		}
 		for _, from := range c.Leaves {
-			p, err := tr.makePath(s, Seed{byte(from.Index)}, from.Index, *tr.leaf(from.Index), c.GroupID, SignaturePrivateKey(from.SignaturePriv))
+			p, err := tr.makePath(s, &Config{}, Seed{byte(from.Index)}, from.Index, *tr.leaf(from.Index), c.GroupID, SignaturePrivateKey(from.SignaturePriv))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -240,7 +240,7 @@ func vectorTreeKEM(t *testing.T, file string) {
 				if l.Index == from.Index {
 					continue
 				}
-				o, err := next.openPath(s, steps, p.path, nil, []LeafIndex{l.Index}, keys[l.Index], context(next.hash()))
+				o, err := next.openPath(s, steps, p.path, nil, []LeafIndex{l.Index}, keys[l.Index], context(next.hash()), &Config{})
 				if err != nil {
 					t.Fatalf("own path of %d, leaf %d: %v", from.Index, l.Index, err)
 				}

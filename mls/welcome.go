@@ -43,6 +43,9 @@ func (m *Welcome) MarshalTLS(w *wire.Writer) {
 	w.Opaque(m.EncryptedGroupInfo)
 }
 
+// SizeHint implements wire.Sizer.
+func (m *Welcome) SizeHint() int { return 64 + 192*len(m.Secrets) + len(m.EncryptedGroupInfo) }
+
 // UnmarshalTLS implements wire.Unmarshaler.
 func (m *Welcome) UnmarshalTLS(r *wire.Reader) {
 	m.Suite = CipherSuite(r.At("Welcome.cipher_suite").U16())

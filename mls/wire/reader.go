@@ -3,6 +3,7 @@ package wire
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 )
 
 // Reader consumes an encoding. The first failure sticks: from then on every method returns zero values, so that a decoder
@@ -227,18 +228,32 @@ func (r *Reader) Optional(body func(r *Reader)) bool {
 	return r.err == nil
 }
 
+// sample is after how many elements ReadVector estimates how many there are.
+const sample = 16
+
 // ReadVector consumes T<V> into a slice, which is nil for an empty vector.
 func ReadVector[T any, P interface {
 	*T
 	Unmarshaler
 }](r *Reader) []T {
 	var v []T
+	total := 0
 	r.Vector(func(r *Reader) {
 		var e T
-		P(&e).UnmarshalTLS(r)
-		if r.err == nil {
-			v = append(v, e)
+		if v == nil {
+			total = r.Len()
 		}
+		P(&e).UnmarshalTLS(r)
+		if r.err != nil {
+			return
+		}
+		if len(v) == sample {
+			// The rest is likely to be of the same size. In the worst case that reserves what as many elements of this size would need.
+			if used := total - r.Len(); used > 0 {
+				v = slices.Grow(v, 1+(total-used)*(sample+1)/used)
+			}
+		}
+		v = append(v, e)
 	})
 	if r.err != nil {
 		return nil

@@ -43,9 +43,17 @@ type Unmarshaler interface {
 	UnmarshalTLS(r *Reader)
 }
 
+// Sizer is what a Marshaler may offer besides: about how long its encoding is, so that one allocation holds it.
+type Sizer interface {
+	SizeHint() int
+}
+
 // Marshal returns the encoding of v. It panics when a vector is longer than MaxVector.
 func Marshal(v Marshaler) []byte {
 	var w Writer
+	if s, ok := v.(Sizer); ok {
+		w.b = make([]byte, 0, s.SizeHint())
+	}
 	v.MarshalTLS(&w)
 	return w.Bytes()
 }

@@ -105,11 +105,12 @@ func (k *kemX25519) encap(public []byte) (kemOutput []byte, secret [32]byte, err
 	return output[:], secret, nil
 }
 
-// decap is Decap (RFC 9180 §4.1).
-func (k *kemX25519) decap(private, kemOutput []byte) (secret [32]byte, err error) {
-	public, err := k.public(private)
-	if err != nil {
-		return secret, err
+// decap is Decap (RFC 9180 §4.1). public is computed if nil.
+func (k *kemX25519) decap(private, public, kemOutput []byte) (secret [32]byte, err error) {
+	if public == nil || len(private) != sizeX25519 {
+		if public, err = k.public(private); err != nil {
+			return secret, err
+		}
 	}
 	if len(kemOutput) != sizeX25519 {
 		return secret, fmt.Errorf("%w: KEM output of %d bytes", ErrDecrypt, len(kemOutput))
@@ -169,8 +170,8 @@ func (k *sealerX25519) seal(public, plaintext []byte) (kemOutput, ciphertext []b
 	return kemOutput, k.crypto.Seal(nil, key, nonce, nil, plaintext), nil
 }
 
-func (k *kemX25519) open(private, kemOutput, info, ciphertext []byte) ([]byte, error) {
-	shared, err := k.decap(private, kemOutput)
+func (k *kemX25519) open(private, public, kemOutput, info, ciphertext []byte) ([]byte, error) {
+	shared, err := k.decap(private, public, kemOutput)
 	if err != nil {
 		return nil, err
 	}
@@ -189,7 +190,7 @@ func (k *kemX25519) exportTo(public []byte, label string, length int) (kemOutput
 }
 
 func (k *kemX25519) exportFrom(private, kemOutput []byte, label string, length int) ([]byte, error) {
-	shared, err := k.decap(private, kemOutput)
+	shared, err := k.decap(private, nil, kemOutput)
 	if err != nil {
 		return nil, err
 	}

@@ -31,14 +31,20 @@ func TestX25519AgreesWithStandardLibrary(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := std.open(private, out, info, ct); err != nil || !bytes.Equal(got, plain) {
+			if got, err := std.open(private, nil, out, info, ct); err != nil || !bytes.Equal(got, plain) {
 				t.Fatalf("the standard library opens ours as %x, %v", got, err)
 			}
 			out, ct, err = std.bind(info).seal(public, plain)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := s.kem.open(private, out, info, ct); err != nil || !bytes.Equal(got, plain) {
+			if got, err := s.kem.open(private, oursPublic, out, info, ct); err != nil || !bytes.Equal(got, plain) {
+				t.Fatalf("we open with the key pair %x, %v", got, err)
+			}
+			if _, err := s.kem.open(private, out, out, info, ct); !errors.Is(err, ErrDecrypt) {
+				t.Fatalf("with another public key: %v, want ErrDecrypt", err)
+			}
+			if got, err := s.kem.open(private, nil, out, info, ct); err != nil || !bytes.Equal(got, plain) {
 				t.Fatalf("we open the standard library's as %x, %v", got, err)
 			}
 			out, want, err := std.exportTo(public, "label", 10+i)

@@ -113,7 +113,7 @@ func (k sealer448) seal(public, plaintext []byte) (kemOutput, ciphertext []byte,
 	return kemOutput, ciphertext, err
 }
 
-func (k kem448) open(private, kemOutput, info, ciphertext []byte) ([]byte, error) {
+func (k kem448) open(private, _, kemOutput, info, ciphertext []byte) ([]byte, error) {
 	r, err := k.recipient(private, kemOutput, info)
 	if err != nil {
 		return nil, err

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/sha512"
 	"crypto/subtle"
@@ -77,6 +78,31 @@ func (s *Suite) VerifyMAC(key, data, tag []byte) bool {
 	var want [maxHashSize]byte
 	return subtle.ConstantTimeCompare(s.appendHMAC(want[:0], key, data), tag) == 1
 }
+
+// MACOf is MAC over the concatenation of parts, none of which is copied. VerifyMACOf is its VerifyMAC.
+func (s *Suite) MACOf(key []byte, parts ...[]byte) []byte {
+	h := hmac.New(s.NewHash, key)
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return h.Sum(nil)
+}
+
+func (s *Suite) VerifyMACOf(key, tag []byte, parts ...[]byte) bool {
+	return subtle.ConstantTimeCompare(s.MACOf(key, parts...), tag) == 1
+}
+
+// HashOf returns the hash of the concatenation of parts, none of which is copied.
+func (s *Suite) HashOf(parts ...[]byte) []byte {
+	h := s.NewHash()
+	for _, p := range parts {
+		h.Write(p)
+	}
+	return h.Sum(nil)
+}
+
+// HMACSHA256 appends HMAC-SHA256(key, data) to dst, without heap for short data.
+func HMACSHA256(dst, key, data []byte) []byte { return table[0].appendHMAC(dst, key, data) }
 
 // appendHMAC is RFC 2104 over one contiguous input. Unlike crypto/hmac it needs no heap for inputs of a few hundred bytes,
 // which is what every derivation of the key schedule and of the ratchets is.
@@ -183,6 +209,23 @@ func (s *Suite) KeyPackageRef(keyPackage []byte) []byte {
 // ProposalRef returns the reference of a proposal from the encoded AuthenticatedContent that carries it, RFC 9420 §5.2.
 func (s *Suite) ProposalRef(authenticatedContent []byte) []byte {
 	return s.RefHash(proposalRefLabel, authenticatedContent)
+}
+
+// SignContent encodes the structure of that name (RFC 9420 §5.1.2) with what body writes as its content, in one buffer of about the given
+// size. It returns the whole, for SignContent and VerifyContent, and the content within it.
+func SignContent(label string, size int, body func(w *wire.Writer)) (whole, content []byte) {
+	w := wire.NewWriter(make([]byte, 0, len(labelPrefix)+len(label)+size+16))
+	w.Varint(len(labelPrefix) + len(label))
+	w.Raw([]byte(labelPrefix))
+	w.Raw([]byte(label))
+	n := 0
+	w.Vector(func(w *wire.Writer) {
+		start := w.Len()
+		body(w)
+		n = w.Len() - start
+	})
+	whole = w.Bytes()
+	return whole, whole[len(whole)-n:]
 }
 
 // labelled encodes the SignContent and EncryptContext structures: both are a prefixed label and a content.

@@ -12,7 +12,8 @@ type kem interface {
 	public(private []byte) ([]byte, error)
 	checkPublic(public []byte) error
 	bind(info []byte) sealer
-	open(private, kemOutput, info, ciphertext []byte) ([]byte, error)
+	// open decrypts. public, if not nil, is the public key of private: with some KEMs knowing it saves computing it.
+	open(private, public, kemOutput, info, ciphertext []byte) ([]byte, error)
 	exportTo(public []byte, label string, length int) (kemOutput, secret []byte, err error)
 	exportFrom(private, kemOutput []byte, label string, length int) ([]byte, error)
 }
@@ -114,7 +115,7 @@ func (k stdSealer) seal(public, plaintext []byte) (kemOutput, ciphertext []byte,
 	return kemOutput, ciphertext, err
 }
 
-func (k stdKEM) open(private, kemOutput, info, ciphertext []byte) ([]byte, error) {
+func (k stdKEM) open(private, _, kemOutput, info, ciphertext []byte) ([]byte, error) {
 	r, err := k.recipient(private, kemOutput, info)
 	if err != nil {
 		return nil, err
@@ -179,7 +180,13 @@ func (e Encryption) Encrypt(public, plaintext []byte) (kemOutput, ciphertext []b
 
 // DecryptWithLabel reverses EncryptWithLabel. Errors wrap ErrDecrypt or ErrKey.
 func (s *Suite) DecryptWithLabel(private []byte, label string, context, kemOutput, ciphertext []byte) ([]byte, error) {
-	return s.kem.open(private, kemOutput, labelled(label, context), ciphertext)
+	return s.kem.open(private, nil, kemOutput, labelled(label, context), ciphertext)
+}
+
+// DecryptPairWithLabel is DecryptWithLabel for who knows the public key too, which saves computing it. With another public key decryption
+// fails.
+func (s *Suite) DecryptPairWithLabel(private, public []byte, label string, context, kemOutput, ciphertext []byte) ([]byte, error) {
+	return s.kem.open(private, public, kemOutput, labelled(label, context), ciphertext)
 }
 
 const externalInitLabel = labelPrefix + "external init secret"

@@ -79,6 +79,20 @@ func (s *Suite) VerifyWithLabel(public []byte, label string, content, signature 
 	return s.sig.verify(public, labelled(label, content), signature)
 }
 
+// SignContent signs what the function SignContent encoded, with a private key in its stored format.
+func (s *Suite) SignContent(private, whole []byte) ([]byte, error) {
+	k, err := s.sig.load(private)
+	if err != nil {
+		return nil, keyError(err)
+	}
+	return k.sign(whole)
+}
+
+// VerifyContent checks a signature over what the function SignContent encoded. The error wraps ErrSignature or ErrKey.
+func (s *Suite) VerifyContent(public, whole, signature []byte) error {
+	return s.sig.verify(public, whole, signature)
+}
+
 type ed25519Scheme struct{}
 
 type ed25519Signer ed25519.PrivateKey
