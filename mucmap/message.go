@@ -140,7 +140,7 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant, gone *record) {
 		t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 		return
 	}
-	m := content.FromXMPP(st, saltOf(t.derive("content")), r.pub.listed(u), r.uri, r.pub.references(u, gone))
+	m := content.FromXMPP(r.pub.unsigned(u, st), saltOf(t.derive("content")), r.pub.listed(u), r.uri, r.pub.references(u, gone))
 	body, from, err := t.compose(u, m)
 	if err != nil {
 		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))

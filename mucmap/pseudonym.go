@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/base32"
@@ -216,6 +217,19 @@ func (d *delta) renewNames() {
 		}
 	}
 	d.empty = len(misnamed) == 0
+}
+
+// unsigned is a message as the group may have it: where a pseudonym hides the sender, without the payloads in which its client or
+// its server wrote the sender's address. What a user writes in a body is the user's own word.
+func (s *state) unsigned(u mimi.URI, st *xmpp.Stanza) *xmpp.Stanza {
+	if s.listed(u) == u {
+		return st
+	}
+	out, address := *st, []byte(s.svc.UserJID(u).Bare().String())
+	out.Payload = slices.DeleteFunc(slices.Clone(st.Payload), func(e *xmpp.Element) bool {
+		return !e.Is(xmpp.NSClient, "body") && bytes.Contains(bytes.ToLower(e.AppendXML(nil, "")), address)
+	})
+	return &out
 }
 
 // impostor refuses users of ours that another provider's user lists under a name by which the room does not know them: a real
