@@ -350,7 +350,7 @@ func (s *state) mayList(u mimi.URI, want muc.Affiliation) bool {
 		return a == muc.AffiliationOwner || a >= muc.AffiliationMember && s.Config.MembersOnly && s.Config.Anyone
 	case muc.AffiliationMember:
 		o := s.occupant(u)
-		return a >= muc.AffiliationAdmin || a >= muc.AffiliationMember && s.Config.MembersOnly ||
+		return a >= muc.AffiliationAdmin || a >= muc.AffiliationMember && s.Config.MembersOnly && s.Config.Anyone ||
 			o != nil && s.Config.MemberList.has(o.Role) // muc#roomconfig_getmemberlist (XEP-0045 §7.11)
 	}
 	return a >= muc.AffiliationAdmin

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"anteroom/internal/conform"
 	"anteroom/mimi"
 	"anteroom/mimi/policy"
 	"anteroom/mls"
@@ -422,4 +423,19 @@ func TestNothingNamesPseudonymousUsers(t *testing.T) {
 	if found := walkAnonymously(t, "anyone").names(people...); len(found) != len(people) {
 		t.Errorf("in a non-anonymous room only %q occur", found)
 	}
+}
+
+// Members read the member list of a members-only room, which holds addresses, only where addresses are for everybody (XEP-0045 §5.2.1, §9.5).
+func TestMemberListHoldsAddresses(t *testing.T) {
+	conform.Holds(t, "0045-5.2.1-1", "0045-9.5-2")
+	b, _ := meet(t)
+	b.send(t, adminSet("<item affiliation='member' jid='romeo@a.example'/><item affiliation='member' jid='paris@a.example'/>")+strings.Replace(whois("moderators"), "</x>",
+		"<field var='muc#roomconfig_membersonly'><value>1</value></field></x>", 1))
+	const ask = "<iq from='romeo@a.example/orchard' to='" + room + "' type='get' id='l'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='member'/></query></iq>"
+	out := b.send(t, ask)
+	if wantIn(t, "semi-anonymous", out, "forbidden"); strings.Contains(out, "paris") {
+		t.Errorf("a member learns addresses:\n%s", out)
+	}
+	b.send(t, whois("anyone"))
+	wantIn(t, "non-anonymous", b.send(t, ask), "type='result'", "jid='paris@a.example'")
 }
