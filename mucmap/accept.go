@@ -112,7 +112,7 @@ func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 	}
 	r.moveLeaves(a.Effects)
 	reasons := map[mimi.URI]why{}
-	cfg := r.pub.Config
+	cfg, said := r.pub.Config, ""
 	for _, d := range deltas {
 		for u, w := range d.why {
 			reasons[u] = w
@@ -120,12 +120,15 @@ func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 		if d.config != nil {
 			cfg = *d.config
 		}
+		if d.said != "" {
+			said = d.said
+		}
 	}
 	e := t.describe(a, reasons, r.pub.unveiling(deltas))
 	t.emit(e)
 	t.noteEpoch(e)
 	hid := !r.pub.Config.Anyone
-	t.followMetadata(a, cfg, e)
+	t.followMetadata(a, cfg, said)
 	if hid == r.pub.Config.Anyone {
 		t.renewNames()
 	}
@@ -326,14 +329,18 @@ func (t *turn) noteEpoch(e *committed) {
 	t.note(NoteInfo, "epoch", attrs...)
 }
 
-// followMetadata lets subject and configuration of the XMPP side follow the group's.
-func (t *turn) followMetadata(a *hub.Accepted, cfg roomConfig, e *committed) {
+// followMetadata lets subject and configuration of the XMPP side follow the group's. said is the id of the message that set the subject,
+// empty if none did.
+func (t *turn) followMetadata(a *hub.Accepted, cfg roomConfig, said string) {
 	was := t.r.pub.Config
 	cfg = cfg.follow(a.After)
 	if cfg != was {
 		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})
 	}
 	if before, after := a.Before.Metadata().Subject, a.After.Metadata().Subject; before != after {
-		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.subjectNick(a), User: t.subjectUser(a), Text: after})
+		if said == "" {
+			said = t.id()
+		}
+		t.emit(&titled{At: t.now, ID: said, Nick: t.subjectNick(a), User: t.subjectUser(a), Text: after})
 	}
 }

@@ -43,6 +43,7 @@ type delta struct {
 	why    map[mimi.URI]why
 	config *roomConfig // what the gateway keeps of a configuration, to take effect with it
 	reason string      // travels with the proposals
+	said   string      // id of the message that sets a subject
 	actor  string
 	empty  bool // nothing is left to do: the wish is fulfilled already
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/internal/conform"
 	"anteroom/mimi"
 )
 
@@ -80,6 +81,7 @@ func status(i int, payload string) string {
 
 // Every rate of a room: so many pass, the next is refused with type wait and a time, and other users go on.
 func TestRates(t *testing.T) {
+	conform.Holds(t, "0045-14.6-2")
 	for name, tt := range map[string]struct {
 		rates           Rates
 		one, other      func(n int) string
@@ -173,6 +175,7 @@ func TestLimitsAreLogged(t *testing.T) {
 
 // A presence says at most so much; who leaves with a longer one leaves all the same.
 func TestPresenceLimit(t *testing.T) {
+	conform.Holds(t, "0045-14.6-3")
 	b := newBench(t)
 	b.send(t, enter(0)+enter(1))
 	empty := len("<status></status>") // as everybody gets it

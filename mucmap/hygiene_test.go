@@ -3,10 +3,13 @@ package mucmap
 import (
 	"fmt"
 	"testing"
+
+	"anteroom/internal/conform"
 )
 
 // Subjects, names and descriptions of rooms do not deceive; what people say is theirs and passes as it is.
 func TestTitlesDoNotDeceive(t *testing.T) {
+	conform.Holds(t, "0045-14.6-5")
 	b := newBench(t)
 	b.send(t, enter(0))
 	for _, bad := range []string{"gar\u202eden", "\u200b", "garden\u2067"} {
@@ -23,6 +26,7 @@ func TestTitlesDoNotDeceive(t *testing.T) {
 // occupant and against a reserved one, at entering and at renaming (XEP-0045 §7.2.8, §7.6, §7.10); what is only written differently is
 // changed, and 210 says so.
 func TestImpersonation(t *testing.T) {
+	conform.Holds(t, "0045-14.6-1")
 	for why, disguise := range map[string]string{
 		"case": "rOMEO", "full width (PRECIS maps it)": "Ｒomeo", "Cyrillic": "Rоmeo", "digit": "R0meo", "space inside": "Rom eo",
 		"spaces (PRECIS takes them away)": "  Romeo ", "a letter of two": "Rorneo and", "Greek": "Rοmeo",

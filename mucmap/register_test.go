@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"anteroom/internal/conform"
 )
 
 // So many users wait to be registered, and no more.
 func TestApplicantsLimit(t *testing.T) {
+	conform.Holds(t, "0045-14.6-7")
 	b := limited(t, Limits{})
 	b.send(t, enter(0))
 	ask := func(i int) string {

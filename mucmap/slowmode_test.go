@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"anteroom/internal/conform"
 )
 
 func setField(name, value string) string {
@@ -71,6 +73,7 @@ func TestSlowModeAfterWaiting(t *testing.T) {
 
 // A room that is closed to newcomers: who is known comes and goes, nobody else enters; it stays so over a restart.
 func TestClosedToNewcomers(t *testing.T) {
+	conform.Holds(t, "0045-14.6-4")
 	b := newBench(t)
 	b.check = true
 	b.send(t, enter(0)+enter(1)+enter(2))

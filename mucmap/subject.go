@@ -77,14 +77,18 @@ func (t *turn) changeSubject(st *xmpp.Stanza, o *presence.Occupant) {
 			m := *d.state.Metadata()
 			d.empty = m.Subject == text
 			m.Subject = text
-			d.signer = u
+			d.signer, d.said = u, st.ID
 			d.replace(mimi.ComponentRoomMetadata, &m)
 			return nil
 		},
 		done: func(t *turn) {
 			// The same text again changes nothing in the group, but who set it hears it like everybody.
 			if s := t.r.pub.Subject; s.Text == text && s.At != t.now {
-				t.emit(&titled{At: t.now, ID: t.id(), Nick: o.Nick, User: u, Text: text})
+				id := st.ID // as of every message (XEP-0045 §7.4)
+				if id == "" {
+					id = t.id()
+				}
+				t.emit(&titled{At: t.now, ID: id, Nick: o.Nick, User: u, Text: text})
 			}
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
