@@ -342,6 +342,16 @@ func walkAnonymously(t *testing.T, who string) *spy {
 		return "<iq from='" + owner + "' to='" + room + "' type='set' id='c'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='" +
 			field + "'><value>" + value + "</value></field></x></query></iq>"
 	}
+	eve := newRemote(t, b, "mimi://d.example/d/eve/cli")
+	b.peers = func(q PeerRequest) (int, []byte) {
+		y.raw = append(y.raw, []byte(q.Room), q.Body)
+		var k mimi.KeyMaterialRequest
+		eve.must(wire.Unmarshal(q.Body, &k))
+		if k.Target != eve.client.ClientUser() {
+			return 200, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: k.Target})
+		}
+		return 200, wire.Marshal(&mimi.KeyMaterialResponse{User: k.Target, Clients: []mimi.ClientKeyMaterial{{Client: eve.client, KeyPackage: &eve.keyPackage("Eve").KeyPackage}}})
+	}
 	b.send(t, join(owner, "Jay")+form("muc#roomconfig_whois", who)+join(guest, "Ro"))
 	bob, carol := newRemote(t, b, "mimi://b.example/d/bob/cli"), newRemote(t, b, "mimi://c.example/d/carol/cli")
 	for _, r := range []*remote{bob, carol} {
@@ -378,7 +388,11 @@ func walkAnonymously(t *testing.T, who string) *spy {
 		"<iq from='"+applicant+"' to='"+room+"' type='set' id='g'><query xmlns='jabber:iq:register'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field><field var='muc#register_roomnick'><value>Lo</value></field></x></query></iq>"+
 		"<message from='"+owner+"' to='"+room+"'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#register</value></field><field var='muc#register_roomnick'><value>Lo</value></field><field var='muc#register_allow'><value>1</value></field></x></message>"+
 		join(applicant, "Lo")+join(other, "En")+
-		"<message from='"+owner+"' to='"+room+"'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='balthasar-page@a.example'><reason>come</reason></invite></x></message>")
+		"<message from='"+owner+"' to='"+room+"'><x xmlns='http://jabber.org/protocol/muc#user'><invite to='balthasar-page@a.example'><reason>come</reason></invite>"+
+		"<invite to='u%dave%d.example@rooms.a.example'><reason>come too</reason></invite><invite to='u%eve%d.example@rooms.a.example'/></x></message>")
+	if b.room.pub.members[eve.client.ClientUser()] == nil || len(b.room.pub.Awaiting) != 1 {
+		t.Errorf("eve was not added, or dave not asked:\n%s", b.out.String())
+	}
 	b.send(t, "<iq from='"+owner+"' to='"+room+"' type='set' id='m'><moderate xmlns='urn:xmpp:message-moderate:1' id='"+b.lastID()+"'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>"+
 		"<presence from='"+other+"' to='"+room+"/En' type='unavailable'/>")
 	for _, r := range []*remote{bob, carol} {
