@@ -141,3 +141,85 @@ func TestNicks(t *testing.T) {
 		t.Errorf("free nick %q", got)
 	}
 }
+
+// Who is hidden is announced to itself alone; who becomes hidden is gone for the others, once, and who is shown again is there.
+func TestHidden(t *testing.T) {
+	r := New(addr, true)
+	mod := r.Enter(person(0, muc.RoleModerator))
+	speaker := r.Enter(person(1, muc.RoleParticipant))
+	visitor := r.Enter(person(2, muc.RoleVisitor))
+	visitors := func(role muc.Role) bool { return role == muc.RoleVisitor }
+	// told is what others and the occupant itself get: their number, and the type of what others get.
+	told := func(bs []xmpp.Broadcast) (others, own int, typ string) {
+		for _, b := range bs {
+			st := b.Template.Stanza()
+			u, err := muc.ParseUser(st.Child(muc.NSUser, "x"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if u.Has(muc.StatusSelf) {
+				own += len(b.To)
+			} else {
+				others, typ = others+len(b.To), st.Type
+			}
+		}
+		return others, own, typ
+	}
+	check := func(what string, bs []xmpp.Broadcast, wantOthers, wantOwn int, wantType string) {
+		t.Helper()
+		if others, own, typ := told(bs); others != wantOthers || own != wantOwn || wantOthers > 0 && typ != wantType {
+			t.Errorf("%s: %d others get %q, %d of its own; want %d, %q, %d", what, others, typ, own, wantOthers, wantType, wantOwn)
+		}
+	}
+	check("shown", r.Announce(visitor, Change{}), 2, 1, "")
+	changed := r.SetHidden(visitors)
+	if len(changed) != 1 || changed[0] != visitor {
+		t.Fatalf("%d are told of", len(changed))
+	}
+	check("becomes hidden", r.ToOthers(visitor, Change{}), 2, 0, "unavailable")
+	r.Told(visitor)
+	check("hidden", r.Announce(visitor, Change{}), 0, 1, "")
+	check("leaves hidden", r.Farewell(visitor, Change{}), 0, 1, "")
+	if n := len(r.Roster(speaker, jid(1))); n != 1 {
+		t.Errorf("the roster has %d", n)
+	}
+	late := r.Enter(person(3, muc.RoleVisitor))
+	check("enters hidden", r.ToOthers(late, Change{}), 0, 0, "")
+	r.SetRole(visitor, muc.AffiliationNone, muc.RoleParticipant)
+	check("gets voice", r.Announce(visitor, Change{}), 3, 1, "")
+	r.Told(visitor)
+	r.SetRole(visitor, muc.AffiliationNone, muc.RoleVisitor)
+	check("loses voice", r.Announce(visitor, Change{}), 3, 1, "unavailable")
+	r.Told(visitor)
+	if changed := r.SetHidden(nil); len(changed) != 2 {
+		t.Errorf("%d are shown again", len(changed))
+	}
+	check("shown again", r.ToOthers(visitor, Change{}), 3, 0, "")
+	check("a moderator is always shown here", r.Announce(mod, Change{}), 3, 1, "")
+}
+
+// With 10,000 occupants of whom few are shown, what an occupant costs is what is shown; a change of whom to show is not told all at once.
+func TestHiddenCrowd(t *testing.T) {
+	r := New(addr, true)
+	r.SetHidden(func(role muc.Role) bool { return role == muc.RoleVisitor })
+	for i := range 10_000 {
+		role := muc.RoleVisitor
+		if i < 10 {
+			role = muc.RoleParticipant
+		}
+		r.Enter(person(i, role))
+	}
+	o := r.ByUser("user 5000")
+	if n := len(r.Announce(o, Change{})); n != 1 {
+		t.Errorf("a hidden occupant is announced by %d broadcasts", n)
+	}
+	if n := len(r.Roster(o, jid(5000))); n != 10 {
+		t.Errorf("a newcomer gets %d presences", n)
+	}
+	if n := len(r.SetHidden(nil)); n != 0 {
+		t.Errorf("%d occupants are shown to 10,000 at once", n)
+	}
+	if n := len(r.Announce(o, Change{})); n < 2 {
+		t.Error("shown from now on, it is not announced")
+	}
+}

@@ -104,12 +104,13 @@ func (o *Occupant) ShownJID() xmpp.JID {
 	return o.Real
 }
 
-// Announce is an occupant's presence to everybody, to its own devices last (XEP-0045 §7.2.2).
+// Announce is an occupant's presence to everybody, to its own devices last (XEP-0045 §7.2.2). Who is hidden is announced to itself
+// alone; the others are told that it is gone, if they saw it. Afterwards call Told.
 func (r *Room) Announce(o *Occupant, c Change) []xmpp.Broadcast {
 	return r.announce(o, xmpp.TypeAvailable, c, true)
 }
 
-// ToOthers is an occupant's presence to everybody but its own devices.
+// ToOthers is Announce without the occupant's own devices.
 func (r *Room) ToOthers(o *Occupant, c Change) []xmpp.Broadcast {
 	return r.announce(o, xmpp.TypeAvailable, c, false)
 }
@@ -121,12 +122,23 @@ func (r *Room) Farewell(o *Occupant, c Change) []xmpp.Broadcast {
 
 func (r *Room) announce(o *Occupant, typ string, c Change, self bool) []xmpp.Broadcast {
 	v := r.views(o, typ, c, self)
-	bs := r.see.except(nil, v.see, o.Sessions)
-	if r.anonymous {
-		bs = r.blind.except(bs, v.blind, o.Sessions)
+	var bs []xmpp.Broadcast
+	switch shows := r.Shows(o); {
+	case shows, typ == xmpp.TypeUnavailable && !o.Unseen:
+		bs = r.toOthers(nil, o, v)
+	case typ == xmpp.TypeAvailable && !o.Unseen:
+		bs = r.vanish(o)
 	}
 	if own := o.Devices(); self && len(own) > 0 {
 		bs = append(bs, xmpp.Broadcast{Template: v.self, To: own})
+	}
+	return bs
+}
+
+func (r *Room) toOthers(bs []xmpp.Broadcast, o *Occupant, v views) []xmpp.Broadcast {
+	bs = r.see.except(bs, v.see, o.Sessions)
+	if r.anonymous {
+		bs = r.blind.except(bs, v.blind, o.Sessions)
 	}
 	return bs
 }
@@ -136,12 +148,12 @@ func (r *Room) ToSelf(o *Occupant, typ string, c Change, devices ...xmpp.JID) xm
 	return xmpp.Broadcast{Template: r.views(o, typ, c, true).self, To: devices}
 }
 
-// Roster is the presence of all occupants but one to one of its devices, in order of arrival (XEP-0045 §7.2.2).
+// Roster is the presence of all occupants that are shown but one to one of its devices, in order of arrival (XEP-0045 §7.2.2).
 func (r *Room) Roster(o *Occupant, device xmpp.JID) []xmpp.Broadcast {
 	real, to := r.MaySee(o), []xmpp.JID{device}
 	bs := make([]xmpp.Broadcast, 0, len(r.order))
 	for _, other := range r.order {
-		if other != o {
+		if other != o && r.Shows(other) {
 			bs = append(bs, xmpp.Broadcast{Template: r.plain(other, real), To: to})
 		}
 	}

@@ -27,6 +27,7 @@ type Occupant struct {
 	Affiliation muc.Affiliation
 	Role        muc.Role
 	Sessions    []Session // in order of joining; the last one speaks for the occupant
+	Unseen      bool      // others were not told of it, or that they see it no more
 	Since       int64     // number of its arrival: the order in which newcomers see the others
 
 	shown [2]*xmpp.Template // its plain presence without and with the real JID, as of its last change
@@ -54,6 +55,8 @@ func (o *Occupant) payload() []*xmpp.Element {
 type Room struct {
 	addr      xmpp.JID // bare address of the room
 	anonymous bool     // only moderators see real JIDs
+
+	hidden [muc.RoleModerator + 1]bool // whose presence is not broadcast
 
 	byNick    map[string]*Occupant // by NicknameKey
 	byLook    map[string]*Occupant // by NicknameLook; one of those that look the same
@@ -100,6 +103,9 @@ func (r *Room) Broadcast(s xmpp.Stanza) xmpp.Broadcast {
 	return xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: r.Everybody()}
 }
 
+// Watchers are the sessions of those who may see real JIDs and of those who may not.
+func (r *Room) Watchers() (see, blind []xmpp.JID) { return r.see.all(), r.blind.all() }
+
 // ByLook finds an occupant whose nick looks like another (xmpp.NicknameLook).
 func (r *Room) ByLook(nick string) *Occupant { return r.byLook[xmpp.NicknameLook(nick)] }
 
@@ -128,6 +134,7 @@ func (r *Room) Enter(o Occupant) *Occupant {
 		panic("presence: user or nick is present already")
 	}
 	r.arrivals++
+	o.Unseen = r.hides(o.Role)
 	o.Since = r.arrivals
 	in := &o
 	r.byUser[in.User], r.byNick[nickKey(in.Nick)] = in, in
