@@ -26,6 +26,7 @@ func (e *created) apply(s *state, _ *stage) {
 	s.Exists, s.Created, s.Group, s.Epoch, s.Config, s.Locked = true, e.At, e.Group, 0, e.Config, e.Locked
 	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
 	s.here.SetAnonymous(!e.Config.Anyone)
+	s.here.SetHidden(e.Config.Hidden.has)
 }
 
 // cause says in which XEP-0045 act a user's standing changed, where the change itself does not say it.
@@ -123,8 +124,8 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 	saw := s.here.MaySee(o)
 	now := standingOf(c.To)
 	s.here.SetRole(o, now.affiliation, now.role)
-	p.send(func() []xmpp.Broadcast {
-		bs := s.here.Announce(o, presence.Change{Actor: c.Actor, Reason: c.Reason, Mav: mav})
+	s.announce(p, o, presence.Change{Actor: c.Actor, Reason: c.Reason, Mav: mav})
+	p.send(func() (bs []xmpp.Broadcast) {
 		if !saw && s.here.MaySee(o) { // a new moderator learns the real JIDs
 			for _, x := range o.Sessions {
 				bs = append(bs, s.here.Roster(o, x.JID)...)
@@ -156,7 +157,7 @@ func (s *state) appear(c *change, mav *muc.Mav, p *stage) {
 	}
 	o := s.here.Enter(s.newOccupant(c.User, nick))
 	s.members[c.User].Nick = nick
-	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{Mav: mav}) })
+	s.announce(p, o, presence.Change{Mav: mav})
 }
 
 // evict takes an occupant out whose clients the commit removed.

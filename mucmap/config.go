@@ -35,6 +35,13 @@ type roomConfig struct {
 
 	SlowMode int  // seconds between two messages of a user (XEP-0500); 0: none
 	Closed   bool // to newcomers
+
+	Hidden     roleSet // whose presence is not broadcast
+	ShowAbsent bool    // members who are not here are shown as unavailable
+
+	Contacts  string // bare JIDs, one a line, for everybody to see
+	LDAPGroup string
+	Logs      string // URL
 }
 
 // defaultHistory is how many messages a new room shows to who enters.
@@ -115,8 +122,15 @@ func (c *roomConfig) codes(next *roomConfig) []muc.Status {
 			codes = append(codes, muc.StatusLoggingOff)
 		}
 	}
+	if c.ShowAbsent != next.ShowAbsent {
+		if next.ShowAbsent {
+			codes = append(codes, muc.StatusShowsUnavailable)
+		} else {
+			codes = append(codes, muc.StatusHidesUnavailable)
+		}
+	}
 	old, other := *c, *next
-	old.Anyone, old.Logging = other.Anyone, other.Logging
+	old.Anyone, old.Logging, old.ShowAbsent = other.Anyone, other.Logging, other.ShowAbsent
 	if old != other {
 		codes = append(codes, muc.StatusConfigChanged)
 	}
@@ -134,17 +148,23 @@ func (e *configured) apply(s *state, p *stage) {
 	if old := &s.Config; old.MembersOnly != e.Config.MembersOnly || old.Anyone != e.Config.Anyone || old.MemberList != e.Config.MemberList {
 		s.forgetVersions() // others may read the lists now
 	}
+	hidden, shown := s.Config.Hidden, s.Config.ShowAbsent
 	s.Config = e.Config
 	if s.here.Anonymous() == e.Config.Anyone {
 		s.here.SetAnonymous(!e.Config.Anyone)
 	}
-	if len(e.Codes) == 0 {
-		return
+	if len(e.Codes) > 0 {
+		p.send(func() []xmpp.Broadcast {
+			return []xmpp.Broadcast{s.here.Broadcast(xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: e.ID, Type: xmpp.TypeGroupchat,
+				Payload: []*xmpp.Element{muc.User{Statuses: e.Codes}.Element()}})}
+		})
 	}
-	p.send(func() []xmpp.Broadcast {
-		return []xmpp.Broadcast{s.here.Broadcast(xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: e.ID, Type: xmpp.TypeGroupchat,
-			Payload: []*xmpp.Element{muc.User{Statuses: e.Codes}.Element()}})}
-	})
+	if s.Config.Hidden != hidden {
+		s.setHidden(p)
+	}
+	if s.Config.ShowAbsent && !shown {
+		p.send(s.showAbsent)
+	}
 }
 
 // Field names that are in use but not registered.

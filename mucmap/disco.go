@@ -93,6 +93,7 @@ func (s *state) info() muc.DiscoInfo {
 		muc.TextField("urn:anteroom:mimi#room", "MIMI room", uri.String()),
 		muc.TextField("urn:anteroom:mimi#encryption", "Encryption", "MLS between providers and MIMI clients; for XMPP clients it ends at this gateway"),
 	)
+	f.Fields = append(f.Fields, c.describe()...)
 	if s.AvatarHash != "" {
 		f.Fields = append(f.Fields, muc.TextField(infoAvatarHash, "Hash of the avatar", s.AvatarHash))
 	}
@@ -113,6 +114,9 @@ func (t *turn) discoItems(st *xmpp.Stanza) {
 	var items []muc.DiscoItem
 	if s.here.BySession(st.From) != nil {
 		for _, o := range s.here.Sorted() {
+			if !s.here.Shows(o) && o.Session(st.From) == nil {
+				continue
+			}
 			items = append(items, muc.DiscoItem{JID: s.here.Address(o.Nick)})
 		}
 	}

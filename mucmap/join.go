@@ -67,6 +67,7 @@ func (e *joined) apply(s *state, p *stage) {
 		}
 		bs = append(bs, s.introduce(e.JID))
 		bs = append(bs, s.here.Roster(o, e.JID)...)
+		bs = append(bs, s.absentFor(o, e.JID)...)
 		bs = append(bs, s.here.ToOthers(o, presence.Change{})...)
 		if others := o.DevicesExcept(e.JID); len(others) > 0 {
 			bs = append(bs, s.here.ToSelf(o, xmpp.TypeAvailable, presence.Change{}, others...))
@@ -75,6 +76,7 @@ func (e *joined) apply(s *state, p *stage) {
 		bs = append(bs, s.recall(e)...)
 		return append(bs, s.subjectFor(e.JID))
 	})
+	s.here.Told(o)
 }
 
 // presence is an available presence to room@service/nick: entering, a new status, or another nick (XEP-0045 §7.2, §7.6, §7.7).

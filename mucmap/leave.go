@@ -33,7 +33,7 @@ func (e *left) apply(s *state, p *stage) {
 			return []xmpp.Broadcast{s.here.ToSelf(o, xmpp.TypeUnavailable, c, e.JID)}
 		})
 		s.here.RemoveSession(o, e.JID)
-		p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{}) })
+		s.announce(p, o, presence.Change{})
 		return
 	}
 	p.send(func() []xmpp.Broadcast { return s.here.Farewell(o, c) })
@@ -56,7 +56,7 @@ func (e *available) apply(s *state, p *stage) {
 	}
 	payload, _ := parsePayload(e.Payload)
 	s.here.AddSession(o, presence.Session{JID: e.JID, Payload: payload})
-	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, presence.Change{}) })
+	s.announce(p, o, presence.Change{})
 }
 
 // changeStatus passes on what an occupant's device says about its availability (XEP-0045 §7.7).

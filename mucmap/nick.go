@@ -32,7 +32,7 @@ func (e *renamed) apply(s *state, p *stage) {
 	if e.Assigned {
 		c.SelfCodes = []muc.Status{muc.StatusNickAssigned}
 	}
-	p.send(func() []xmpp.Broadcast { return s.here.Announce(o, c) })
+	s.announce(p, o, c)
 }
 
 // rename gives an occupant, with all its devices, another nick (XEP-0045 §7.6).

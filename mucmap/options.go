@@ -80,14 +80,16 @@ func (c *roomConfig) optionFields() []muc.Field {
 	for _, p := range []pmPolicy{pmAnyone, pmParticipants, pmModerators, pmNone} {
 		pm = append(pm, muc.Option{Label: p.who(), Value: p.who()})
 	}
-	return []muc.Field{
+	return append([]muc.Field{
 		muc.ListField(muc.FieldAllowPM, "Who may send private messages", c.AllowPM.who(), pm...),
 		rolesField(muc.FieldGetMemberList, "Who may read the member list, beside admins", c.MemberList),
 		muc.BoolField(muc.FieldEnableLogging, "Tell everybody that conversations here may be logged publicly (the service itself publishes no log)", c.Logging),
 		muc.TextField(muc.FieldPubSub, "XMPP URI of an associated publish-subscribe node", c.PubSub),
 		c.slowModeField(),
 		c.closedField(),
-	}
+		c.broadcastField(),
+		c.absentField(),
+	}, c.infoFields()...)
 }
 
 // submitOptions reads what optionFields offers.
@@ -115,10 +117,12 @@ func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
 		}
 		c.PubSub = v
 	}
-	if e := c.submitSlowMode(f); e != nil {
-		return e
+	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitBroadcast, c.submitAbsent, c.submitInfo} {
+		if e := submit(f); e != nil {
+			return e
+		}
 	}
-	return c.submitClosed(f)
+	return nil
 }
 
 // jidLists are the fields of the configuration form that are lists of users.

@@ -140,6 +140,7 @@ type savedMember struct {
 type savedOccupant struct {
 	User, Nick string
 	Remote     bool `json:",omitempty"`
+	Behind     bool `json:",omitempty"` // others have not been told yet that they see it now, or no more
 	Sessions   []savedSession
 }
 
@@ -155,7 +156,7 @@ func (s *state) encode() []byte {
 		saved.Members = append(saved.Members, savedMember{u, *s.members[u]})
 	}
 	for _, o := range s.here.Sorted() {
-		so := savedOccupant{User: o.User, Nick: o.Nick, Remote: o.Remote}
+		so := savedOccupant{User: o.User, Nick: o.Nick, Remote: o.Remote, Behind: o.Unseen == s.here.Shows(o)}
 		for _, x := range o.Sessions {
 			so.Sessions = append(so.Sessions, savedSession{x.JID, payloadText(x.Payload)})
 		}
@@ -185,6 +186,7 @@ func decodeState(svc *Service, addr xmpp.JID, b []byte) (*state, error) {
 		return nil, fmt.Errorf("mucmap: snapshot has format %d, this program knows %d", saved.V, stateFormat)
 	}
 	s.here = presence.New(addr, !s.Config.Anyone)
+	s.here.SetHidden(s.Config.Hidden.has)
 	for i := range saved.Members {
 		m := saved.Members[i].member
 		s.members[saved.Members[i].User] = &m
@@ -207,7 +209,9 @@ func decodeState(svc *Service, addr xmpp.JID, b []byte) (*state, error) {
 		if s.here.ByUser(so.User) != nil || s.here.ByNick(so.Nick) != nil {
 			return nil, fmt.Errorf("mucmap: snapshot: occupant %q occurs twice", so.Nick)
 		}
-		s.here.Enter(o)
+		if in := s.here.Enter(o); so.Behind {
+			in.Unseen = !in.Unseen
+		}
 	}
 	return s, nil
 }

@@ -25,7 +25,7 @@ async def create_reserved(s):
     missing = {f"muc#roomconfig_{f}" for f in (
         "allowinvites", "allowpm", "changesubject", "enablelogging", "getmemberlist", "lang", "maxusers", "membersonly", "moderatedroom",
         "passwordprotectedroom", "persistentroom", "publicroom", "roomadmins", "roomdesc", "roomname", "roomowners", "roomsecret", "whois",
-        "pubsub")} | {"muc#maxhistoryfetch"}
+        "presencebroadcast", "pubsub")} | {"muc#maxhistoryfetch"}
     missing -= set(form.get_fields())
     same("fields that the form lacks", missing, set())
     await s.juliet.configure(room, **{"muc#roomconfig_roomname": "The garden", "muc#roomconfig_persistentroom": True,
