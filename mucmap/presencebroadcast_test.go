@@ -35,7 +35,7 @@ func TestHidingACrowd(t *testing.T) {
 	if out := b.send(t, away); strings.Contains(out, "unavailable") || strings.Count(out, "\nto ") > 0 {
 		t.Errorf("once more, to itself alone:\n%.2000s", out)
 	}
-	if out := b.send(t, enter(n+5)); strings.Count(out, "<presence") != 2 {
+	if out := b.send(t, enter(n+5)); strings.Count(out, "<presence from='"+room+"/") != 2 {
 		t.Errorf("a newcomer sees the owner and itself:\n%.2000s", out)
 	}
 }
