@@ -36,6 +36,7 @@ func (t *turn) adminSet(st *xmpp.Stanza) {
 		return
 	}
 	u, e := t.actor(st)
+	users, domains := q.Items, []domainBanned(nil)
 	switch {
 	case e != nil:
 	case len(q.Items) == 0:
@@ -43,22 +44,31 @@ func (t *turn) adminSet(st *xmpp.Stanza) {
 	case len(q.Items) > MaxItems:
 		e = refusal(xmpp.PolicyViolation, "too many items at once")
 	default:
-		e = t.r.checkItems(u, q.Items)
+		users, domains, e = t.r.splitDomains(q.Items)
+		if e == nil {
+			e = t.r.checkDomains(u, domains)
+		}
+		if e == nil {
+			e = t.r.checkItems(u, users)
+		}
 	}
 	if e != nil {
 		t.refuse(st, e)
 		return
 	}
-	t.listRemote(u, q.Items, func(t *turn, guests map[mimi.URI][]mls.KeyPackage) { t.changeItems(st, u, q.Items, guests) })
+	t.listRemote(u, users, func(t *turn, guests map[mimi.URI][]mls.KeyPackage) { t.changeItems(st, u, users, guests, domains...) })
 }
 
 // changeItems asks for changes that were checked, and answers st when they are made. guests are the clients of users of other providers who
-// are listed with them.
-func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item, guests map[mimi.URI][]mls.KeyPackage) {
+// are listed with them, domains what changes besides.
+func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item, guests map[mimi.URI][]mls.KeyPackage, domains ...domainBanned) {
 	var added []mimi.URI // to the member list
 	t.askAs(u, &wish{
 		what: "administration by " + u.String(),
 		plan: func(d *delta) *xmpp.StanzaError {
+			if e := d.r.checkDomains(u, domains); e != nil {
+				return e
+			}
 			if e := d.r.checkItems(u, items); e != nil {
 				return e
 			}
@@ -78,6 +88,7 @@ func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item, guests
 		done: func(t *turn) {
 			t.banReasons(items)
 			t.inviteMembers(u, added)
+			t.changeDomains(u, domains)
 			t.result(st)
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
@@ -130,7 +141,7 @@ func (r *Room) target(it *muc.Item) (mimi.URI, *xmpp.StanzaError) {
 	}
 	if !it.JID.IsZero() {
 		if it.JID.Local() == "" {
-			return mimi.URI{}, refusal(xmpp.NotAllowed, "whole domains cannot be listed in a room of this service")
+			return mimi.URI{}, refusal(xmpp.NotAllowed, "a whole domain can only be banned")
 		}
 		u, err := r.svc.UserURI(it.JID.Bare())
 		if err != nil {
@@ -250,7 +261,7 @@ func (t *turn) adminGet(st *xmpp.Stanza) {
 		}
 	}
 	if e == nil {
-		items, set, e = pageOfItems(st.Payload[0], items)
+		items, set, e = pageOfItems(st.Payload[0], items, q.Items[0].Affiliation != muc.AffiliationUnset)
 	}
 	if e != nil {
 		t.refuse(st, e)
@@ -261,44 +272,6 @@ func (t *turn) adminGet(st *xmpp.Stanza) {
 		answer.With(set.Element())
 	}
 	t.result(st, answer)
-}
-
-// maxListItems and maxListBytes bound a list in one answer, so that it is a stanza that can be sent. One item always fits.
-const (
-	maxListItems = 2000
-	maxListBytes = 128 << 10 // of addresses and reasons
-)
-
-// pageOfItems is the part of a list that a request asks for (XEP-0059), or its beginning if it is too long. An item is named by its
-// address.
-func pageOfItems(request *xmpp.Element, items []muc.Item) ([]muc.Item, *muc.RSM, *xmpp.StanzaError) {
-	set, e := requestedPage(request)
-	if e != nil {
-		return nil, nil, e
-	}
-	from, to, e := pageOf(len(items), maxListItems, set, func(id string) (int, int, bool) {
-		i := slices.IndexFunc(items, func(i muc.Item) bool { return i.JID.String() == id })
-		return i, i + 1, i >= 0
-	})
-	size, fit, backwards := 0, 0, set != nil && set.Before != nil
-	for ; fit < to-from; fit++ {
-		it := &items[from+fit]
-		if backwards {
-			it = &items[to-1-fit]
-		}
-		if size += len(it.JID.String()) + len(it.Reason); size > maxListBytes && fit > 0 {
-			break
-		}
-	}
-	if backwards {
-		from = to - fit
-	} else {
-		to = from + fit
-	}
-	if e != nil || set == nil && to == len(items) {
-		return items, nil, e
-	}
-	return items[from:to], pageSet(from, to, len(items), func(i int) string { return items[i].JID.String() }), nil
 }
 
 // roleList is the voice list or the moderator list: occupants.
@@ -325,8 +298,7 @@ func (r *Room) affiliationList(u mimi.URI, want muc.Affiliation) ([]muc.Item, *x
 		return nil, refusal(xmpp.Forbidden, "this list is not for you")
 	}
 	var items []muc.Item
-	for _, user := range r.pub.users() {
-		m := r.pub.members[user]
+	for user, m := range r.pub.members {
 		if m.Role == roleKeeper || standingOf(m.Role).affiliation != want {
 			continue
 		}
@@ -338,6 +310,14 @@ func (r *Room) affiliationList(u mimi.URI, want muc.Affiliation) ([]muc.Item, *x
 		}
 		items = append(items, it)
 	}
+	if want == muc.AffiliationOutcast {
+		for _, d := range r.pub.Domains {
+			if jid, err := xmpp.NewJID("", d.Domain, ""); err == nil {
+				items = append(items, muc.Item{Affiliation: want, JID: jid, Reason: d.Reason})
+			}
+		}
+	}
+	slices.SortFunc(items, func(a, b muc.Item) int { return a.JID.Compare(b.JID) })
 	return items, nil
 }
 

@@ -46,6 +46,9 @@ func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
 
 // strangerRefusal says why the gateway keeps out somebody whom the group would let in.
 func (s *state) strangerRefusal(u mimi.URI) *xmpp.StanzaError {
+	if s.domainBan(u) != nil {
+		return refusal(xmpp.Forbidden, "your domain is banned from this room")
+	}
 	if s.closedTo(u) {
 		return refusal(xmpp.NotAllowed, closedText)
 	}

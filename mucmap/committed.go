@@ -40,6 +40,7 @@ const (
 	causeLeave       cause = "leave" // of the membership, by the user itself
 	causeLinger      cause = "linger"
 	causeDestroy     cause = "destroy"
+	causeDomain      cause = "domain" // is banned (domainban.go)
 )
 
 // change is what a commit did to one user.
@@ -163,10 +164,13 @@ func (s *state) appear(c *change, mav *muc.Mav, p *stage) {
 // evict takes an occupant out whose clients the commit removed.
 func (s *state) evict(o *presence.Occupant, c *change, mav *muc.Mav, p *stage) {
 	st := standingOf(c.To)
+	if c.Cause == causeDomain {
+		st.affiliation = muc.AffiliationOutcast
+	}
 	s.here.SetRole(o, st.affiliation, o.Role)
 	ch := presence.Change{Actor: c.Actor, Reason: c.Reason, Mav: mav}
 	switch {
-	case c.To == roleBanned:
+	case c.To == roleBanned, c.Cause == causeDomain:
 		ch.Codes = []muc.Status{muc.StatusBanned}
 	case c.Cause == causeAffiliation:
 		ch.Codes = []muc.Status{muc.StatusRemovedAffiliation}

@@ -9,7 +9,7 @@
 // MUC feature; route.go says which stanza goes where.
 //
 // Not implemented: private messages to occupants of other providers, requests to occupants,
-// bans of domains, pings to find ghosts, renewal of leaf keys on a schedule, configuration of
+// pings to find ghosts, renewal of leaf keys on a schedule, configuration of
 // rooms of other providers, invitations into rooms of other providers. References to
 // messages older than the newest [MaxRecords] travel between XMPP and MIMI as readable text.
 //

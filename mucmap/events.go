@@ -47,6 +47,7 @@ var newEvent = map[string]func() event{
 	"pictured":   func() event { return new(pictured) },
 	"retracted":  func() event { return new(retracted) },
 	"invited":    func() event { return new(invited) },
+	"domain":     func() event { return new(domainBanned) },
 	"rebanned":   func() event { return new(rebanned) },
 	"unlocked":   func() event { return new(unlocked) },
 	"asked":      func() event { return new(asked) },
@@ -92,6 +93,8 @@ func eventName(e event) string {
 		return "agreed"
 	case *unasked:
 		return "unasked"
+	case *domainBanned:
+		return "domain"
 	case *unfollowed:
 		return "unfollowed"
 	case *pictured:

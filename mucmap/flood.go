@@ -16,7 +16,7 @@ type Rate struct {
 	Every time.Duration
 }
 
-// Rates bound what users do to one room (XEP-0045 §13.6, docs/decisions/063-abuse.md). What is beyond is refused with type wait and
+// Rates bound what users do to one room (XEP-0045 §14.6, docs/decisions/063-abuse.md). What is beyond is refused with type wait and
 // the time to wait.
 type Rates struct {
 	Messages Rate // of all users together; moderators are exempt

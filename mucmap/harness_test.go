@@ -548,6 +548,9 @@ func (b *bench) digest() string {
 			fmt.Fprintf(&out, "  has reserved %q\n", m.Reserved)
 		}
 	}
+	for _, d := range s.Domains {
+		fmt.Fprintf(&out, "domain %s is banned by %s, reason %q\n", d.Domain, d.By, d.Reason)
+	}
 	for _, a := range s.Applicants {
 		fmt.Fprintf(&out, "applicant %s as %q\n", a.User, a.Nick)
 	}

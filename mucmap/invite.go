@@ -134,7 +134,7 @@ func (r *Room) invitable(st *xmpp.Stanza, o *presence.Occupant, invites []muc.In
 		if err != nil {
 			return nil, refusal(xmpp.ItemNotFound, "there is no such user")
 		}
-		if r.pub.affiliation(u) == muc.AffiliationOutcast {
+		if r.pub.barred(u) {
 			return nil, refusal(xmpp.NotAllowed, "this user is banned: an admin would have to lift the ban first")
 		}
 		users = append(users, u)
@@ -177,7 +177,7 @@ func (t *turn) sendInvite(st *xmpp.Stanza, o *presence.Occupant, in muc.Invite) 
 func (t *turn) decline(st *xmpp.Stanza, d *muc.Decline) {
 	s := t.r.pub
 	u, err := t.r.svc.UserURI(st.From)
-	if err != nil || s.affiliation(u) == muc.AffiliationOutcast {
+	if err != nil || s.barred(u) {
 		t.refuse(st, refusal(xmpp.Forbidden, "you may not decline invitations to this room"))
 		return
 	}

@@ -24,7 +24,7 @@ func (t *turn) reader(st *xmpp.Stanza) (mimi.URI, *xmpp.StanzaError) {
 		return u, e
 	}
 	switch a := t.r.pub.affiliation(u); {
-	case a == muc.AffiliationOutcast:
+	case t.r.pub.barred(u):
 		return u, refusal(xmpp.Forbidden, "you are banned from this room")
 	case a == muc.AffiliationNone && t.r.pub.Config.MembersOnly:
 		return u, refusal(xmpp.Forbidden, "only members may read the archive of this room")

@@ -37,6 +37,11 @@ func (t *turn) request(in Request) {
 		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: status, Body: answer})
 		return
 	}
+	if answer, e := r.noGroupInfo(in); e != nil {
+		t.note(NoteInfo, "refused "+in.Kind.String(), Attr{"provider", in.Provider}, Attr{"reason", e.Text})
+		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusOK, Body: answer})
+		return
+	}
 	var a *hub.Accepted
 	var answer []byte
 	var err error

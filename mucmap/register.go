@@ -85,7 +85,7 @@ func (r *Room) nickRefusal(nick string, u mimi.URI) *xmpp.StanzaError {
 // registrant is the user who sent st, if it may register at all.
 func (t *turn) registrant(st *xmpp.Stanza) (mimi.URI, *xmpp.StanzaError) {
 	u, e := t.actor(st)
-	if e == nil && (t.r.pub.affiliation(u) == muc.AffiliationOutcast || u == t.r.keeper) {
+	if e == nil && (t.r.pub.barred(u) || u == t.r.keeper) {
 		e = refusal(xmpp.NotAllowed, "you may not register with this room")
 	}
 	return u, e

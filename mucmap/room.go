@@ -132,6 +132,7 @@ func (t *turn) recover() {
 		return
 	}
 	t.expelNonMembers(mimi.URI{})
+	t.expelDomains(mimi.URI{})
 	t.renewNames()
 	t.addConsenting()
 }

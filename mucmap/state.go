@@ -33,6 +33,7 @@ type state struct {
 	Grave      *tombstone  `json:",omitempty"` // what is to stay of a room that is closing
 	Locked     bool        `json:",omitempty"` // new and not configured: see lock.go
 	Awaiting   []awaited   `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
+	Domains    []domainBan `json:",omitempty"` // banned, sorted
 	Closing    bool        // destroyed, but its group is not empty yet
 	Departed   []mimi.URI  `json:",omitempty"` // who had a pseudonym, oldest first
 	Until      time.Time   `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered
