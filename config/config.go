@@ -25,7 +25,7 @@ type Config struct {
 	Contact   Contact   `toml:"contact" doc:"Addresses of those who run this service, as URIs such as xmpp:admin@a.example, mailto:abuse@a.example or https://a.example/help; service discovery shows them (XEP-0157)."`
 	Admin     Admin     `toml:"admin" doc:"Looking into a running anteroom."`
 	Log       Log       `toml:"log" doc:"Logs go to standard error and hold no secrets and no messages."`
-	Rooms     Rooms     `toml:"rooms" doc:"How rooms begin."`
+	Rooms     Rooms     `toml:"rooms" doc:"How rooms begin, and what becomes of who is in them when anteroom stops."`
 	Limits    Limits    `toml:"limits" doc:"Bounds on what users and peers can make grow."`
 }
 
@@ -80,10 +80,11 @@ type Log struct {
 	Format string `toml:"format" doc:"text, json, or auto: text on a terminal and json otherwise."`
 }
 
-// Rooms is how rooms begin.
+// Rooms is how rooms begin, and what becomes of who is in them when the service stops.
 type Rooms struct {
 	Locking     bool     `toml:"locking" doc:"Whether a new room is locked until its creator has submitted the configuration form, or an empty one (XEP-0045 §10.1). false: a new room is open at once, with the default configuration."`
 	LockTimeout Duration `toml:"lock_timeout" doc:"How long a new room waits for that. Then it is destroyed."`
+	Farewell    bool     `toml:"farewell" doc:"Whether everybody is sent out of the rooms, with status 332, when anteroom is told to stop. false: who is in a room is in it when anteroom is back, and need not enter again. true is for a service that stops for long; temporary rooms end then."`
 }
 
 // Limits bounds what users and peers can make grow.

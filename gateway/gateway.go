@@ -36,6 +36,7 @@ type Options struct {
 	Outbox       int           // deliveries that may wait for one provider
 	OutboxAge    time.Duration // how long a delivery is tried
 	Idle         time.Duration // how long a room without work stays in memory
+	Farewell     bool          // Stop sends everybody out of the rooms (XEP-0045 §11.2) instead of keeping them for the next Start
 	Workers      int           // commit jobs at the same time; 0: one for each processor
 }
 
@@ -298,6 +299,11 @@ func (g *Gateway) Stop(ctx context.Context) error {
 		delete(g.wakes, name)
 	}
 	left := len(g.actors)
+	if g.opt.Farewell {
+		for _, a := range g.actors {
+			a.box.force(item{shutdown: true, at: time.Now()})
+		}
+	}
 	g.mu.Unlock()
 	g.log.Info("stopping", "rooms", left)
 	close(g.stop)

@@ -16,6 +16,7 @@ type item struct {
 	page      *pageResult
 	answered  *peerAnswer
 	delivered uint64       // id of the outbox entry that needs no further attempt
+	shutdown  bool         // everybody is sent out
 	ask       func(*actor) // a.room is nil when the room is not available
 
 	at    time.Time // when it came

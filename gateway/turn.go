@@ -98,6 +98,8 @@ func (a *actor) step(now time.Time, it item) (out *mucmap.Output, p any, stack [
 		a.outboxDone = append(a.outboxDone, it.delivered)
 		a.noteProgress(now)
 		return nil, nil, nil
+	case it.shutdown:
+		in = mucmap.Shutdown{}
 	default:
 		in = mucmap.Timer{}
 	}

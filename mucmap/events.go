@@ -50,6 +50,7 @@ var newEvent = map[string]func() event{
 	"domain":     func() event { return new(domainBanned) },
 	"rebanned":   func() event { return new(rebanned) },
 	"unlocked":   func() event { return new(unlocked) },
+	"stopped":    func() event { return new(stopped) },
 	"asked":      func() event { return new(asked) },
 	"agreed":     func() event { return new(agreed) },
 	"unasked":    func() event { return new(unasked) },
@@ -85,6 +86,8 @@ func eventName(e event) string {
 		return "followed"
 	case *invited:
 		return "invited"
+	case *stopped:
+		return "stopped"
 	case *unlocked:
 		return "unlocked"
 	case *asked:

@@ -99,6 +99,8 @@ func (t *turn) followStep(in Input) {
 		t.took(t.following().Answer(t.now, t.derive("answer"), request, in.Status, in.Body))
 	case ArchivePage:
 		t.answered(&in)
+	case Shutdown:
+		t.shutdown()
 	case CommitDone, Timer:
 	}
 	t.followEnd()

@@ -455,6 +455,8 @@ func (b *bench) do(s *script.Step) error {
 			return b.recover()
 		}
 		return err
+	case "shutdown":
+		return b.feed(Shutdown{})
 	case "room":
 		b.out.WriteString(b.digest())
 	case "rooms": // further rooms of the service, one summary per line

@@ -6,7 +6,7 @@ import (
 	"anteroom/xmpp"
 )
 
-// An Input is one thing that happens to a room: [StanzaIn], [Request], [Answered], [CommitDone], [ArchivePage] or [Timer].
+// An Input is one thing that happens to a room: [StanzaIn], [Request], [Answered], [CommitDone], [ArchivePage], [Shutdown] or [Timer].
 type Input interface{ input() }
 
 // StanzaIn is a stanza addressed to the room or to one of its occupants, from anybody. The room keeps parts of it.

@@ -94,6 +94,8 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 		t.answered(&in)
 	case Answered:
 		t.keysAnswered(in)
+	case Shutdown:
+		t.shutdown()
 	case Timer:
 	}
 	t.end()

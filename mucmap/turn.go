@@ -35,7 +35,7 @@ func (t *turn) emit(e event) {
 	t.out.Events = append(t.out.Events, encodeEvent(e))
 	t.r.seq++
 	switch e.(type) {
-	case *committed, *joined, *left:
+	case *committed, *joined, *left, *stopped:
 		t.r.absent = true
 	}
 	p := stage{live: true, out: t.out.Stanzas}

@@ -220,7 +220,7 @@ func (s *service) connect(reg *prometheus.Registry, rooms *mucmap.Service) (err 
 		Log: s.log, Registry: reg,
 		Mailbox: s.cfg.Limits.Mailbox, History: max(s.cfg.Limits.History, 1),
 		MessageRate: s.cfg.Limits.MessageRate, MessageBurst: s.cfg.Limits.MessageBurst,
-		Outbox: s.cfg.Limits.Outbox, OutboxAge: s.cfg.Limits.OutboxAge.D(), Idle: s.cfg.Limits.Idle.D(),
+		Outbox: s.cfg.Limits.Outbox, OutboxAge: s.cfg.Limits.OutboxAge.D(), Idle: s.cfg.Limits.Idle.D(), Farewell: s.cfg.Rooms.Farewell,
 	}
 	if s.cfg.Federated() {
 		if err := s.usePeers(s.cfg); err != nil {
