@@ -13,6 +13,8 @@ func wireIdentity(n int) []byte {
 var coreCrypto = spec{
 	name: "core-crypto", driver: "core-crypto.mjs", suite: 1, identity: wireIdentity, label: "exporter",
 	departures: map[string]departure{
+		"ours: resumption PSK": {errors: "The PSK could not be found",
+			why: "it keeps no resumption PSKs"},
 		"ours: Adds by an external sender": {errors: "invalid for the Sender of type External",
 			why: "it refuses an Add by an external sender"},
 		"ours: handshake as PrivateMessage": {errors: "incompatible with the group's wire format policy",

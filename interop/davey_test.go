@@ -10,6 +10,8 @@ var davey = spec{
 	identity:    func(n int) []byte { return binary.BigEndian.AppendUint64(nil, 1<<60+uint64(n)) },
 	noGroupInfo: true,
 	departures: map[string]departure{
+		"ours: resumption PSK": {errors: "KeyNotFound",
+			why: "it keeps no resumption PSKs"},
 		"ours: Add by the new member": {errors: "MessageNotProposal", why: "it takes no new_member_proposal"},
 	},
 }

@@ -236,6 +236,11 @@ func ourProposal(p proposal) (mls.Proposal, error) {
 		return mls.GroupContextExtensions{Extensions: ourExtensions(p.Extensions)}, nil
 	case "psk":
 		return mls.PreSharedKey{PSK: mls.PreSharedKeyID{Type: mls.PSKExternal, ID: p.ID, Nonce: p.Nonce}}, nil
+	case "resumption":
+		return mls.PreSharedKey{PSK: mls.PreSharedKeyID{Type: mls.PSKResumption, Usage: mls.ResumptionApplication, GroupID: p.Group,
+			Epoch: mls.Epoch(p.Epoch), Nonce: p.Nonce}}, nil
+	case reInit:
+		return mls.ReInit{GroupID: p.Group, Version: mls.ProtocolVersionMLS10, Suite: mls.CipherSuite(p.Suite)}, nil
 	}
 	return nil, fmt.Errorf("no proposal %q", p.Type)
 }

@@ -30,6 +30,9 @@ type member interface {
 	proposeJoin(groupInfo []byte) ([]byte, error) // Add of itself, sender new_member_proposal
 	// proposeOutside signs p as an external sender, with nothing but a GroupInfo; the member need not be in the group.
 	proposeOutside(groupInfo []byte, s mls.Signer, p proposal) ([]byte, error)
+	// subgroup creates the group that branches off or follows that of old, which is the same client there; joinSubgroup enters it.
+	subgroup(old member, q subgroupRequest) (*committed, error)
+	joinSubgroup(old member, usage string, welcome, tree []byte) error
 	view() view
 }
 

@@ -28,13 +28,16 @@ type extension struct {
 
 // proposal is a proposal as drivers understand it.
 type proposal struct {
-	Type       string      `json:"type"` // add, remove, update, extensions, psk
+	Type       string      `json:"type"` // add, remove, update, extensions, psk, resumption, reinit
 	KeyPackage []byte      `json:"keyPackage,omitempty"`
 	Leaf       *uint32     `json:"leaf,omitempty"`
 	Identity   []byte      `json:"identity,omitempty"` // of Leaf, for peers that name members instead of counting them
 	Extensions []extension `json:"extensions,omitempty"`
 	ID         []byte      `json:"id,omitempty"`
 	Nonce      []byte      `json:"nonce,omitempty"`
+	Group      []byte      `json:"group,omitempty"` // of resumption and reinit, as are the fields below
+	Epoch      int64       `json:"epoch,omitempty"`
+	Suite      uint16      `json:"suite,omitempty"`
 }
 
 // request is one line to a driver; most fields belong to a few operations only.
@@ -60,6 +63,9 @@ type request struct {
 	Lenient        bool        `json:"lenient,omitempty"`
 	ID             []byte      `json:"id,omitempty"`
 	Secret         []byte      `json:"secret,omitempty"`
+	Old            string      `json:"old,omitempty"` // member of the group that a subgroup comes from
+	Usage          string      `json:"usage,omitempty"`
+	KeyPackages    [][]byte    `json:"keyPackages,omitempty"`
 }
 
 // reply is the body of a driver's answer. Authenticator is empty where the peer has no way to tell it.

@@ -84,6 +84,11 @@ func (r *room) client(ours bool) (member, error) {
 	if r.spec.identity != nil {
 		id = r.spec.identity(r.count)
 	}
+	return r.clientCalled(ours, id)
+}
+
+// clientCalled is client with a given identity.
+func (r *room) clientCalled(ours bool, id []byte) (member, error) {
 	if !ours {
 		return newRemote(r.peer, r.spec.suite, id, r.group, wire.Marshal(r.externalSender()))
 	}

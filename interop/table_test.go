@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -62,7 +63,7 @@ func (tb *table) check(t *testing.T) {
 func runTable(t *testing.T, s *spec) {
 	p := startPeer(t, s.driver)
 	tb := &table{spec: s}
-	for _, op := range operations {
+	for _, op := range slices.Concat(operations, subgroupOperations) {
 		var cells [2]outcome
 		for k, actor := range []bool{true, false} {
 			t.Run(strings.ReplaceAll(op.name, " ", "_")+[]string{"/ours", "/peer"}[k], func(t *testing.T) {

@@ -118,6 +118,8 @@ serve({
     const kinds = [...new Set(list.map((p) => p.type))];
     if (kinds.length > 1) unknown("commit several kinds of proposals at once");
     if (kinds[0] === "extensions") unknown("commit GroupContextExtensions");
+    if (kinds[0] === "resumption") unknown("commit PSKs");
+    if (kinds[0] === "reinit") unknown("commit a ReInit");
     const b = await transact(m, async (ctx) => {
       switch (kinds[0]) {
         case undefined:
@@ -151,6 +153,14 @@ serve({
   async encrypt(r) {
     const m = member(r);
     return { message: text(await m.cc.transaction((ctx) => ctx.encryptMessage(m.id, bytes(r.data)))) };
+  },
+
+  async subgroup() {
+    unknown("make a group that branches off or follows another");
+  },
+
+  async joinSubgroup() {
+    unknown("enter a group that branches off or follows another");
   },
 
   async psk() {

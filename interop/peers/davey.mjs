@@ -95,6 +95,14 @@ serve({
     unknown("send application messages: it has media frames only");
   },
 
+  async subgroup() {
+    unknown("make a group that branches off or follows another");
+  },
+
+  async joinSubgroup() {
+    unknown("enter a group that branches off or follows another");
+  },
+
   async psk() {
     unknown("take external PSKs");
   },

@@ -79,6 +79,14 @@ serve({
     return { message: text(member(r).group.send(bytes(r.data))) };
   },
 
+  async subgroup() {
+    unknown("make a group that branches off or follows another");
+  },
+
+  async joinSubgroup() {
+    unknown("enter a group that branches off or follows another");
+  },
+
   async psk() {
     unknown("take external PSKs");
   },

@@ -46,6 +46,17 @@ function proposal(p) {
       return { proposalType: "group_context_extensions", groupContextExtensions: { extensions: (p.extensions ?? []).map(extension) } };
     case "psk":
       return { proposalType: "psk", psk: { preSharedKeyId: { psktype: "external", pskId: bytes(p.id), pskNonce: bytes(p.nonce) } } };
+    case "resumption":
+      return {
+        proposalType: "psk",
+        psk: {
+          preSharedKeyId: {
+            psktype: "resumption", usage: "application", pskGroupId: bytes(p.group), pskEpoch: BigInt(p.epoch ?? 0), pskNonce: bytes(p.nonce),
+          },
+        },
+      };
+    case "reinit":
+      return { proposalType: "reinit", reinit: { groupId: bytes(p.group), version: "mls10", cipherSuite: suiteNames[p.suite], extensions: [] } };
     case "update":
       throw new Unsupported("has no function that makes an Update");
     default:
@@ -157,6 +168,28 @@ serve({
 
   async psk(r) {
     member(r).psks[r.id] = bytes(r.secret);
+  },
+
+  async subgroup(r) {
+    const m = member(r);
+    const old = members.get(r.old).state;
+    const others = r.keyPackages.map((k) => decode(k).keyPackage);
+    const res = r.usage === "branch"
+      ? await mls.branchGroup(old, m.kp.publicPackage, m.kp.privatePackage, others, bytes(r.group), m.cs)
+      : await mls.reinitCreateNewGroup(old, m.kp.publicPackage, m.kp.privatePackage, others, bytes(r.group), suiteNames[m.suite], []);
+    m.state = res.newState;
+    return { ...(await status(m)), welcome: message("mls_welcome", "welcome", res.welcome), tree: tree(m.state) };
+  },
+
+  async joinSubgroup(r) {
+    const m = member(r);
+    const old = members.get(r.old).state;
+    const welcome = decode(r.welcome).welcome;
+    const ratchetTree = decodeRatchetTree(bytes(r.tree), 0)[0];
+    m.state = r.usage === "branch"
+      ? await mls.joinGroupFromBranch(old, welcome, m.kp.publicPackage, m.kp.privatePackage, ratchetTree, m.cs)
+      : await mls.joinGroupFromReinit(old, welcome, m.kp.publicPackage, m.kp.privatePackage, ratchetTree);
+    return status(m);
   },
 
   async proposeJoin(r) {
