@@ -34,7 +34,46 @@ func (g *Gateway) UpdateConsent(ctx context.Context, peer string, requester mimi
 
 // RequestConsent takes the wish of a user of another provider to add one of ours (draft-ietf-mimi-protocol-06 §5.7).
 func (g *Gateway) RequestConsent(ctx context.Context, peer string, target mimi.URI, body []byte) (int, []byte) {
-	return http.StatusNotFound, []byte("users of this provider cannot be asked")
+	c, status, text := g.readConsent(mucmap.RequestRequestConsent, body)
+	switch {
+	case c == nil:
+		return status, text
+	case c.Target != target:
+		return http.StatusBadRequest, []byte("targetUri: path and body name different users")
+	case c.Operation != mimi.ConsentRequest && c.Operation != mimi.ConsentCancel:
+		return http.StatusBadRequest, []byte("consentOperation: is neither request nor cancel")
+	case c.Requester.Provider() != peer:
+		return http.StatusForbidden, []byte("requesterUri: belongs to another provider")
+	}
+	name := g.opt.Rooms.PersonName(target)
+	switch {
+	case name == "":
+		return http.StatusNotFound, []byte("targetUri: there is no such user")
+	case !g.dir.known(name) && g.dir.countPrefix(personPrefix) >= MaxPersons:
+		return http.StatusServiceUnavailable, []byte("too many questions wait for our users")
+	}
+	return g.askRoom(ctx, mucmap.RequestRequestConsent, peer, name, body)
+}
+
+// personPrefix begins the names under which rooms keep the consent of users; see mucmap.Service.PersonName.
+const personPrefix = "@"
+
+// errandsAtHome carries out a delivery of a room to our own provider: to the user or the room that it is about.
+func (g *Gateway) errandsAtHome(ctx context.Context, d *delivery) int {
+	kinds := map[mimi.Endpoint]mucmap.RequestKind{
+		mimi.EndpointRequestConsent: mucmap.RequestRequestConsent, mimi.EndpointUpdateConsent: mucmap.RequestUpdateConsent,
+	}
+	name := g.opt.Rooms.PersonName(d.uri)
+	if d.uri.Kind() == mimi.KindRoom {
+		if name = g.opt.Rooms.RoomName(d.uri); name == "" {
+			name = g.opt.Rooms.FollowedName(d.uri)
+		}
+	}
+	if name == "" || kinds[d.endpoint] == 0 {
+		return http.StatusNotFound
+	}
+	status, _ := g.askRoom(ctx, kinds[d.endpoint], g.opt.Provider, name, d.body)
+	return status
 }
 
 // readConsent decodes a consent entry; without one it says what to answer.

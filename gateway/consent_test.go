@@ -35,12 +35,56 @@ func TestUpdateConsent(t *testing.T) {
 			{"a room of another provider", "b.example", juliet, entry(func(c *mimi.ConsentEntry) { c.Room = mimi.MustURI("mimi://b.example/r/garden") }), http.StatusCreated},
 			{"of nobody of ours", "b.example", bob, entry(func(c *mimi.ConsentEntry) { c.Requester = bob }), http.StatusNotFound},
 		} {
-			if status, body := b.g.UpdateConsent(t.Context(), tt.peer, tt.about, tt.body); status != tt.status {
+			if status, body := b.g.UpdateConsent(b.t.Context(), tt.peer, tt.about, tt.body); status != tt.status {
 				t.Errorf("%s: %d %q, want %d", tt.why, status, body, tt.status)
 			}
 		}
 		if len(b.g.actors) != 1 {
 			t.Errorf("%d rooms are loaded, want the one that juliet is in", len(b.g.actors))
+		}
+	})
+}
+
+// A provider asks only for its own users, and only users of ours; what a room tells at home finds user and room.
+func TestRequestConsent(t *testing.T) {
+	juliet, bob, garden := mimi.MustURI("mimi://a.example/u/juliet"), mimi.MustURI("mimi://b.example/u/bob"), mimi.MustURI("mimi://b.example/r/garden")
+	inBubble(t, func(b *bench) {
+		entry := func(op mimi.ConsentOperation, requester, target mimi.URI) []byte {
+			return wire.Marshal(&mimi.ConsentEntry{Operation: op, Requester: requester, Target: target, Room: garden})
+		}
+		for _, tt := range []struct {
+			why, peer string
+			about     mimi.URI
+			body      []byte
+			status    int
+		}{
+			{"bob asks", "b.example", juliet, entry(mimi.ConsentRequest, bob, juliet), http.StatusOK}, // as the small room answers
+			{"junk", "b.example", juliet, []byte("x"), http.StatusBadRequest},
+			{"path names another", "b.example", bob, entry(mimi.ConsentRequest, bob, juliet), http.StatusBadRequest},
+			{"a grant", "b.example", juliet, entry(mimi.ConsentGrant, bob, juliet), http.StatusBadRequest},
+			{"for another provider's user", "c.example", juliet, entry(mimi.ConsentRequest, bob, juliet), http.StatusForbidden},
+			{"nobody of ours", "b.example", bob, entry(mimi.ConsentRequest, bob, bob), http.StatusNotFound},
+		} {
+			if status, body := b.g.RequestConsent(b.t.Context(), tt.peer, tt.about, tt.body); status != tt.status {
+				t.Errorf("%s: %d %q, want %d", tt.why, status, body, tt.status)
+			}
+		}
+		at := func(e mimi.Endpoint, uri mimi.URI) int {
+			return b.g.errandsAtHome(b.t.Context(), &delivery{provider: "a.example", endpoint: e, uri: uri})
+		}
+		b.join("garden%b.example", "juliet@a.example/x")
+		b.settle()
+		for _, tt := range []struct {
+			e    mimi.Endpoint
+			uri  mimi.URI
+			want int
+		}{
+			{mimi.EndpointUpdateConsent, juliet, 200}, {mimi.EndpointRequestConsent, garden, 200},
+			{mimi.EndpointUpdateConsent, bob, 404}, {mimi.EndpointNotify, garden, 404},
+		} {
+			if got := at(tt.e, tt.uri); got != tt.want {
+				t.Errorf("at home, %s about %s: %d, want %d", tt.e, tt.uri, got, tt.want)
+			}
 		}
 	})
 }

@@ -117,6 +117,18 @@ func (d *directory) countSuffix(suffix string) (n int) {
 	return n
 }
 
+// countPrefix counts the rooms whose names begin so.
+func (d *directory) countPrefix(prefix string) (n int) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name := range d.rooms {
+		if strings.HasPrefix(name, prefix) {
+			n++
+		}
+	}
+	return n
+}
+
 func (d *directory) isOpen(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -66,6 +66,15 @@ func (s *tallies) FollowedName(uri mimi.URI) string {
 	return uri.Name() + "%" + uri.Provider()
 }
 
+func (s *tallies) PersonName(uri mimi.URI) string {
+	if uri.Kind() != mimi.KindUser || uri.Provider() != "a.example" {
+		return ""
+	}
+	return personPrefix + uri.Name()
+}
+
+func (s *tallies) Route(st *xmpp.Stanza) string { return st.To.Local() }
+
 func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error) {
 	s.mu.Lock()
 	s.restored = append(s.restored, snap)
@@ -151,6 +160,10 @@ func (r *tally) Step(now time.Time, _ [32]byte, in mucmap.Input) mucmap.Output {
 	case mucmap.StanzaIn:
 		r.stanza(now, in.Stanza, &out, emit)
 	case mucmap.Request:
+		if strings.HasPrefix(r.name, personPrefix) { // of somebody who consents to what b.example asks for
+			out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: map[bool]int{true: 204, false: 200}[in.Kind == mucmap.RequestKeyMaterial && in.Provider != "refused.example"]})
+			break
+		}
 		if !r.Exists() {
 			out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: 404})
 			break

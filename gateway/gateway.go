@@ -165,13 +165,14 @@ func (g *Gateway) Deliver(st *xmpp.Stanza) *xmpp.StanzaError {
 	}
 	g.m.stanzas.WithLabelValues(st.Kind.String()).Inc()
 	it := item{stanza: st, at: now}
-	if st.To.Local() == "" {
+	name := g.opt.Rooms.Route(st)
+	if name == "" {
 		if g.service.put(it) != putOK {
 			return g.tooBusy("service")
 		}
 		return nil
 	}
-	if why := g.putOrWhy(st.To.Local(), it); why != "" {
+	if why := g.putOrWhy(name, it); why != "" {
 		return g.tooBusy(why)
 	}
 	return nil

@@ -177,6 +177,14 @@ func (o *outbox) attempt(d delivery, n int) (result string, pause time.Duration)
 	if time.Since(d.made()) > o.g.opt.OutboxAge {
 		return "too old", 0
 	}
+	if d.provider == o.g.opt.Provider {
+		if status := o.g.errandsAtHome(o.g.ctx, &d); status < 300 {
+			return resultDelivered, 0
+		} else if !transient(status) {
+			return fmt.Sprintf("refused with %d", status), 0
+		}
+		return "", backoff(n)
+	}
 	if o.g.opt.Peers == nil {
 		return "no way to providers", 0
 	}

@@ -54,6 +54,8 @@ type Rooms interface {
 	Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error)
 	RoomName(uri mimi.URI) string     // "": not one of ours
 	FollowedName(uri mimi.URI) string // "": one of ours, or one that has no address here
+	PersonName(uri mimi.URI) string   // where consent of one of our users is kept; "": nobody of ours
+	Route(st *xmpp.Stanza) string     // "": to the service itself
 	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
 }
 

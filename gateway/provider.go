@@ -92,6 +92,13 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		if name == "" {
 			return http.StatusNotFound, []byte("roomId: the room has no address here")
 		}
+		person := g.opt.Rooms.PersonName(target)
+		if person == "" {
+			return http.StatusOK, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: target})
+		}
+		if status, answer := g.askRoom(ctx, mucmap.RequestKeyMaterial, peer, person, body); status != http.StatusNoContent {
+			return status, answer // without consent, or malformed
+		}
 		if !g.dir.known(name) && g.dir.countSuffix("%"+peer) >= g.maxFollowed {
 			return http.StatusServiceUnavailable, []byte("too many rooms of this provider are remembered here")
 		}

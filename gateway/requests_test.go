@@ -106,6 +106,9 @@ func TestKeyMaterialOfOurUsers(t *testing.T) {
 		if got := ask("d.example", theirs); got != 403 {
 			t.Errorf("another provider asks: %d", got)
 		}
+		if got := ask("refused.example", "mimi://refused.example/r/garden"); got != 200 || b.g.dir.known("garden%refused.example") {
+			t.Errorf("without consent: %d, and a room begins", got)
+		}
 		b.g.maxFollowed = 1
 		if got := ask("b.example", "mimi://b.example/r/other"); got != 503 {
 			t.Errorf("beyond the limit: %d", got)

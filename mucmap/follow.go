@@ -18,11 +18,14 @@ import (
 // same events as in rooms of ours, with the room's roles translated into ours (followrole.go).
 type follow struct {
 	room    *follower.Room
-	stored  *follower.Room        // as the secrets that are stored, or will be with the last Output; nil: nothing
-	asked   *follower.Request     // the last one that Output.Requests held
-	waiting map[uint64]*asker     // by Wish.ID
-	keys    map[string]*outKey    // key packages that are out, by reference in hexadecimal
-	adders  map[mimi.URI]mimi.URI // who added a user of ours, until the Welcome behind the commit
+	stored  *follower.Room     // as the secrets that are stored, or will be with the last Output; nil: nothing
+	asked   *follower.Request  // the last one that Output.Requests held
+	waiting map[uint64]*asker  // by Wish.ID
+	keys    map[string]*outKey // key packages that are out, by reference in hexadecimal
+
+	inviters map[mimi.URI]mimi.URI    // who asked for the consent of a user of ours, who has not answered yet
+	expected map[mimi.URI]expectation // who wait for a Welcome
+	adders   map[mimi.URI]mimi.URI    // who added a user of ours, until the Welcome behind the commit
 }
 
 // asker is an XMPP user who waits for what the hub says to a wish.
@@ -34,7 +37,8 @@ type asker struct {
 }
 
 func newFollow(uri mimi.URI) *follow {
-	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}, keys: map[string]*outKey{}, adders: map[mimi.URI]mimi.URI{}}
+	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}, keys: map[string]*outKey{}, adders: map[mimi.URI]mimi.URI{},
+		inviters: map[mimi.URI]mimi.URI{}, expected: map[mimi.URI]expectation{}}
 }
 
 // busy says that something is under way with the hub.
@@ -58,6 +62,9 @@ func (r *Room) loadFollow(secrets map[string][]byte) error {
 		}
 	}
 	if err := r.follow.loadKeys(secrets); err != nil {
+		return err
+	}
+	if err := r.follow.loadAsked(secrets); err != nil {
 		return err
 	}
 	if len(parts) == 0 {
@@ -139,8 +146,12 @@ func (t *turn) wish(who *asker, w follower.Wish) {
 // notified takes what the hub tells. The answer leaves when it is stored.
 func (t *turn) notified(in Request) {
 	reply := Reply{ID: in.ID, Status: statusCreated}
-	if in.Kind == RequestKeyMaterial {
+	switch in.Kind {
+	case RequestKeyMaterial:
 		t.keyMaterial(in)
+		return
+	case RequestRequestConsent:
+		t.invitationAsked(in)
 		return
 	}
 	if in.Kind != RequestNotify {
@@ -281,7 +292,8 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 // followEnd closes a Step: absent guests leave, what changed is stored, what the hub must be asked is put out.
 func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
-	t.out.Wake = t.followLinger()
+	waits := t.impatient()
+	t.out.Wake = earlier(t.followLinger(), waits)
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {
 		out := PeerRequest{Provider: r.uri.Provider(), Endpoint: string(request.Endpoint), Room: r.uri.String(), Body: request.Body}
@@ -296,10 +308,10 @@ func (t *turn) followEnd() {
 		until = at
 	}
 	if !r.pub.Exists {
-		t.out.Wake = until
+		t.out.Wake = earlier(until, waits)
 	}
 	kept := r.seq > 0 || f.stored != nil || len(f.keys) > 0
-	if !r.pub.Exists && kept && f.room.Idle() && len(r.joining) == 0 && !t.now.Before(until) {
+	if !r.pub.Exists && kept && f.room.Idle() && len(r.joining) == 0 && len(f.inviters) == 0 && !t.now.Before(until) {
 		t.vanish() // also what is left of an attempt to enter that failed
 		t.out.SetSecrets, t.out.DropSecrets, t.out.Wake = nil, nil, time.Time{}
 	} else {

@@ -162,7 +162,7 @@ func (t *turn) newKey(user, client mimi.URI, lastResort bool) (*outKey, error) {
 	if err != nil {
 		return nil, err
 	}
-	leaf, err := mimi.LeafExtensions(t.r.goodNick("", user))
+	leaf, err := mimi.LeafExtensions(t.r.goodNick(t.r.nickFor(user), user))
 	if err != nil {
 		return nil, err
 	}
@@ -291,11 +291,18 @@ func (e *invited) apply(s *state, p *stage) {
 // welcomed invites a user whom somebody else added.
 func (t *turn) welcomed(e follower.Joined) {
 	u := e.Client.ClientUser()
+	by := t.r.follow.adders[u]
+	delete(t.r.follow.adders, u)
 	t.usedKeys(u)
+	if !t.r.follow.inviters[u].IsZero() {
+		t.setInviter(u, mimi.URI{})
+	}
+	if t.expected(u) {
+		return
+	}
 	if t.r.pub.occupant(u) != nil {
 		return
 	}
-	t.note(NoteInfo, "user was added", Attr{"user", u.String()}, Attr{"by", t.r.follow.adders[u].String()})
-	t.emit(&invited{User: u, By: t.r.follow.adders[u], ID: t.id()})
-	delete(t.r.follow.adders, u)
+	t.note(NoteInfo, "user was added", Attr{"user", u.String()}, Attr{"by", by.String()})
+	t.emit(&invited{User: u, By: by, ID: t.id()})
 }

@@ -27,7 +27,7 @@ var followRoutes = []route{
 	{xmpp.Message, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
 	{xmpp.Message, toRoom, xmpp.TypeGroupchat, "", "", (*turn).followGroupchat},
 	{xmpp.Message, toOccupant, xmpp.TypeGroupchat, "", "", (*turn).groupchatToNick},
-	{xmpp.Message, toRoom, anyType, "", "", (*turn).notForeign},
+	{xmpp.Message, toRoom, anyType, "", "", (*turn).followMessage},
 	{xmpp.Message, toOccupant, anyType, "", "", (*turn).notForeign},
 
 	{xmpp.IQ, toRoom, xmpp.TypeResult, "", "", (*turn).ignore},
@@ -84,6 +84,9 @@ func (t *turn) followEnter(j *join) {
 	}
 	if len(r.follow.waiting) >= r.svc.cfg.Limits.Waiting {
 		t.refuse(j.st, refusal(xmpp.ResourceConstraint, "too many wait to enter this room"))
+		return
+	}
+	if t.agreeByEntering(j) {
 		return
 	}
 	j.wish = &wish{what: "join of " + j.user.String(), join: j}

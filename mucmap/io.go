@@ -17,12 +17,13 @@ type RequestKind uint8
 
 // The requests that a room answers: the first three as a hub, the others of its hub.
 const (
-	RequestUpdate        RequestKind = iota + 1 // update: a proposal, or a commit with what belongs to it
-	RequestSubmitMessage                        // submitMessage: an application message
-	RequestGroupInfo                            // groupInfo: what an external commit needs
-	RequestNotify                               // notify: what the hub of a room of another provider tells
-	RequestKeyMaterial                          // keyMaterial: by way of the hub, to add a user of ours to a room of another provider
-	RequestUpdateConsent                        // updateConsent: a user of another provider lets itself be added, or does not
+	RequestUpdate         RequestKind = iota + 1 // update: a proposal, or a commit with what belongs to it
+	RequestSubmitMessage                         // submitMessage: an application message
+	RequestGroupInfo                             // groupInfo: what an external commit needs
+	RequestNotify                                // notify: what the hub of a room of another provider tells
+	RequestKeyMaterial                           // keyMaterial: by way of the hub, to add a user of ours to a room of another provider
+	RequestRequestConsent                        // requestConsent: a user of another provider wants to add one of ours
+	RequestUpdateConsent                         // updateConsent: a user of another provider lets itself be added, or does not
 )
 
 // String is the endpoint's name in the directory.
@@ -38,6 +39,8 @@ func (k RequestKind) String() string {
 		return "notify"
 	case RequestKeyMaterial:
 		return "keyMaterial"
+	case RequestRequestConsent:
+		return "requestConsent"
 	case RequestUpdateConsent:
 		return "updateConsent"
 	}

@@ -23,6 +23,7 @@ type Room struct {
 	pub *state
 	hub *hub.Room // nil while the room does not exist
 
+	person *person // not nil: no room, but what is kept of one XMPP user
 	follow *follow // not nil: a room of another provider; hub is nil then
 
 	stored     *mls.Group // as the secrets that are stored, or will be with the last Output
@@ -66,6 +67,9 @@ func (r *Room) reset() {
 	if r.follow != nil {
 		r.follow = newFollow(r.uri)
 	}
+	if r.person != nil {
+		r.person = &person{user: r.person.user}
+	}
 	r.unclean, r.restored, r.seq, r.snapAt, r.sent = false, false, 0, 0, 0
 	r.summary = Summary{Name: r.name}
 }
@@ -76,6 +80,10 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	now = now.UTC().Truncate(time.Millisecond)
 	t := &turn{r: r, now: now, seed: seed}
 	t.snapshot()
+	if r.person != nil {
+		t.personStep(in)
+		return t.out
+	}
 	if r.follow != nil {
 		t.followStep(in)
 		return t.out
@@ -227,7 +235,7 @@ func (r *Room) moveLeaves(eff *mls.Effects) {
 
 // Exists says that the room has been created and not destroyed: a room that does not exist need not be kept.
 func (r *Room) Exists() bool {
-	return r.pub.Exists || r.job != nil || len(r.queue) > 0 || r.follow.busy() || r.follow.broken()
+	return r.person != nil && r.person.stored || r.pub.Exists || r.job != nil || len(r.queue) > 0 || r.follow.busy() || r.follow.broken()
 }
 
 // Idle says that no job is under way, nobody is present and nothing waits: the room may be dropped and restored later. A room

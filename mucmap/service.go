@@ -72,6 +72,11 @@ func NewService(cfg Config) (*Service, error) {
 // Room: one that no room can have refuses whatever is asked of it.
 func (s *Service) New(name string) *Room {
 	r := &Room{svc: s, name: name}
+	if u, ok := s.personOf(name); ok {
+		r.person = &person{user: u}
+		r.reset()
+		return r
+	}
 	addr, err := xmpp.NewJID(name, s.cfg.Domain.Domain(), "")
 	if err == nil {
 		r.addr = addr
@@ -97,6 +102,14 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 	r := s.New(name)
 	fail := func(err error) (*Room, Recovery, error) {
 		return nil, Recovery{}, fmt.Errorf("mucmap: room %q: %w", name, err)
+	}
+	if r.person != nil {
+		p, err := loadPerson(r.person.user, snap.Secrets)
+		if err != nil {
+			return fail(err)
+		}
+		r.person = p
+		return r, Recovery{Summary: r.summary}, nil
 	}
 	if snap.Seq != snap.SnapshotSeq+uint64(len(snap.Events)) {
 		return fail(fmt.Errorf("%d events after event %d do not make %d", len(snap.Events), snap.SnapshotSeq, snap.Seq))

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
 
@@ -183,32 +184,71 @@ func TestHubIsAway(t *testing.T) {
 	}
 }
 
-// A user of another provider is invited: its gateway's key package, one commit, the Welcome by notify, an invitation to the user, who enters
-// without another commit and reads.
+// A user of another provider is invited: its gateway asks it, by an invitation; it agrees by entering, which adds it with the key package that
+// comes with its consent, and reads. Whoever it has allowed needs not ask, and whoever declines is not added.
 func TestInviteAcrossProviders(t *testing.T) {
-	w, juliet, romeo, nurse := meeting(t)
+	w, juliet, romeo, _ := meeting(t)
 	tybalt := w.User("tybalt@b.example/street", "garden%a.example@rooms.b.example", "Tybalt")
-	juliet.Invite(mustJID("u%tybalt%b.example@rooms.a.example"))
+	invite := func(name string) {
+		t.Helper()
+		juliet.Invite(mustJID("u%" + name + "%b.example@rooms.a.example"))
+		settle(t, w)
+	}
+	membersOnly(w, juliet)
 	settle(t, w)
-	expect(t, "added", juliet, "tybalt is here none/participant")
-	expect(t, "added, and not present at home", romeo)
-	if in := w.Providers["b.example"].Inbox["tybalt@b.example"]; len(in) != 1 || in[0].From.String() != "garden%a.example@rooms.b.example" || in[0].Child(muc.NSUser, "x") == nil {
+	juliet.News()
+	romeo.News()
+	invite("tybalt")
+	expect(t, "nothing has happened yet", juliet)
+	if in := tybalt.Bare(); len(in) != 1 || in[0].From.String() != "garden%a.example@rooms.b.example" || in[0].Child(muc.NSUser, "x") == nil {
 		t.Fatalf("tybalt's invitation: %v", in)
 	}
-	before := w.Providers["a.example"].Rooms["garden"].room.Describe().Epoch
 	tybalt.Join()
+	settle(t, w)
+	expect(t, "added", juliet, "Tybalt is here member/participant")
+	if got := tybalt.News(); !slices.ContainsFunc(got, func(s string) bool { return strings.HasPrefix(s, "Tybalt is here member/participant 110") }) {
+		t.Fatalf("tybalt is let in: %q\n%s", got, strings.Join(w.Trace, "\n"))
+	}
+	if n := len(tybalt.Bare()); n != 1 {
+		t.Errorf("tybalt, who is in, is invited %d times", n)
+	}
+	juliet.Say("Who's there?")
+	settle(t, w)
+	expect(t, "reads", tybalt, "Juliet: Who's there?")
+
+	abram := w.User("abram@b.example/street", "garden%a.example@rooms.b.example", "Abram")
+	invite("abram")
+	w.Send(xmpp.Stanza{Kind: xmpp.Message, From: abram.JID, To: abram.Room.Bare(), ID: "d", Payload: []*xmpp.Element{
+		muc.User{Decline: &muc.Decline{To: mustJID("u%juliet%a.example@rooms.b.example")}}.Element()}})
+	settle(t, w)
+	in := juliet.Inbox()
+	if x, err := muc.ParseUser(in[len(in)-1].Child(muc.NSUser, "x")); err != nil || x.Decline == nil || x.Decline.From.String() != "u%abram%b.example@rooms.a.example" {
+		t.Errorf("abram declines: %s", in[len(in)-1].String())
+	}
+	invite("abram")
+	if n := len(abram.Bare()); n != 1 {
+		t.Errorf("abram, who has decided, is asked again: %d", n)
+	}
+
+	benvolio := w.User("benvolio@b.example/street", "garden%a.example@rooms.b.example", "Benvolio")
+	benvolio.Tell("provider a.example allow")
+	settle(t, w)
+	expect(t, "done", benvolio, ": Done.")
+	juliet.News()
+	invite("benvolio")
+	expect(t, "added at once", juliet, "benvolio is here member/participant")
+	if in := benvolio.Bare(); len(in) != 2 || in[1].Child(muc.NSUser, "x").Child(muc.NSUser, "invite") == nil {
+		t.Errorf("benvolio is told: %v", in)
+	}
+	before := w.Providers["a.example"].Rooms["garden"].room.Describe().Epoch
+	benvolio.Join()
 	settle(t, w)
 	if after := w.Providers["a.example"].Rooms["garden"].room.Describe().Epoch; after != before {
 		t.Errorf("entering took commits: epoch %d, then %d", before, after)
 	}
-	tybalt.News()
-	juliet.Say("Who's there?")
-	settle(t, w)
-	expect(t, "reads", tybalt, "Juliet: Who's there?")
-	nurse.News()
 	juliet.News()
 	w.Down("b.example", true)
-	juliet.Invite(mustJID("u%benvolio%b.example@rooms.a.example"))
+	invite("peter")
 	for range 60 {
 		w.Step()
 	}

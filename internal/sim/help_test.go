@@ -17,3 +17,9 @@ func ownerDestroy(w *World, u *User, reason string) xmpp.Stanza {
 	return xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: u.JID, To: u.Room.Bare(), ID: w.ID(),
 		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(d.Element(muc.NSOwner))}}
 }
+
+func membersOnly(w *World, u *User) {
+	f := muc.NewForm(muc.FormSubmit, "http://jabber.org/protocol/muc#roomconfig", muc.BoolField("muc#roomconfig_membersonly", "", true))
+	w.Send(xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: u.JID, To: u.Room.Bare(), ID: w.ID(),
+		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(f.Element())}})
+}

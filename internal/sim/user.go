@@ -59,6 +59,15 @@ func (u *User) Invite(whom xmpp.JID) {
 	u.w.Send(xmpp.Stanza{Kind: xmpp.Message, From: u.JID, To: u.Room.Bare(), ID: u.w.ID(), Payload: []*xmpp.Element{x.Element()}})
 }
 
+// Tell says something to the service itself, such as a decision about consent.
+func (u *User) Tell(text string) {
+	u.w.Send(xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeChat, From: u.JID, To: xmpp.MustParseJID(u.Room.Domain()), ID: u.w.ID(),
+		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", text)}})
+}
+
+// Bare is what came to the user's bare address.
+func (u *User) Bare() []xmpp.Stanza { return u.provider().Inbox[u.JID.Bare().String()] }
+
 // Inbox is everything that came.
 func (u *User) Inbox() []xmpp.Stanza { return u.provider().Inbox[u.JID.String()] }
 

@@ -125,7 +125,9 @@ func (w *World) ID() string {
 func (w *World) Send(st xmpp.Stanza) {
 	p := w.Providers[strings.TrimPrefix(st.To.Domain(), "rooms.")]
 	w.trace("%s", st.String())
-	p.node(st.To.Local()).step(mucmap.StanzaIn{Stanza: &st})
+	if name := p.svc.Route(&st); name != "" {
+		p.node(name).step(mucmap.StanzaIn{Stanza: &st})
+	}
 }
 
 func (p *Provider) node(name string) *Node {
@@ -384,30 +386,49 @@ func (w *World) notify(key [2]string) {
 var kinds = map[string]mucmap.RequestKind{
 	string(mimi.EndpointUpdate): mucmap.RequestUpdate, string(mimi.EndpointSubmitMessage): mucmap.RequestSubmitMessage,
 	string(mimi.EndpointGroupInfo): mucmap.RequestGroupInfo, string(mimi.EndpointNotify): mucmap.RequestNotify,
-	string(mimi.EndpointKeyMaterial): mucmap.RequestKeyMaterial,
+	string(mimi.EndpointKeyMaterial):    mucmap.RequestKeyMaterial,
+	string(mimi.EndpointRequestConsent): mucmap.RequestRequestConsent, string(mimi.EndpointUpdateConsent): mucmap.RequestUpdateConsent,
 }
 
-// receive gives a POST to the room that it is about. False: no answer comes.
+// receive gives a POST to the room, or the person, that it is about. False: no answer comes.
 func (w *World) receive(p post) (mucmap.Reply, bool) {
 	to := w.Providers[p.to]
 	uri := mimi.MustURI(p.room)
-	if p.endpoint == string(mimi.EndpointKeyMaterial) { // about a user; the room is in the request
+	kind := kinds[p.endpoint]
+	if kind == mucmap.RequestKeyMaterial { // about a user; the room that gets the Welcome is in the request
 		var q mimi.KeyMaterialRequest
 		if err := wire.Unmarshal(p.body, &q); err != nil {
 			panic(err)
 		}
+		if reply, ok := to.ask(p, kind, to.svc.PersonName(uri)); !ok || reply.Status != 204 {
+			return reply, ok
+		}
 		uri = q.Room
 	}
-	name := to.svc.RoomName(uri)
-	if k := kinds[p.endpoint]; k == mucmap.RequestNotify || k == mucmap.RequestKeyMaterial {
-		name = to.svc.FollowedName(uri)
+	name := to.svc.PersonName(uri)
+	if uri.Kind() == mimi.KindRoom {
+		if name = to.svc.RoomName(uri); name == "" {
+			name = to.svc.FollowedName(uri)
+		}
 	}
+	if kind == mucmap.RequestUpdateConsent && p.from != p.to { // about whoever asked; goes to the room
+		var c mimi.ConsentEntry
+		if err := wire.Unmarshal(p.body, &c); err != nil {
+			panic(err)
+		}
+		name = to.svc.RoomName(c.Room)
+	}
+	return to.ask(p, kind, name)
+}
+
+func (to *Provider) ask(p post, kind mucmap.RequestKind, name string) (mucmap.Reply, bool) {
 	if name == "" {
 		return mucmap.Reply{Status: 404}, true
 	}
+	w := to.w
 	w.ids++
 	id := fmt.Sprintf("r%d", w.ids)
-	for _, r := range to.node(name).step(mucmap.Request{ID: id, Provider: p.from, Kind: kinds[p.endpoint], Body: p.body}) {
+	for _, r := range to.node(name).step(mucmap.Request{ID: id, Provider: p.from, Kind: kind, Body: p.body}) {
 		if r.ID == id {
 			return r, true
 		}

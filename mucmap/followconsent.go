@@ -1,0 +1,157 @@
+package mucmap
+
+import (
+	"strings"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+// Consent in a room of another provider: whoever wants to add a user of ours asks for it, the user sees an invitation, agrees by entering and
+// refuses by declining it (XEP-0045 §7.8.2).
+
+// welcomePatience is how long a user who has agreed by entering waits for the Welcome, before it tries to enter as anybody else.
+const welcomePatience = 20 * time.Second
+
+// secretAsked begins the names of what is stored of open questions.
+const secretAsked = "asked/"
+
+// loadAsked reads who asked.
+func (f *follow) loadAsked(secrets map[string][]byte) error {
+	for name, b := range secrets {
+		user, ok := strings.CutPrefix(name, secretAsked)
+		if !ok {
+			continue
+		}
+		u, err := mimi.ParseURI(user)
+		if err != nil {
+			return err
+		}
+		if f.inviters[u], err = mimi.ParseURI(string(b)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setInviter notes who asked, or that nobody does any more.
+func (t *turn) setInviter(u, by mimi.URI) {
+	name := secretAsked + u.String()
+	if by.IsZero() {
+		delete(t.r.follow.inviters, u)
+		t.out.DropSecrets = append(t.out.DropSecrets, name)
+		return
+	}
+	t.r.follow.inviters[u] = by
+	if t.out.SetSecrets == nil {
+		t.out.SetSecrets = map[string][]byte{}
+	}
+	t.out.SetSecrets[name] = []byte(by.String())
+}
+
+// invitationAsked puts the question of somebody to a user of ours. It comes from the user's person, which has looked whether it is decided.
+func (t *turn) invitationAsked(in Request) {
+	reply := Reply{ID: in.ID, Status: statusCreated}
+	var c mimi.ConsentEntry
+	err := wire.Unmarshal(in.Body, &c)
+	switch {
+	case err != nil:
+		reply.Status, reply.Body = statusBadRequest, []byte(err.Error())
+	case in.Provider != t.r.svc.cfg.Provider || c.Room != t.r.uri || t.r.svc.PersonName(c.Target) == "":
+		reply.Status, reply.Body = statusForbidden, []byte("questions about consent go to the user")
+	case t.r.pub.members[c.Target] != nil && t.r.pub.members[c.Target].Leaves > 0:
+	case t.r.follow.inviters[c.Target].IsZero() && len(t.r.follow.inviters) >= MaxKeyUsers:
+		t.note(NoteWarn, "question about consent is dropped: there are too many", Attr{"user", c.Target.String()})
+	default:
+		t.setInviter(c.Target, c.Requester)
+		t.passTo([]xmpp.JID{t.r.svc.UserJID(c.Target)}, xmpp.Stanza{Kind: xmpp.Message, From: t.r.addr, ID: t.id(), Payload: []*xmpp.Element{
+			muc.User{Invites: []muc.Invite{{From: t.r.svc.UserJID(c.Requester), Reason: c.Requester.String() + " asks to add you to this room"}}}.Element()}})
+	}
+	t.out.Replies = append(t.out.Replies, reply)
+}
+
+// agreeByEntering says that a user who enters was asked, and so agrees: with a key package, by which it is added. False: nobody asked.
+func (t *turn) agreeByEntering(j *join) bool {
+	by := t.r.follow.inviters[j.user]
+	if by.IsZero() {
+		return false
+	}
+	t.setInviter(j.user, mimi.URI{})
+	entry := &mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: by, Target: j.user, Room: t.r.uri}
+	t.consent(t.r.svc.cfg.Provider, mimi.EndpointUpdateConsent, j.user, entry)
+	t.r.joining[j.st.From] = j
+	key, err := t.newKey(j.user, t.r.svc.clientURI(j.user), false)
+	if err != nil {
+		delete(t.r.joining, j.st.From)
+		t.note(NoteError, "no key package could be made", Attr{"user", j.user.String()}, Attr{"error", err.Error()})
+		return false
+	}
+	with := *entry
+	with.KeyPackages = []mls.KeyPackage{key.keys.KeyPackage}
+	t.consent(by.Provider(), mimi.EndpointUpdateConsent, by, &with)
+	j.wish = &wish{what: "join of " + j.user.String(), join: j}
+	t.r.pendingNicks[nickKey(j.nick)] = j
+	t.r.follow.expected[j.user] = expectation{j, t.now.Add(welcomePatience)}
+	return true
+}
+
+// expectation is a user who waits for a Welcome.
+type expectation struct {
+	join  *join
+	until time.Time
+}
+
+// expected lets a user in who was waiting for its Welcome. False: it was not.
+func (t *turn) expected(u mimi.URI) bool {
+	e, ok := t.r.follow.expected[u]
+	if !ok {
+		return false
+	}
+	delete(t.r.follow.expected, u)
+	t.entered(e.join)
+	return true
+}
+
+// impatient lets those enter as anybody else whose Welcome does not come, and returns when to look again.
+func (t *turn) impatient() (wake time.Time) {
+	var due []mimi.URI
+	for u, e := range t.r.follow.expected {
+		if e.until.After(t.now) {
+			wake = earlier(wake, e.until)
+		} else {
+			due = append(due, u)
+		}
+	}
+	sortURIs(due)
+	for _, u := range due {
+		j := t.r.follow.expected[u].join
+		delete(t.r.follow.expected, u)
+		if t.unwait(j); !j.wish.closed {
+			t.followEnter(j)
+		}
+	}
+	return wake
+}
+
+// followMessage is a message to the room that is not for everybody: only the answer to an invitation means something here.
+func (t *turn) followMessage(st *xmpp.Stanza) {
+	x := st.Child(muc.NSUser, "x")
+	if x == nil || x.Child(muc.NSUser, "decline") == nil {
+		t.notForeign(st)
+		return
+	}
+	u, err := t.r.svc.UserURI(st.From.Bare())
+	by := t.r.follow.inviters[u]
+	if err != nil || by.IsZero() {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "nobody from here invited you to this room, or the one who did was told already"))
+		return
+	}
+	t.setInviter(u, mimi.URI{})
+	entry := &mimi.ConsentEntry{Operation: mimi.ConsentRevoke, Requester: by, Target: u, Room: t.r.uri}
+	t.consent(t.r.svc.cfg.Provider, mimi.EndpointUpdateConsent, u, entry)
+	t.consent(by.Provider(), mimi.EndpointUpdateConsent, by, entry)
+}

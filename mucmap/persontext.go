@@ -1,0 +1,157 @@
+package mucmap
+
+import (
+	"slices"
+	"strings"
+
+	"anteroom/mimi"
+	"anteroom/xmpp"
+)
+
+// How a user reads and changes its decisions about consent: by messages to the service.
+
+const personHelp = `Who may add you to rooms of other providers:
+consents - lists questions and decisions
+allow ADDRESS [ROOM] - lets a user add you, to one room or to all
+deny ADDRESS [ROOM] - does not
+forget ADDRESS [ROOM] - takes a decision back
+others ask|allow|deny - everybody else: you are asked (so it is at first), they may, they may not
+provider DOMAIN allow|ask - all users of a provider may, or are treated like everybody else
+ADDRESS is like u%bob%b.example@SERVICE or mimi://b.example/u/bob, ROOM like garden%b.example@SERVICE or mimi://b.example/r/garden.`
+
+// personSays is a message of the service to the user.
+func (t *turn) personSays(text string) xmpp.Stanza {
+	return xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeChat, From: t.r.svc.cfg.Domain, ID: t.id(), Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", text)}}
+}
+
+// personStanza obeys a message of the user.
+func (t *turn) personStanza(st *xmpp.Stanza) {
+	if u, err := t.r.svc.UserURI(st.From); err != nil || u != t.r.person.user || st.Kind != xmpp.Message {
+		t.note(NoteWarn, "stanza is not for this user", Attr{"from", st.From.String()})
+		return
+	}
+	body, _ := st.Body()
+	answer := t.r.personCommand(t, strings.Fields(body))
+	t.passTo([]xmpp.JID{st.From}, t.personSays(answer))
+}
+
+func (r *Room) personCommand(t *turn, words []string) string {
+	p := r.person
+	verb := ""
+	if len(words) > 0 {
+		verb = strings.ToLower(words[0])
+	}
+	switch {
+	case verb == "consents" && len(words) == 1:
+		return r.personList()
+	case verb == "others" && len(words) == 2:
+		d, ok := map[string]openness{"ask": openAsk, "allow": openAll, "deny": openNever}[words[1]]
+		if !ok {
+			return "others: ask, allow or deny?"
+		}
+		p.Default = d
+		return "Done."
+	case verb == "provider" && len(words) == 3 && (words[2] == "allow" || words[2] == "ask"):
+		if mimi.CheckProvider(words[1]) != nil || words[1] == r.svc.cfg.Provider {
+			return words[1] + " is not the name of another provider."
+		}
+		p.Providers = slices.DeleteFunc(p.Providers, func(s string) bool { return s == words[1] })
+		if words[2] == "allow" {
+			if len(p.Providers) >= MaxConsents {
+				return "There are too many providers on your list."
+			}
+			p.Providers = append(p.Providers, words[1])
+		}
+		return "Done."
+	case (verb == "allow" || verb == "deny" || verb == "forget") && (len(words) == 2 || len(words) == 3):
+		return t.personDecides(verb, words[1:])
+	}
+	return strings.ReplaceAll(personHelp, "SERVICE", r.svc.cfg.Domain.String())
+}
+
+func (t *turn) personDecides(verb string, words []string) string {
+	r := t.r
+	requester, ok := r.svc.namedUser(words[0])
+	if !ok {
+		return words[0] + " is not a user of another provider."
+	}
+	var room mimi.URI
+	if len(words) == 2 {
+		if room, ok = r.svc.namedRoom(words[1]); !ok {
+			return words[1] + " is not a room."
+		}
+	}
+	if verb == "forget" {
+		r.person.drop(requester, room)
+		return "Done."
+	}
+	d, op := granted, mimi.ConsentGrant
+	if verb == "deny" {
+		d, op = refused, mimi.ConsentRevoke
+	}
+	if !t.decide(requester, room, d) {
+		return "There are too many decisions; forget some of them first."
+	}
+	t.tellConsent(op, requester, room)
+	return "Done."
+}
+
+// personList says what was asked and decided.
+func (r *Room) personList() string {
+	p := r.person
+	var b strings.Builder
+	for _, c := range p.Consents {
+		what := map[decision]string{undecided: "asks", granted: "may", refused: "may not"}[c.Decided]
+		b.WriteString(r.svc.UserJID(c.Requester).String() + " " + what)
+		if !c.Room.IsZero() {
+			b.WriteString(" " + c.Room.String())
+		}
+		b.WriteString("\n")
+	}
+	for _, name := range p.Providers {
+		b.WriteString("users of " + name + " may\n")
+	}
+	b.WriteString("others " + map[openness]string{openAsk: "ask", openAll: "may", openNever: "may not"}[p.Default])
+	return b.String()
+}
+
+// namedUser reads the address or URI of a user of another provider.
+func (s *Service) namedUser(text string) (mimi.URI, bool) {
+	if u, err := mimi.ParseURI(text); err == nil {
+		return u, u.Kind() == mimi.KindUser && !s.local(u)
+	}
+	j, err := xmpp.ParseJID(text)
+	if err != nil {
+		return mimi.URI{}, false
+	}
+	u, err := s.UserURI(j.Bare())
+	return u, err == nil && !s.local(u)
+}
+
+// namedRoom reads the address or URI of a room.
+func (s *Service) namedRoom(text string) (mimi.URI, bool) {
+	if u, err := mimi.ParseURI(text); err == nil {
+		return u, u.Kind() == mimi.KindRoom
+	}
+	j, err := xmpp.ParseJID(text)
+	if err != nil || j.Domain() != s.cfg.Domain.Domain() {
+		return mimi.URI{}, false
+	}
+	if u, ok := s.roomURI(j.Local()); ok {
+		return u, true
+	}
+	return s.followURI(j.Local())
+}
+
+// Route is the name of the Room that a stanza goes to, "" for the service itself.
+func (s *Service) Route(st *xmpp.Stanza) string {
+	if local := st.To.Local(); local != "" {
+		return local
+	}
+	if _, said := st.Body(); said && st.Kind == xmpp.Message && st.Type != xmpp.TypeError && st.Type != xmpp.TypeGroupchat {
+		if u, err := s.UserURI(st.From.Bare()); err == nil {
+			return s.PersonName(u)
+		}
+	}
+	return ""
+}
