@@ -101,7 +101,9 @@ async def member_list(s):
             await user.until(f"{who} is {affiliation}", presence(room, who, affiliation=affiliation), keep=True)
     await holds(s, "changed", room, member=sorted([s.nurse.bare, s.tybalt.bare]))
     await s.juliet.configure(room, **{"muc#roomconfig_membersonly": True})
-    same("a member reads it in a members-only room", await s.nurse.list(room, affiliation="member"),
+    await refused("for a member, since it names people", "forbidden", s.nurse.list(room, affiliation="member"))
+    await s.juliet.configure(room, **{"muc#roomconfig_whois": "anyone"})
+    same("a member reads it in a members-only room that names them anyway", await s.nurse.list(room, affiliation="member"),
          [("member", jid, "") for jid in sorted([s.nurse.bare, s.tybalt.bare])])
 
 
@@ -120,7 +122,7 @@ async def admin(s):
     await holds(s, "up", room, admin=[s.romeo.bare])
     await s.romeo.muc.set_affiliation(room, "member", jid=s.nurse.bare)
     await s.see("the admin acts", presence(room, "nurse", affiliation="member"), s.romeo, s.juliet, s.nurse)
-    await refused("an admin by an admin", "not-allowed", s.romeo.muc.set_affiliation(room, "admin", jid=s.nurse.bare))
+    await refused("an admin by an admin", "forbidden", s.romeo.muc.set_affiliation(room, "admin", jid=s.nurse.bare))
     await s.juliet.muc.set_affiliation(room, "member", jid=s.romeo.bare)
     await s.see("down", presence(room, "romeo", affiliation="member", role="participant"), s.romeo, s.juliet, s.nurse)
     await holds(s, "down", room, member=sorted([s.nurse.bare, s.romeo.bare]))
@@ -133,7 +135,7 @@ async def admin_list(s):
     await s.see("up", presence(room, "romeo", affiliation="admin", role="moderator"), s.romeo, s.juliet)
     await s.tybalt.until("told in his absence", told(room, "admin"))
     await holds(s, "two", room, admin=sorted([s.romeo.bare, s.tybalt.bare]))
-    await refused("changed by an admin", "not-allowed", s.romeo.muc.send_affiliation_list(room, [(s.tybalt.bare, "none")]))
+    await refused("changed by an admin", "forbidden", s.romeo.muc.send_affiliation_list(room, [(s.tybalt.bare, "none")]))
     await s.juliet.muc.send_affiliation_list(room, [(s.romeo.bare, "none"), (s.nurse.bare, "admin")])
     await holds(s, "changed", room, admin=sorted([s.nurse.bare, s.tybalt.bare]))
 
