@@ -25,6 +25,8 @@ const (
 	// MaxDeparted bounds how many users who are not listed any more a room still knows by their pseudonyms, so that a moderator of
 	// another provider can ban somebody who has just left.
 	MaxDeparted = 256
+	// MaxRenamed is how many users one commit renames, so that it is never larger than other providers take.
+	MaxRenamed = 2048
 )
 
 var pseudonymText = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
@@ -183,8 +185,8 @@ func (s *state) misnamed() (out []mimi.URI) {
 }
 
 // renewNames lets the group list our users under their pseudonyms, or under their names again, after whois changed: they and their
-// clients go and come in one commit of the keeper, with new keys, in an order that tells nothing. A crash before it is made up for
-// when the room is restored.
+// clients go and come in one commit of the keeper, or in some if they are very many, with new keys, in an order that tells nothing. A
+// crash before it is made up for when the room is restored.
 func (t *turn) renewNames() {
 	if len(t.r.pub.misnamed()) == 0 {
 		return
@@ -195,7 +197,7 @@ func (t *turn) renewNames() {
 			d.renewNames()
 			return nil
 		},
-		done: func(*turn) {},
+		done: func(t *turn) { t.renewNames() },
 		refuse: func(t *turn, e *xmpp.StanzaError) {
 			t.note(NoteError, "users keep the names that they had in the group", Attr{"reason", e.Text})
 		},
@@ -205,6 +207,7 @@ func (t *turn) renewNames() {
 func (d *delta) renewNames() {
 	s := d.r.pub
 	misnamed := s.misnamed()
+	misnamed = misnamed[:min(len(misnamed), MaxRenamed)]
 	for _, u := range misnamed {
 		d.unlist(u, why{})
 		d.removeLeaves(u)

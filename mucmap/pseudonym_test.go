@@ -278,6 +278,33 @@ func TestDepartedAreBounded(t *testing.T) {
 	}
 }
 
+// More users than fit into one commit are renamed by several.
+func TestManyAreRenamed(t *testing.T) {
+	b, bob := meet(t)
+	b.check = false
+	for n := 0; n < MaxRenamed; n += MaxItems {
+		var items strings.Builder
+		for i := range MaxItems {
+			fmt.Fprintf(&items, "<item affiliation='member' jid='u%d@a.example'/>", n+i)
+		}
+		wantIn(t, "members", b.send(t, adminSet(items.String())), "type='result'")
+	}
+	epoch, commits := b.room.pub.Epoch, 1+(len(b.room.pub.members)+MaxRenamed-1)/MaxRenamed
+	if commits < 3 {
+		t.Fatalf("%d members are too few", len(b.room.pub.members))
+	}
+	b.send(t, whois("anyone"))
+	if got := b.room.pub.Epoch - epoch; got != uint64(commits) || len(b.room.pub.misnamed()) > 0 {
+		t.Errorf("%d commits, want %d; %d have the wrong name", got, commits, len(b.room.pub.misnamed()))
+	}
+	if err := b.room.mirrors(); err != nil {
+		t.Error(err)
+	}
+	if tree := bob.tree(); tree["juliet"] == "" {
+		t.Error("bob does not know juliet")
+	}
+}
+
 // spy is everything that other providers get of a room: bodies as they leave, and what they hold once opened.
 type spy struct {
 	raw  [][]byte
