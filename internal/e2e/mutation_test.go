@@ -25,8 +25,8 @@ var mutations = []mutation{
 	},
 	{
 		name: "gateway skips encryption", why: "Chatting both ways",
-		edits: []edit{{"mucmap/message.go", "\treturn r.hub.AcceptLocalMessage(t.now, g, m, u)\n",
-			"\tm.Private.Ciphertext = body\n\treturn r.hub.AcceptLocalMessage(t.now, g, m, u)\n"}},
+		edits: []edit{{"mucmap/message.go", "\treturn r.hub.AcceptLocalMessage(t.now, g, m, r.pub.listed(u))\n",
+			"\tm.Private.Ciphertext = body\n\treturn r.hub.AcceptLocalMessage(t.now, g, m, r.pub.listed(u))\n"}},
 	},
 	{
 		name: "voice ignored", why: "Voice taken and given",
