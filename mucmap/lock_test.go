@@ -111,3 +111,36 @@ func TestLockedRoomStaysForWhatWasSubmitted(t *testing.T) {
 		t.Errorf("afterwards:\n%s", b.digest())
 	}
 }
+
+// A flood into a locked room, before and after it is made, costs one commit and leaves nothing behind: everybody is refused at once.
+func TestFloodOfALockedRoom(t *testing.T) {
+	const flood = 200
+	b := newBench(t)
+	b.svc = locking(b.svc)
+	b.room = b.svc.New(b.name)
+	var all strings.Builder
+	for i := range flood {
+		all.WriteString(enter(i))
+	}
+	b.hold = true
+	b.send(t, all.String()) // the first makes the room, the others wait for it
+	b.hold = false
+	held := b.held
+	b.held, b.out = nil, strings.Builder{}
+	for _, j := range held {
+		if err := b.run(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	first := b.out.String()
+	second := b.send(t, strings.TrimPrefix(all.String(), enter(0)))
+	for what, out := range map[string]string{"who waited": first, "who came later": second} {
+		if n := strings.Count(out, "item-not-found"); n != flood-1 {
+			t.Errorf("%s: %d of %d are refused", what, n, flood-1)
+		}
+	}
+	r := b.room
+	if r.pub.Epoch != 1 || len(r.joining) > 0 || len(r.pendingNicks) > 0 || len(r.queue) > 0 || r.job != nil || r.pub.here.Len() != 1 {
+		t.Errorf("epoch %d, %d joining, %d nicks pending, %d wishes, %d present", r.pub.Epoch, len(r.joining), len(r.pendingNicks), len(r.queue), r.pub.here.Len())
+	}
+}
