@@ -80,6 +80,9 @@ func (u *User) News() []string {
 	all := u.Inbox()
 	var lines []string
 	for _, st := range all[u.read:] {
+		if st.Kind == xmpp.Presence && !st.From.IsFull() && st.Err() == nil {
+			continue // the room's own, with its capabilities (XEP-0115)
+		}
 		lines = append(lines, Line(st))
 	}
 	u.read = len(all)
