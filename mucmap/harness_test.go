@@ -145,7 +145,8 @@ type bench struct {
 
 	others []Summary // further rooms of the service
 
-	check bool // replay after every step
+	seen  func([]xmpp.Broadcast) // what leaves, if somebody looks
+	check bool                   // replay after every step
 	out   strings.Builder
 	reply map[string]Reply
 }
@@ -312,6 +313,9 @@ func (b *bench) restart(clean bool) error {
 		return err
 	}
 	b.room = r
+	if b.seen != nil {
+		b.seen(rec.Stanzas)
+	}
 	for _, s := range rec.Stanzas {
 		fmt.Fprintf(&b.out, "again %s\n", line(s))
 	}
@@ -333,6 +337,9 @@ func line(br xmpp.Broadcast) string {
 }
 
 func (b *bench) show(o *Output) {
+	if b.seen != nil {
+		b.seen(o.Stanzas)
+	}
 	for _, ev := range o.Events {
 		e, err := decodeEvent(ev)
 		if err != nil {
