@@ -149,14 +149,13 @@ type facts struct {
 	leaves       map[xmpp.JID]int
 	strangers    []string // users of leaves that are no participants
 	local        map[xmpp.JID]bool
-	uri          map[xmpp.JID]string // by which lists are ordered: provider by provider
 	lists        map[muc.Affiliation][]muc.Item
 	roles        map[muc.Role][]muc.Item
 }
 
 // facts looks at the GroupContext and the tree, and asks for all lists as an owner.
 func (b *bench) facts() (*facts, error) {
-	f := &facts{participants: map[xmpp.JID]standing{}, leaves: map[xmpp.JID]int{}, local: map[xmpp.JID]bool{}, uri: map[xmpp.JID]string{},
+	f := &facts{participants: map[xmpp.JID]standing{}, leaves: map[xmpp.JID]int{}, local: map[xmpp.JID]bool{},
 		lists: map[muc.Affiliation][]muc.Item{}, roles: map[muc.Role][]muc.Item{}}
 	if b.room.hub == nil {
 		return f, nil
@@ -175,7 +174,7 @@ func (b *bench) facts() (*facts, error) {
 		}
 		j := address(p.User)
 		u := b.room.pub.behind(p.User)
-		f.participants[j], f.local[j], f.uri[j] = standingOf(p.Role), b.svc.local(u), u.String()
+		f.participants[j], f.local[j] = standingOf(p.Role), b.svc.local(u)
 		if p.Role == roleOwner {
 			owner = j
 		}
@@ -291,7 +290,7 @@ func agreeOnLists(here map[string]seen, watched bool, f *facts, reasons map[xmpp
 	listed := 0
 	for a, items := range f.lists {
 		listed += len(items)
-		if !slices.IsSortedFunc(items, func(x, y muc.Item) int { return cmp.Compare(f.uri[x.JID], f.uri[y.JID]) }) {
+		if !slices.IsSortedFunc(items, func(x, y muc.Item) int { return cmp.Compare(x.JID.String(), y.JID.String()) }) {
 			return fmt.Errorf("the list of %s is not in order: %v", a, items)
 		}
 		for _, it := range items {

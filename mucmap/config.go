@@ -305,7 +305,13 @@ func (t *turn) ownerSet(st *xmpp.Stanza) {
 	if !ok {
 		return
 	}
+	children := 0
+	for range st.Payload[0].Elements() {
+		children++
+	}
 	switch {
+	case children > 1:
+		t.refuse(st, refusal(xmpp.BadRequest, "more than one form, or a form and a destroy (XEP-0045 §10.1.2)"))
 	case q.Destroy != nil:
 		t.destroy(st, u, *q.Destroy)
 	case q.Form == nil:
@@ -316,6 +322,8 @@ func (t *turn) ownerSet(st *xmpp.Stanza) {
 		t.result(st)
 	case q.Form.Type != muc.FormSubmit:
 		t.refuse(st, refusal(xmpp.BadRequest, "the form is neither submitted nor cancelled"))
+	case q.Form.FormType() != "" && q.Form.FormType() != muc.FormRoomConfig:
+		t.refuse(st, refusal(xmpp.BadRequest, "this is another form than the room's"))
 	default:
 		t.configure(st, u, q.Form)
 	}

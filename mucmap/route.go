@@ -94,6 +94,10 @@ func (t *turn) stanza(st *xmpp.Stanza) {
 	if t.shut(st) {
 		return
 	}
+	if st.IsRequest() && len(st.Payload) != 1 {
+		t.refuse(st, refusal(xmpp.BadRequest, "a request has one payload (RFC 6120 §8.2.3)"))
+		return
+	}
 	routes := routes
 	if t.r.follow != nil {
 		routes = followRoutes
