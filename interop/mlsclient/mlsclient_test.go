@@ -150,7 +150,8 @@ func TestRandomScripts(t *testing.T) {
 	}
 }
 
-// The published scripts of mlswg/mls-implementations, where MLS_IMPLEMENTATIONS_CONFIGS names the folder interop/configs of a clone.
+// The published scripts of mlswg/mls-implementations, where MLS_IMPLEMENTATIONS_CONFIGS names the folder interop/configs of a clone. With
+// MLS_IMPLEMENTATIONS_ROLES=all, all combinations of roles are played in every suite, not in suite 1 only: that takes long.
 func TestPublishedScripts(t *testing.T) {
 	dir := os.Getenv("MLS_IMPLEMENTATIONS_CONFIGS")
 	if dir == "" {
@@ -165,7 +166,7 @@ func TestPublishedScripts(t *testing.T) {
 			s := scripts[name]
 			n := playAll(t, [2]pb.MLSClientClient{a, b}, s, allSuites()[:1], len(s.actors()) <= 8)
 			if len(s) < 100 {
-				n += playAll(t, [2]pb.MLSClientClient{a, b}, s, allSuites()[1:], false)
+				n += playAll(t, [2]pb.MLSClientClient{a, b}, s, allSuites()[1:], os.Getenv("MLS_IMPLEMENTATIONS_ROLES") == "all" && len(s.actors()) <= 8)
 			}
 			t.Logf("%d runs", n)
 		})
