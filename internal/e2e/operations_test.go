@@ -188,5 +188,5 @@ func (c *script) tail() string {
 	if err != nil {
 		return err.Error()
 	}
-	return string(b[max(0, len(b)-4096):])
+	return tail(string(b))
 }

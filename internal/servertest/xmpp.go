@@ -162,6 +162,19 @@ func listening(addr string) bool {
 func (x *XMPP) Kill() error     { return x.end(syscall.SIGKILL) }
 func (x *XMPP) Shutdown() error { return x.end(syscall.SIGTERM) }
 
+// Freeze stops the server from doing anything, with its connections open; Thaw lets it go on.
+func (x *XMPP) Freeze() error { return x.signal(syscall.SIGSTOP) }
+func (x *XMPP) Thaw() error   { return x.signal(syscall.SIGCONT) }
+
+func (x *XMPP) signal(sig syscall.Signal) error {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.cmd == nil {
+		return nil
+	}
+	return signal(x.cmd.Process, sig)
+}
+
 // Stop ends the server and removes its directory.
 func (x *XMPP) Stop() error {
 	return errors.Join(x.Shutdown(), os.RemoveAll(x.Dir))

@@ -102,6 +102,9 @@ func (p *process) await(ctx context.Context, what string, from int, match func(s
 	}
 }
 
+// PID is the process id.
+func (p *process) PID() int { return p.cmd.Process.Pid }
+
 // Kill ends the process as a crash would. A process that has ended already is no error.
 func (p *process) Kill() error {
 	err := p.cmd.Process.Kill()

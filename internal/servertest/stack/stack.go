@@ -28,6 +28,7 @@ type Options struct {
 	Peers  []string          // other providers' domains; Peer if empty
 	Config string            // appended to anteroom.toml
 	Domain string            // XMPP host and MIMI provider; Domain if empty
+	Via    bool              // anteroom reaches the XMPP server through Proxy
 	Beside *Stack            // a running stack that names this one's Domain among its Peers: both trust one authority and reach each other
 }
 
@@ -43,6 +44,7 @@ type Stack struct {
 	Options
 	XMPP     *servertest.XMPP
 	Redis    *servertest.Redis // nil with bolt
+	Proxy    *servertest.Proxy // nil unless asked for
 	Anteroom *process
 
 	MIMIAddr  string            // where anteroom listens for providers
@@ -70,6 +72,11 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	if s.XMPP, err = servertest.StartXMPP(s.Server, servertest.XMPPOptions{Host: s.Domain, Component: "rooms." + s.Domain, Users: s.Users}); err != nil {
 		return err
+	}
+	if s.Via {
+		if s.Proxy, err = servertest.StartProxy(s.XMPP.ComponentAddr()); err != nil {
+			return err
+		}
 	}
 	if s.Store == "redis" {
 		if s.Redis, err = servertest.StartRedis(); err != nil {
@@ -143,7 +150,10 @@ func (s *Stack) config() string {
 	if s.Redis != nil {
 		url = s.Redis.URL()
 	}
-	peers := ""
+	port, peers := s.XMPP.ComponentPort, ""
+	if s.Proxy != nil {
+		port = s.Proxy.Port()
+	}
 	for _, peer := range s.Peers {
 		peers += fmt.Sprintf("%q = %q\n", peer, s.PeerAddrs[peer])
 	}
@@ -169,7 +179,7 @@ key_file = "seal.key"
 [admin]
 socket = "admin.sock"
 listen = %q
-%s`, "rooms."+s.Domain, s.XMPP.Secret, s.XMPP.ComponentPort, s.Domain, s.Domain, s.MIMIAddr,
+%s`, "rooms."+s.Domain, s.XMPP.Secret, port, s.Domain, s.Domain, s.MIMIAddr,
 		s.Domain+".pem", s.Domain+".key", peers, url, s.AdminAddr, s.Config)
 }
 
@@ -224,6 +234,9 @@ func (s *Stack) Stop() error {
 	}
 	if s.Anteroom != nil {
 		errs = append(errs, s.Anteroom.Stop())
+	}
+	if s.Proxy != nil {
+		errs = append(errs, s.Proxy.Stop())
 	}
 	if s.Redis != nil {
 		errs = append(errs, s.Redis.Stop())
