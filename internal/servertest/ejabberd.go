@@ -32,11 +32,18 @@ listen:
   - port: {{.ComponentPort}}
     ip: "127.0.0.1"
     module: ejabberd_service
-    hosts: { {{.Component}}: { password: {{.Secret}} } }
+    hosts: { {{.Component}}: { password: {{.Secret}} }{{if .Second}}, {{.Second}}: { password: {{.Secret}} }{{end}} }
 modules:
   mod_roster: {}
   mod_disco: {}
   mod_ping: {}
+{{- if .MUC}}
+  mod_muc:
+    host: {{.MUC}}
+    max_users: 10000
+    max_user_conferences: 10000
+    default_room_options: { max_users: 10000 }
+{{- end}}
 `))
 
 var ejabberd = software{

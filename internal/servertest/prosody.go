@@ -36,7 +36,12 @@ VirtualHost "{{.Host}}"
 
 Component "{{.Component}}"
     component_secret = "{{.Secret}}"
-`))
+{{if .Second}}
+Component "{{.Second}}"
+    component_secret = "{{.Secret}}"
+{{end}}{{if .MUC}}
+Component "{{.MUC}}" "muc"
+{{end}}`))
 
 var prosody = software{
 	name: "prosody",

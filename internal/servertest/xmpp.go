@@ -25,6 +25,9 @@ type XMPPOptions struct {
 	Component string            // component's domain; "rooms." + Host
 	Secret    string            // component's secret; "s3cret"
 	Users     map[string]string // localpart to password
+
+	// For comparing with the server's own rooms: a second component with the same secret, and the domain of the rooms. Empty: none.
+	Second, MUC string
 }
 
 // XMPP is a Prosody or an ejabberd of its own, on 127.0.0.1, with its own data folder, configuration and log.
@@ -96,6 +99,13 @@ func (x *XMPP) configure() (err error) {
 }
 
 func (x *XMPP) file(name string) string { return filepath.Join(x.Dir, name) }
+
+// PID is the server's process id.
+func (x *XMPP) PID() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.cmd.Process.Pid
+}
 
 // Software is "prosody" or "ejabberd".
 func (x *XMPP) Software() string { return x.software.name }

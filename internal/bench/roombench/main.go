@@ -1,6 +1,10 @@
-// Roombench measures a running `anteroom serve` behind a fake XEP-0114 server: how fast users enter one room, and how fast one
-// groupchat message reaches all of them, encryption, archive and a durable store included. CPU time is that of the anteroom
-// process alone; the fake server counts in this process. It prints one table and asserts nothing.
+// Roombench measures a running `anteroom serve` in two ways, prints tables and asserts nothing.
+//
+// Behind a fake XEP-0114 server: how fast users enter one room, and how fast one groupchat message reaches all of them, encryption, archive
+// and a durable store included. CPU time is that of the anteroom process alone; the fake server counts in this process.
+//
+// Beside Prosody and ejabberd, in the same run with their own rooms: users of a component enter either's rooms through the same server,
+// so that all have the same load. Memory is what the process that keeps the rooms grew by: anteroom, or the whole server.
 package main
 
 import (
@@ -10,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -27,24 +32,38 @@ const (
 func main() {
 	binary := flag.String("anteroom", "bin/anteroom", "path of the anteroom binary")
 	stores := flag.String("stores", "memory,bolt,redis", "stores to measure, separated by commas")
-	sizes := flag.String("sizes", "200,1000", "occupants of the room, separated by commas")
+	sizes := flag.String("sizes", "200,500,1000", "occupants of the room, separated by commas")
+	peers := flag.String("peers", "prosody,ejabberd", "servers with whose own rooms to compare, separated by commas")
 	messages := flag.Int("messages", 300, "groupchat messages per measurement")
 	flag.Parse()
-	if err := run(*binary, strings.Split(*stores, ","), strings.Split(*sizes, ","), *messages); err != nil {
+	if err := run(*binary, names(*stores), names(*peers), names(*sizes), *messages); err != nil {
 		fmt.Fprintln(os.Stderr, "roombench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, stores, sizes []string, messages int) error {
+func run(binary string, stores, peers, sizes []string, messages int) error {
+	var occupants []int
+	for _, size := range sizes {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 2 {
+			return fmt.Errorf("size %q is no number of occupants", size)
+		}
+		occupants = append(occupants, n)
+	}
+	if len(stores) > 0 {
+		if err := measureAlone(binary, stores, occupants, messages); err != nil {
+			return err
+		}
+	}
+	return comparePeers(binary, peers, occupants, messages)
+}
+
+func measureAlone(binary string, stores []string, sizes []int, messages int) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(table, "store\toccupants\tjoin s\tjoin stanzas\tjoin commits\tdeliveries/s\tCPU ms/1000\tms/message\tRSS MiB\t")
 	for _, store := range stores {
-		for _, size := range sizes {
-			var n int
-			if _, err := fmt.Sscan(size, &n); err != nil || n < 1 {
-				return fmt.Errorf("size %q is no number of occupants", size)
-			}
+		for _, n := range sizes {
 			m, err := measure(binary, store, n, messages)
 			if err != nil {
 				return fmt.Errorf("%s, %d occupants: %w", store, n, err)
