@@ -20,6 +20,7 @@ const (
 	MaxOccupants  = 100_000
 	MaxHistory    = 500
 	MaxMailbox    = 1 << 16
+	MaxUnsent     = 1 << 10 // MiB
 	MaxBurst      = 1 << 16
 	MaxOutbox     = 1_000_000
 	MaxPeers      = 10_000
@@ -218,6 +219,7 @@ func (s *source) checkLimits(c *Config) error {
 		{"mailbox", l.Mailbox, 1, MaxMailbox},
 		{"message_burst", l.MessageBurst, 1, MaxBurst},
 		{"room_burst", l.RoomBurst, 1, MaxBurst},
+		{"unsent", l.Unsent, 1, MaxUnsent},
 		{"outbox", l.Outbox, 1, MaxOutbox},
 	} {
 		if r.n < r.lo || r.n > r.hi {

@@ -97,6 +97,7 @@ type Limits struct {
 	RoomRate     float64  `toml:"room_rate" doc:"Messages per second that one room takes for longer than a moment, of all users together; moderators are exempt. 0: no limit."`
 	RoomBurst    int      `toml:"room_burst" doc:"Messages that one room takes at once."`
 	JoinRate     float64  `toml:"join_rate" doc:"Newcomers per second that one room lets in for longer than a moment, after as many at once as it takes occupants. Who has an affiliation is exempt. 0: no limit."`
+	Unsent       int      `toml:"unsent" doc:"MiB that may wait for the XMPP server to take them. When there is more, rooms wait; then new stanzas are refused."`
 	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When there are more the oldest are given up."`
 	OutboxAge    Duration `toml:"outbox_age" doc:"How long a delivery to a provider is tried."`
 	Idle         Duration `toml:"idle" doc:"How long a room without work stays in memory."`
@@ -118,6 +119,7 @@ func Default() Config {
 			RoomRate:     100,
 			RoomBurst:    500,
 			JoinRate:     50,
+			Unsent:       64,
 			Outbox:       10_000,
 			OutboxAge:    "72h",
 			Idle:         "10m",

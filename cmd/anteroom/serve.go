@@ -211,6 +211,7 @@ func (s *service) connect(reg *prometheus.Registry, rooms *mucmap.Service) (err 
 		Log:    s.log,
 
 		MaxBackoff: reconnectWithin,
+		MaxQueue:   s.cfg.Limits.Unsent << 20,
 	}, h)
 	if err != nil {
 		return err

@@ -430,6 +430,16 @@ func TestFullQueue(t *testing.T) {
 	if !errors.Is(err, ErrFull) {
 		t.Errorf("broadcasting into a full queue: %v", err)
 	}
+	// Answers to what is refused meanwhile still find room, up to a bound.
+	answer, taken := []byte(strings.Repeat("x", 1000)), 0
+	for ; f.conn.queue.tryAdd(answer); taken++ {
+		if taken > answerRoom/len(answer) {
+			t.Fatal("a full queue takes answers without end")
+		}
+	}
+	if taken < answerRoom/len(answer) {
+		t.Errorf("a full queue took %d answers only", taken)
+	}
 	if err := f.conn.Flush(short, f.conn.queue.end()); !errors.Is(err, context.Canceled) {
 		t.Errorf("flushing with nobody there: %v", err)
 	}

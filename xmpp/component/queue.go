@@ -55,11 +55,14 @@ func (q *queue) add(ctx context.Context, fill func(*queue)) error {
 	return nil
 }
 
-// tryAdd queues b unless the queue is full or closed.
+// answerRoom is what a full queue takes beside, in octets: short answers, so that who is refused because of a slow server is told.
+const answerRoom = 4 << 20
+
+// tryAdd queues b, a short answer, unless the queue is full beyond answerRoom, or closed.
 func (q *queue) tryAdd(b []byte) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.bytes >= q.max {
+	if q.closed || q.bytes >= q.max+answerRoom {
 		return false
 	}
 	q.fill(append(q.space(len(b)), b...))
