@@ -57,6 +57,7 @@ var operations = []struct{ name, section string }{
 	{"owner-list", "XEP-0045 §10.5"},
 	{"create-instant", "XEP-0045 §10.1.2"},
 	{"create-reserved", "XEP-0045 §10.1.3"},
+	{"create-cancel", "XEP-0045 §10.1.3"},
 	{"configure", "XEP-0045 §10.2"},
 	{"configure-cancel", "XEP-0045 §10.2"},
 	{"destroy", "XEP-0045 §10.9"},

@@ -23,7 +23,7 @@ func TestServerTrouble(t *testing.T) {
 	onServers(t, func(t *testing.T, server string) {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		s, err := stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: t.TempDir(), Server: server, Via: true, Config: "[limits]\nmailbox = 64\nmessage_rate = 0\n",
+		s, err := stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: t.TempDir(), Server: server, Via: true, Config: "[limits]\nmailbox = 64\nunsent = 4\nmessage_rate = 0\nroom_rate = 0\n",
 			Users: map[string]string{"juliet": password, "romeo": password, "nurse": password}})
 		if err != nil {
 			t.Fatal(err)
@@ -263,9 +263,9 @@ func (w *trouble) frozenAndKilled(t *testing.T) {
 
 const (
 	crowd       = 20       // people in the room of the slow server
-	longMessage = 24 << 10 // bytes of what they say
-	outgoing    = 64 << 20 // octets that anteroom queues for the server (component.Config.MaxQueue)
-	overhead    = 192 << 20
+	longMessage = 6 << 10  // bytes of what they say
+	outgoing    = 4 << 20  // octets that may wait for the server, by limits.unsent
+	overhead    = 96 << 20 // all else that anteroom has in memory
 )
 
 // slow: the server takes nothing for a while, but goes on to bring messages. Anteroom keeps within its bounds, refuses what is too much,
@@ -281,7 +281,7 @@ func (w *trouble) slow(t *testing.T) {
 	long := strings.Repeat("long ", longMessage/5)
 	w.s.Proxy.Stall()
 	for n := 0; w.metric(t, "anteroom_component_overloaded_total") == 0; n++ {
-		if n*crowd*longMessage > 4*outgoing {
+		if n*crowd*longMessage > 64*outgoing {
 			t.Fatalf("%d messages were taken without a refusal", n)
 		}
 		for range 5 {
@@ -378,7 +378,7 @@ func (w *trouble) killed(t *testing.T) {
 	defer nurse.Close()
 	var others []string
 	nurse.Watch(func(st *xmpp.Stanza) {
-		if st.Kind == xmpp.Presence && st.From.Bare().String() == troubled && st.Type == "" {
+		if st.Kind == xmpp.Presence && st.From.Bare().String() == troubled && st.From.Resource() != "" && st.Type == "" {
 			others = append(others, st.From.Resource())
 		}
 	})

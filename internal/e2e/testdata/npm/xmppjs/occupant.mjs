@@ -5,7 +5,8 @@ const nickOf = (s) => s.attrs.from.split("/")[1];
 
 export async function enter(s) {
   const room = await s.room("enter", {}, "romeo");
-  const { others, own, history } = await s.nurse.enter(room, "nurse");
+  const { others, own, history, room: itself } = await s.nurse.enter(room, "nurse");
+  holds("the room's own presence", itself?.getChild("c", "http://jabber.org/protocol/caps"), itself);
   same("the others", others.map((o) => [nickOf(o), item(o).attrs.affiliation, item(o).attrs.role]),
     [["juliet", "owner", "moderator"], ["romeo", "none", "participant"]]);
   holds("own", presence(room, "nurse", { affiliation: "none", role: "participant" })(own), own);

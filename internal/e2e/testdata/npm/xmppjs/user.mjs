@@ -149,8 +149,8 @@ export class User {
     for (;;) {
       const s = await this.until("the join", (s) => roomOf(s) === room);
       if (s.attrs.type === "error") throw new Refused(s);
-      if (s.is("presence") && s.attrs.from === room) continue; // the room's own, with its capabilities
-      if (s.is("presence") && codes(s).includes("110")) came.own = s;
+      if (s.is("presence") && s.attrs.from === room) came.room = s;
+      else if (s.is("presence") && codes(s).includes("110")) came.own = s;
       else if (s.is("presence")) came.others.push(s);
       else if (s.getChild("subject") && !s.getChild("body")) return { ...came, subject: s };
       else came.history.push(s);
