@@ -20,7 +20,7 @@ const (
 	usersDomain  = "users.a.example"
 	nativeDomain = "muc.a.example"
 	idleRooms    = 1000
-	talkers      = 200  // occupants of the room in which the fan-out is measured
+	talkers      = 200 // occupants of the room in which the fan-out is measured
 	peerPatience = 20 * time.Minute
 )
 
