@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"anteroom/gateway"
+	"anteroom/internal/parallel"
 	"anteroom/mimi"
 	"anteroom/mimi/content"
 	"anteroom/mimi/follower"
@@ -119,7 +119,7 @@ func (c *nativeClient) wait() { c.senders.Wait() }
 // options gives a room our keys. Key packages that a Welcome used are noted.
 func (c *nativeClient) options(used *[]int) follower.Options {
 	return follower.Options{
-		Parallel: gateway.Parallel,
+		Parallel: parallel.Do,
 		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 			if client != c.client {
 				return nil, fmt.Errorf("%s is not our client", client)

@@ -21,6 +21,7 @@ import (
 
 	"anteroom/config"
 	"anteroom/gateway"
+	"anteroom/internal/parallel"
 	"anteroom/mimi"
 	"anteroom/mimi/mimihttp"
 	"anteroom/mls"
@@ -183,7 +184,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		NoLock:      !s.cfg.Rooms.Locking,
 		LockTimeout: s.cfg.Rooms.LockTimeout.D(),
 		Limits:      roomLimits(&s.cfg.Limits),
-		Parallel:    gateway.Parallel,
+		Parallel:    parallel.Do,
 	})
 }
 

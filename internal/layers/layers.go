@@ -172,7 +172,7 @@ func impure(pkg, imp string) bool {
 	if pkg == "mls/internal/suite" && imp == "crypto/rand" {
 		return false
 	}
-	if imp == "net/netip" { // addresses as values, no socket
+	if imp == "net/netip" || imp == "net/url" { // addresses as values, no socket
 		return false
 	}
 	for _, p := range impureImports {

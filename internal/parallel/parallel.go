@@ -1,4 +1,6 @@
-package gateway
+// Package parallel spreads pure work over the processors, for the pure packages, which start no goroutine themselves. Safe for
+// concurrent use.
+package parallel
 
 import (
 	"runtime"
@@ -6,9 +8,9 @@ import (
 	"sync/atomic"
 )
 
-// Parallel calls do for each of 0 to n-1, on as many goroutines as there are processors, and returns when all calls have returned:
+// Do calls do for each of 0 to n-1, on as many goroutines as there are processors, and returns when all calls have returned:
 // what mls.Config.Parallel asks for. A panic in a call is raised again in the caller, so that a bug stays with its room.
-func Parallel(n int, do func(int)) {
+func Do(n int, do func(int)) {
 	var (
 		next   atomic.Int64
 		failed atomic.Pointer[any]

@@ -1,14 +1,14 @@
-package gateway
+package parallel
 
 import (
 	"sync/atomic"
 	"testing"
 )
 
-func TestParallel(t *testing.T) {
+func TestDo(t *testing.T) {
 	for _, n := range []int{0, 1, 2, 1000} {
 		calls := make([]atomic.Int32, n)
-		Parallel(n, func(i int) { calls[i].Add(1) })
+		Do(n, func(i int) { calls[i].Add(1) })
 		for i := range calls {
 			if got := calls[i].Load(); got != 1 {
 				t.Errorf("of %d: %d called %d times", n, i, got)
@@ -18,13 +18,13 @@ func TestParallel(t *testing.T) {
 }
 
 // A panic reaches the caller, who knows the room it belongs to.
-func TestParallelPanic(t *testing.T) {
+func TestDoPanic(t *testing.T) {
 	defer func() {
 		if p := recover(); p != "bug" {
 			t.Errorf("recovered %v", p)
 		}
 	}()
-	Parallel(100, func(i int) {
+	Do(100, func(i int) {
 		if i == 50 {
 			panic("bug")
 		}
