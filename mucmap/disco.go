@@ -45,6 +45,7 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 		d := s.info()
 		d.Node = node
 		t.result(st, d.Element())
+	case t.r.follow == nil && t.commandInfo(st):
 	default:
 		t.refuse(st, refusal(xmpp.ItemNotFound, "the room has no such node"))
 	}
@@ -78,7 +79,7 @@ func (s *state) info() muc.DiscoInfo {
 		either(c.Protected, muc.FeaturePasswordProtected, muc.FeatureUnsecured),
 	}
 	if ours { // what can only be done where the room lives
-		features = append(features, muc.NSRegister, muc.FormRegister, muc.FormRequest, nsModerate, nsVCard)
+		features = append(features, muc.NSRegister, muc.FormRegister, muc.FormRequest, nsModerate, nsVCard, nsCommands)
 	}
 	if len(s.Secret) > 0 {
 		features = append(features, muc.NSOccupantID)
@@ -105,6 +106,10 @@ func (t *turn) discoItems(st *xmpp.Stanza) {
 	s := t.r.pub
 	if !s.Exists {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "there is no such room"))
+		return
+	}
+	if st.Payload[0].Attr("node") == nsCommands && t.r.follow == nil {
+		t.commandItems(st)
 		return
 	}
 	if st.Payload[0].Attr("node") != "" {

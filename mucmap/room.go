@@ -46,6 +46,7 @@ type Room struct {
 	recalled     *record // the message that this Step's stanza refers to, out of the archive
 	asked        int     // queries of the archive under way
 	flood        flood
+	commands     []*commandSession     // under way, oldest first
 	searches     map[string]*keySearch // for key packages of users of other providers, by PeerRequest.ID
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted

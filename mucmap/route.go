@@ -65,6 +65,7 @@ var routes = []route{
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "metadata", (*turn).archiveEnds},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "prefs", (*turn).archivePrefs},
 	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "prefs", (*turn).archivePrefs},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, nsCommands, "command", (*turn).command},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSRegister, "query", (*turn).registerGet},
 	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSRegister, "query", (*turn).registerSet},
 	{xmpp.IQ, toOccupant, xmpp.TypeGet, muc.NSPing, "ping", (*turn).selfPing},
