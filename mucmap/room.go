@@ -61,6 +61,7 @@ func (r *Room) reset() {
 	r.pub = newState(r.svc, r.addr)
 	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
 	r.queue, r.job, r.waiting = nil, nil, nil
+	r.commands = nil
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
 	r.asked, r.recalled, r.searches = 0, nil, map[string]*keySearch{}
 	r.password, r.storedPassword = "", ""
