@@ -84,7 +84,10 @@ func TestSlixmpp(t *testing.T) {
 func (s *shared) operate(t *testing.T, cmd *exec.Cmd) {
 	c := startScript(t, s, cmd)
 	for _, o := range operations {
-		t.Run(o.name, func(t *testing.T) { c.do(t, o.name, o.section) })
+		t.Run(o.name, func(t *testing.T) {
+			c.do(t, o.name, o.section)
+			holds(t, o.name)
+		})
 	}
 	t.Run("restart", func(t *testing.T) {
 		const lists = "XEP-0045 §9, §10"
