@@ -7,6 +7,7 @@ import (
 
 	"anteroom/mucmap"
 	"anteroom/store"
+	"anteroom/xmpp"
 )
 
 // Parts of a room's secrets that belong to the gateway; the core never sees them.
@@ -222,6 +223,11 @@ func (a *actor) publish(now time.Time, t *turn) {
 			a.g.dir.set(*out.Summary) // before the answer: who hides a room finds it hidden
 		}
 		last = max(last, a.g.send(out.Stanzas))
+		for _, st := range out.Forward {
+			if name := a.g.opt.Rooms.Route(st, a.g.dir.direct); name == "" || a.g.putOrWhy(name, item{stanza: st, at: now}) != "" {
+				a.g.refuse(st, xmpp.NewError(xmpp.ResourceConstraint, "too much is waiting").WithType(xmpp.Wait))
+			}
+		}
 		for _, r := range out.Replies {
 			t.answer(r)
 		}

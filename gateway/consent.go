@@ -26,6 +26,9 @@ func (g *Gateway) UpdateConsent(ctx context.Context, peer string, requester mimi
 		return http.StatusNotFound, []byte("requesterUri: is not one of our users")
 	}
 	name := g.opt.Rooms.RoomName(c.Room)
+	if c.Room.IsZero() { // for all rooms: the one that asks again by itself is that of the two
+		name = g.opt.Rooms.DirectName(c.Requester, c.Target)
+	}
 	if name == "" || !g.dir.known(name) {
 		return http.StatusCreated, nil // accepted and of no consequence: we do not tell who asked for what
 	}

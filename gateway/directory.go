@@ -129,6 +129,13 @@ func (d *directory) countPrefix(prefix string) (n int) {
 	return n
 }
 
+// direct says that a room is one of two users for themselves.
+func (d *directory) direct(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.rooms[name].Direct
+}
+
 func (d *directory) isOpen(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

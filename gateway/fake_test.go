@@ -73,7 +73,9 @@ func (s *tallies) PersonName(uri mimi.URI) string {
 	return personPrefix + uri.Name()
 }
 
-func (s *tallies) Route(st *xmpp.Stanza) string { return st.To.Local() }
+func (s *tallies) DirectName(user, peer mimi.URI) string { return "" }
+
+func (s *tallies) Route(st *xmpp.Stanza, _ func(string) bool) string { return st.To.Local() }
 
 func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error) {
 	s.mu.Lock()

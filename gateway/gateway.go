@@ -165,7 +165,7 @@ func (g *Gateway) Deliver(st *xmpp.Stanza) *xmpp.StanzaError {
 	}
 	g.m.stanzas.WithLabelValues(st.Kind.String()).Inc()
 	it := item{stanza: st, at: now}
-	name := g.opt.Rooms.Route(st)
+	name := g.opt.Rooms.Route(st, g.dir.direct)
 	if name == "" {
 		if g.service.put(it) != putOK {
 			return g.tooBusy("service")

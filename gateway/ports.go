@@ -55,7 +55,8 @@ type Rooms interface {
 	RoomName(uri mimi.URI) string     // "": not one of ours
 	FollowedName(uri mimi.URI) string // "": one of ours, or one that has no address here
 	PersonName(uri mimi.URI) string   // where consent of one of our users is kept; "": nobody of ours
-	Route(st *xmpp.Stanza) string     // "": to the service itself
+	DirectName(user, peer mimi.URI) string
+	Route(st *xmpp.Stanza, direct func(name string) bool) string // "": to the service itself
 	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
 }
 

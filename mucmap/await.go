@@ -130,6 +130,10 @@ func (t *turn) consentAnswered(c *mimi.ConsentEntry) {
 // declined ends an invitation and tells the inviter, if present, as if the invited had declined (XEP-0045 §7.8.2).
 func (t *turn) declined(a awaited, reason string) {
 	t.emit(&unasked{a.User})
+	if t.r.forTwo() {
+		t.bounceHeld(refusal(xmpp.Forbidden, reason))
+		return
+	}
 	o := t.r.pub.occupant(a.By)
 	if o == nil || o.Remote {
 		return

@@ -144,7 +144,7 @@ func (t *turn) vanish() {
 // expire ends a temporary room that nobody is in any more (XEP-0045 §10.9).
 func (t *turn) expire() {
 	r := t.r
-	if !r.pub.Exists || r.pub.Closing || r.pub.Config.Persistent && !r.pub.Locked || r.pub.here.Occupants() > 0 || len(r.joining) > 0 || r.job != nil ||
+	if !r.pub.Exists || r.pub.Closing || r.forTwo() || r.pub.Config.Persistent && !r.pub.Locked || r.pub.here.Occupants() > 0 || len(r.joining) > 0 || r.job != nil ||
 		len(r.queue) > 0 || r.pub.elsewhere() {
 		return
 	}

@@ -8,7 +8,7 @@
 // draft-ietf-mimi-room-policy-04; messages of other providers by draft-ietf-mimi-protocol-06 through package hub. One file per
 // MUC feature; route.go says which stanza goes where.
 //
-// Not implemented: private messages to occupants of other providers, requests to occupants,
+// Not implemented: requests to occupants,
 // pings to find ghosts, renewal of leaf keys on a schedule, configuration of
 // rooms of other providers, invitations into rooms of other providers. References to
 // messages older than the newest [MaxRecords] travel between XMPP and MIMI as readable text.

@@ -51,6 +51,10 @@ var newEvent = map[string]func() event{
 	"rebanned":   func() event { return new(rebanned) },
 	"unlocked":   func() event { return new(unlocked) },
 	"stopped":    func() event { return new(stopped) },
+	"opened":     func() event { return new(opened) },
+	"kept":       func() event { return new(kept) },
+	"let":        func() event { return new(let) },
+	"whispered":  func() event { return new(whispered) },
 	"asked":      func() event { return new(asked) },
 	"agreed":     func() event { return new(agreed) },
 	"unasked":    func() event { return new(unasked) },
@@ -90,6 +94,14 @@ func eventName(e event) string {
 		return "stopped"
 	case *unlocked:
 		return "unlocked"
+	case *opened:
+		return "opened"
+	case *kept:
+		return "kept"
+	case *let:
+		return "let"
+	case *whispered:
+		return "whispered"
 	case *asked:
 		return "asked"
 	case *agreed:

@@ -28,7 +28,7 @@ var followRoutes = []route{
 	{xmpp.Message, toRoom, xmpp.TypeGroupchat, "", "", (*turn).followGroupchat},
 	{xmpp.Message, toOccupant, xmpp.TypeGroupchat, "", "", (*turn).groupchatToNick},
 	{xmpp.Message, toRoom, anyType, "", "", (*turn).followMessage},
-	{xmpp.Message, toOccupant, anyType, "", "", (*turn).notForeign},
+	{xmpp.Message, toOccupant, anyType, "", "", (*turn).privateMessage},
 
 	{xmpp.IQ, toRoom, xmpp.TypeResult, "", "", (*turn).ignore},
 	{xmpp.IQ, toOccupant, xmpp.TypeResult, "", "", (*turn).ignore},
@@ -138,6 +138,9 @@ func (t *turn) spoken(st *xmpp.Stanza, nick string) xmpp.Stanza {
 func (t *turn) followSaid(e follower.Sent) {
 	r, u := t.r, e.Wish.Client.ClientUser()
 	who := r.answer(e.Wish.ID)
+	if _, two := r.direct(); two {
+		return
+	}
 	if who == nil {
 		t.heardFrom(u, e.Wish.Data)
 		return
@@ -154,6 +157,9 @@ func (t *turn) followSaid(e follower.Sent) {
 
 // heardFrom shows a message as it came through the group.
 func (t *turn) heardFrom(u mimi.URI, data []byte) {
+	if t.hearDirect(u, data) {
+		return
+	}
 	m := t.r.pub.members[u]
 	if m == nil || m.Nick == "" {
 		t.note(NoteWarn, "message of somebody who was never present", Attr{"user", u.String()})

@@ -47,6 +47,10 @@ func (r *Room) addable(target mimi.URI) *xmpp.StanzaError {
 // addRemote lists a user of another provider and adds its clients. The inviter proposes both if its role may, the keeper otherwise: in a room
 // where anybody may enter, anybody with voice may invite.
 func (t *turn) addRemote(by, target mimi.URI, packages []mls.KeyPackage, reason string, refuse func(*turn, *xmpp.StanzaError)) {
+	if t.r.forTwo() {
+		t.admitPeer(packages)
+		return
+	}
 	t.ask(&wish{
 		what: "addition of " + target.String() + " by " + by.String(),
 		plan: func(d *delta) *xmpp.StanzaError {

@@ -99,6 +99,7 @@ type Output struct {
 	Tombstone   []byte
 
 	Stanzas []xmpp.Broadcast // in order; recipients may be shared between Broadcasts and must not be changed
+	Forward []*xmpp.Stanza   // of our users, to be routed as if they had sent them
 	Replies []Reply
 	// Requests is empty or holds the one request that is now on the way to the hub of a room of another provider. It is posted until it
 	// is answered; an earlier one need not be any more.
@@ -177,6 +178,7 @@ type Summary struct {
 	Anyone      bool // everybody sees real addresses
 	Lang        string
 	Occupants   int
+	Direct      bool      // of two users for themselves, who are both in it
 	Wake        time.Time // as in Output
 }
 

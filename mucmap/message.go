@@ -123,6 +123,10 @@ func (t *turn) release() {
 			t.moderate(st)
 			continue
 		}
+		if t.r.forTwo() {
+			t.directStanza(st)
+			continue
+		}
 		t.speak(st)
 	}
 	if len(t.r.waiting) == 0 {

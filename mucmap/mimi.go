@@ -74,6 +74,9 @@ func (t *turn) request(in Request) {
 
 // heard broadcasts a message of a participant of another provider.
 func (t *turn) heard(a *hub.Accepted) {
+	if t.hearDirect(a.Sender, a.Application.Data) {
+		return
+	}
 	if o := t.r.pub.occupant(a.Sender); o != nil {
 		t.show(a.Sender, o.Nick, a.Application.Data)
 		return

@@ -218,6 +218,11 @@ func (t *turn) askedForConsent(c *mimi.ConsentEntry) {
 		t.note(NoteWarn, "question about consent is dropped: there are too many decisions", Attr{"user", p.user.String()}, Attr{"requester", c.Requester.String()})
 		return
 	}
+	if name := c.Room.Name(); !c.Room.IsZero() && name == mimi.FixedMembershipName(c.Requester.String(), p.user.String()) {
+		t.passTo([]xmpp.JID{t.r.svc.UserJID(p.user)}, t.personSays(c.Requester.String()+" wants to write to you. Answer with \"allow "+
+			t.r.svc.UserJID(c.Requester).String()+"\" or \"deny "+t.r.svc.UserJID(c.Requester).String()+"\"."))
+		return
+	}
 	if !c.Room.IsZero() && t.r.svc.FollowedName(c.Room) != "" {
 		t.consent(t.r.svc.cfg.Provider, mimi.EndpointRequestConsent, c.Room, c)
 		return

@@ -64,7 +64,7 @@ func (h *home) say(text string) string {
 	h.t.Helper()
 	st := xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeChat, From: xmpp.MustParseJID("juliet@a.example/balcony"), To: xmpp.MustParseJID("rooms.a.example"),
 		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", text)}}
-	if got := h.svc.Route(&st); got != "@juliet" {
+	if got := h.svc.Route(&st, func(string) bool { return false }); got != "@juliet" {
 		h.t.Fatalf("goes to %q", got)
 	}
 	h.step(StanzaIn{&st})

@@ -85,6 +85,12 @@ func (t *turn) personDecides(verb string, words []string) string {
 		r.person.drop(requester, room)
 		return "Done."
 	}
+	var rooms []mimi.URI // that were asked for, when the answer is for all
+	for _, c := range r.person.Consents {
+		if room.IsZero() && c.Requester == requester && !c.Room.IsZero() && c.Decided == undecided {
+			rooms = append(rooms, c.Room)
+		}
+	}
 	d, op := granted, mimi.ConsentGrant
 	if verb == "deny" {
 		d, op = refused, mimi.ConsentRevoke
@@ -93,6 +99,9 @@ func (t *turn) personDecides(verb string, words []string) string {
 		return "There are too many decisions; forget some of them first."
 	}
 	t.tellConsent(op, requester, room)
+	for _, asked := range rooms {
+		t.tellConsent(op, requester, asked)
+	}
 	return "Done."
 }
 
@@ -143,8 +152,11 @@ func (s *Service) namedRoom(text string) (mimi.URI, bool) {
 	return s.followURI(j.Local())
 }
 
-// Route is the name of the Room that a stanza goes to, "" for the service itself.
-func (s *Service) Route(st *xmpp.Stanza) string {
+// Route is the name of the Room that a stanza goes to, "" for the service itself. direct says which rooms have [Summary.Direct].
+func (s *Service) Route(st *xmpp.Stanza, direct func(name string) bool) string {
+	if name, ok := s.directRoute(st, direct); ok {
+		return name
+	}
 	if local := st.To.Local(); local != "" {
 		return local
 	}

@@ -16,6 +16,12 @@ func (t *turn) privateMessage(st *xmpp.Stanza) {
 		t.refuse(st, e)
 		return
 	}
+	if to.Remote { // by the room of the two: MIMI has no private messages (docs/decisions/072-direct-messages.md)
+		fwd := *st
+		fwd.To, fwd.Payload = t.r.svc.UserJID(userOf(to)), publicPayload(st, t.r.pub.addr)
+		t.out.Forward = append(t.out.Forward, &fwd)
+		return
+	}
 	out := xmpp.Stanza{Kind: xmpp.Message, From: t.r.pub.here.Address(from.Nick), ID: st.ID, Type: st.Type, Lang: st.Lang,
 		Payload: t.r.pub.withOccupantID(append(publicPayload(st, t.r.pub.addr), muc.User{}.Element()), userOf(from))}
 	if len(out.AppendXML(nil)) > maxMessage {
@@ -40,8 +46,8 @@ func (r *Room) privately(st *xmpp.Stanza) (from, to *presence.Occupant, e *xmpp.
 		if r.pub.Config.AllowPM == pmNone {
 			e = refusal(xmpp.Forbidden, "this room allows no private messages")
 		}
-	case to.Remote:
-		e = refusal(xmpp.FeatureNotImplemented, "this occupant is a user of another provider: private messages are not carried there")
+	case to.Remote && !r.pub.Config.Anyone:
+		e = refusal(xmpp.NotAllowed, "a private message to a user of another provider would show your address and theirs, which this room hides")
 	}
 	return from, to, e
 }

@@ -258,7 +258,8 @@ func (r *Room) Summary() Summary {
 	if !r.pub.Exists {
 		return Summary{Name: r.name}
 	}
-	return Summary{Name: r.name, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
+	_, two := r.direct()
+	return Summary{Name: r.name, Direct: two, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
 		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants()}
 }
 

@@ -80,6 +80,10 @@ func (r *route) matches(st *xmpp.Stanza, f form) bool {
 
 // stanza routes one stanza.
 func (t *turn) stanza(st *xmpp.Stanza) {
+	if _, two := t.r.direct(); two && st.To.Bare() != t.r.addr || t.r.forTwo() {
+		t.directStanza(st)
+		return
+	}
 	f := toRoom
 	if st.To.IsFull() {
 		f = toOccupant

@@ -157,6 +157,9 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 			return fail(err)
 		}
 	}
+	if r.pub.Direct != nil {
+		r.keeper = r.pub.Direct.User // who commits there
+	}
 	r.unclean = !snap.Clean && r.hub != nil
 	r.restored, r.absent = true, true
 	r.summary = r.Summary()

@@ -32,6 +32,8 @@ type state struct {
 	Applicants []applicant `json:",omitempty"` // who wait to be registered, oldest first
 	Grave      *tombstone  `json:",omitempty"` // what is to stay of a room that is closing
 	Locked     bool        `json:",omitempty"` // new and not configured: see lock.go
+	Direct     *pair       `json:",omitempty"` // of a room of two, ours
+	Held       []string    `json:",omitempty"` // messages that wait for the other one, oldest first
 	Awaiting   []awaited   `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
 	Domains    []domainBan `json:",omitempty"` // banned, sorted
 	Closing    bool        // destroyed, but its group is not empty yet

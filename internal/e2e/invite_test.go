@@ -65,3 +65,40 @@ func TestInviteOfNativeParticipant(t *testing.T) {
 	})
 	must(err)
 }
+
+// Juliet writes to Bob outside of any room: their room of two is made, he consents, gets what waited, and answers.
+func TestDirectMessagesWithNativeParticipant(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	must := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: t.TempDir(), Users: map[string]string{"juliet": "secret"}, Peers: []string{"b.example"}})
+	must(err)
+	defer s.Stop()
+	juliet, err := xmppclient.Dial(ctx, s.XMPP.ClientAddr(), xmpp.MustParseJID("juliet@"+stack.Domain), "tests", "secret")
+	must(err)
+	defer juliet.Close()
+	must(juliet.Send("<presence/>"))
+	bob, err := s.StartNative(ctx, "bob", "b.example", "--consent", "ask")
+	must(err)
+	const address, julietURI = "u%bob%b.example@" + stack.Rooms, "mimi://" + stack.Domain + "/u/juliet"
+	must(juliet.Send(`<message to='` + address + `' type='chat' id='m1'><body>Are you there?</body></message>`))
+	asked, err := bob.Expect(ctx, "the question", func(l *stack.Line) bool { return l.Type == "consent_requested" && l.User == julietURI })
+	must(err)
+	must(bob.Command("consent " + julietURI + " " + asked.Room))
+	_, err = bob.Expect(ctx, "what waited", func(l *stack.Line) bool {
+		return l.Type == "message" && l.Room == asked.Room && l.Sender == julietURI && l.Body == "Are you there?"
+	})
+	must(err)
+	must(bob.Command("send " + asked.Room + " I am"))
+	_, err = juliet.Expect(ctx, "bob's answer", func(st *xmpp.Stanza) bool {
+		body, _ := st.Body()
+		return st.Kind == xmpp.Message && st.From.String() == address && st.Type == xmpp.TypeChat && body == "I am"
+	})
+	must(err)
+}

@@ -125,9 +125,14 @@ func (w *World) ID() string {
 func (w *World) Send(st xmpp.Stanza) {
 	p := w.Providers[strings.TrimPrefix(st.To.Domain(), "rooms.")]
 	w.trace("%s", st.String())
-	if name := p.svc.Route(&st); name != "" {
+	if name := p.svc.Route(&st, p.direct); name != "" {
 		p.node(name).step(mucmap.StanzaIn{Stanza: &st})
 	}
+}
+
+func (p *Provider) direct(name string) bool {
+	n := p.Rooms[name]
+	return n != nil && n.room.Summary().Direct
 }
 
 func (p *Provider) node(name string) *Node {
@@ -165,6 +170,9 @@ func (n *Node) step(in mucmap.Input) []mucmap.Reply {
 	}
 	n.deliver(out.Stanzas)
 	w.post(n, &out)
+	for _, st := range out.Forward {
+		w.Send(*st)
+	}
 	if len(out.Requests) > 0 {
 		q := out.Requests[0]
 		n.asking, n.asked = &q, w.Now
@@ -416,7 +424,9 @@ func (w *World) receive(p post) (mucmap.Reply, bool) {
 		if err := wire.Unmarshal(p.body, &c); err != nil {
 			panic(err)
 		}
-		name = to.svc.RoomName(c.Room)
+		if name = to.svc.RoomName(c.Room); c.Room.IsZero() {
+			name = to.svc.DirectName(c.Requester, c.Target)
+		}
 	}
 	return to.ask(p, kind, name)
 }

@@ -1,0 +1,117 @@
+package sim
+
+import (
+	"strings"
+	"testing"
+
+	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
+)
+
+func write(w *World, u *User, to, text string) {
+	w.Send(xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeChat, From: u.JID, To: mustJID(to), ID: w.ID(), Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", text)}})
+}
+
+// said is the last message that came to a user's bare address.
+func said(u *User) string {
+	all := u.Bare()
+	if len(all) == 0 {
+		return ""
+	}
+	body, _ := all[len(all)-1].Body()
+	return all[len(all)-1].From.String() + " " + all[len(all)-1].Type + " " + body
+}
+
+// Two users of different providers write to each other: the first message makes the room of the two, which waits for consent; both then use
+// it, whoever owns it (MAPPING §4).
+func TestDirectMessages(t *testing.T) {
+	for name, faults := range map[string]Faults{"calm": {}, "lossy": {LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1}, "crashing": {Crash: 0.3}} {
+		t.Run(name, func(t *testing.T) {
+			w := New(1, "a.example", "b.example")
+			w.Faults = faults
+			juliet := w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")
+			romeo := w.User("romeo@b.example/orchard", "garden@rooms.b.example", "Romeo")
+			const toRomeo, toJuliet = "u%romeo%b.example@rooms.a.example", "u%juliet%a.example@rooms.b.example"
+			write(w, juliet, toRomeo, "Art thou there?")
+			write(w, juliet, toRomeo, "I wait.")
+			settle(t, w)
+			expect(t, "held", juliet)
+			if got := said(romeo); !strings.Contains(got, "wants to write to you") || !strings.Contains(got, "allow "+toJuliet) {
+				t.Fatalf("romeo is asked: %q", got)
+			}
+			romeo.Tell("allow " + toJuliet)
+			settle(t, w)
+			if got := said(romeo); got != toJuliet+" chat I wait." {
+				t.Fatalf("romeo got %q\n%s", got, strings.Join(w.Trace, "\n"))
+			}
+			if in := romeo.Bare(); len(in) != 3 {
+				t.Errorf("romeo got %d messages, want the question and two", len(in))
+			}
+			write(w, romeo, toJuliet, "I am here.")
+			settle(t, w)
+			if got := said(juliet); got != toRomeo+" chat I am here." {
+				t.Fatalf("juliet got %q\n%s", got, strings.Join(w.Trace, "\n"))
+			}
+			write(w, juliet, toRomeo, "Come!")
+			settle(t, w)
+			if got := said(romeo); got != toJuliet+" chat Come!" {
+				t.Errorf("romeo got %q", got)
+			}
+			if a, b := len(w.Providers["a.example"].Rooms), len(w.Providers["b.example"].Rooms); a != 1 || b != 2 { // and romeo's person
+				t.Errorf("%d rooms at a.example, %d at b.example: not one room of two", a, b)
+			}
+		})
+	}
+}
+
+// Who refuses gets nothing, and the messages come back; so they do where nobody is.
+func TestDirectMessagesRefused(t *testing.T) {
+	w := New(1, "a.example", "b.example")
+	juliet := w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")
+	tybalt := w.User("tybalt@b.example/street", "garden@rooms.b.example", "Tybalt")
+	write(w, juliet, "u%tybalt%b.example@rooms.a.example", "Peace?")
+	settle(t, w)
+	tybalt.Tell("deny u%juliet%a.example@rooms.b.example")
+	settle(t, w)
+	expect(t, "refused", juliet, "error forbidden: mimi://b.example/u/tybalt does not want")
+	if got := said(tybalt); strings.Contains(got, "Peace?") {
+		t.Errorf("tybalt got %q", got)
+	}
+	write(w, juliet, "u%tybalt%b.example@rooms.a.example", "Peace!")
+	settle(t, w)
+	expect(t, "refused again", juliet, "error forbidden")
+	w.Down("b.example", true)
+	write(w, juliet, "u%romeo%b.example@rooms.a.example", "Romeo?")
+	for range 60 {
+		w.Step()
+	}
+	expect(t, "nobody is there", juliet, "error remote-server-timeout: b.example does not answer")
+}
+
+// A private message to an occupant of another provider takes the same way, where addresses are no secret.
+func TestPrivateMessageAcrossProviders(t *testing.T) {
+	w, juliet, romeo, nurse := meeting(t)
+	pm := func() {
+		w.Send(xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeChat, From: juliet.JID, To: mustJID("garden@rooms.a.example/Romeo"), ID: w.ID(),
+			Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", "psst"), xmpp.NewElement(muc.NSUser, "x")}})
+		settle(t, w)
+	}
+	pm()
+	expect(t, "semi-anonymous", juliet, "error not-allowed")
+	w.Send(xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeChat, From: romeo.JID, To: mustJID("garden%a.example@rooms.b.example/Nurse"), ID: w.ID(),
+		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", "between us")}})
+	settle(t, w)
+	expect(t, "users of one provider, in a room of another", nurse, "Romeo: between us")
+	f := muc.NewForm(muc.FormSubmit, "http://jabber.org/protocol/muc#roomconfig", muc.TextField("muc#roomconfig_whois", "", "anyone"))
+	w.Send(xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: juliet.JID, To: juliet.Room.Bare(), ID: w.ID(),
+		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(f.Element())}})
+	settle(t, w)
+	romeo.Tell("others allow")
+	settle(t, w)
+	juliet.News()
+	pm()
+	expect(t, "sent", juliet)
+	if got := said(romeo); got != "u%juliet%a.example@rooms.b.example chat psst" {
+		t.Errorf("romeo got %q", got)
+	}
+}
