@@ -1,7 +1,9 @@
 package mucmap
 
 import (
+	"encoding/base64"
 	"strconv"
+	"strings"
 
 	"anteroom/mimi"
 	"anteroom/presence"
@@ -169,8 +171,36 @@ func (t *turn) sendInvite(st *xmpp.Stanza, o *presence.Occupant, in muc.Invite) 
 	if s.Config.Protected {
 		x.Password = t.r.password
 	}
-	out := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: st.ID, Lang: st.Lang, To: in.To, Payload: []*xmpp.Element{x.Element()}}
+	out := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: inviteID(o.Nick, st.ID), Lang: st.Lang, To: in.To, Payload: []*xmpp.Element{x.Element()}}
 	t.passTo([]xmpp.JID{in.To}, out)
+}
+
+// inviteMark begins the ids of invitations that the room passes on; longer ids than maxInviteID, in bytes, are not given back.
+const (
+	inviteMark  = "invite-"
+	maxInviteID = 1024
+)
+
+// inviteID is the id of an invitation, from which the room learns who sent which when it comes back: Prosody sends errors without what
+// they are about, and the room keeps no list.
+func inviteID(nick, id string) string {
+	if len(id) > maxInviteID {
+		id = ""
+	}
+	return inviteMark + base64.RawURLEncoding.EncodeToString([]byte(nick+"\x00"+id))
+}
+
+// invitedBy undoes inviteID.
+func invitedBy(id string) (nick, original string, ok bool) {
+	coded, ok := strings.CutPrefix(id, inviteMark)
+	if !ok {
+		return "", "", false
+	}
+	b, err := base64.RawURLEncoding.DecodeString(coded)
+	if err != nil || !xmpp.LegalText(strings.ReplaceAll(string(b), "\x00", "")) {
+		return "", "", false
+	}
+	return strings.Cut(string(b), "\x00")
 }
 
 // decline passes the answer of somebody invited on to the inviter (XEP-0045 §7.8.2). Who declines need not be an occupant.
@@ -208,17 +238,13 @@ func (s *state) inviting(svc *Service, j xmpp.JID) *presence.Occupant {
 
 // inviteBounced tells an inviter that an invitation came back (XEP-0045 §7.8.2).
 func (t *turn) inviteBounced(st *xmpp.Stanza) bool {
-	x := st.Child(muc.NSUser, "x")
-	if x == nil || x.Child(muc.NSUser, "invite") == nil {
+	nick, id, ok := invitedBy(st.ID)
+	if !ok {
 		return false
 	}
-	u, err := muc.ParseUser(x)
-	if err != nil || len(u.Invites) == 0 || u.Invites[0].From.IsZero() {
-		return true
-	}
-	if o := t.r.pub.inviting(t.r.svc, u.Invites[0].From); o != nil && !o.Remote {
+	if o := t.r.pub.here.ByNick(nick); o != nil && !o.Remote {
 		in := muc.Invite{To: st.From.Bare()}
-		back := xmpp.Stanza{Kind: xmpp.Message, To: t.r.pub.addr, ID: st.ID, Payload: []*xmpp.Element{muc.User{Invites: []muc.Invite{in}}.Element()}}
+		back := xmpp.Stanza{Kind: xmpp.Message, To: t.r.pub.addr, ID: id, Payload: []*xmpp.Element{muc.User{Invites: []muc.Invite{in}}.Element()}}
 		back.From = o.Devices()[0]
 		t.pass(o, back.ErrorReply(refusal(xmpp.ItemNotFound, "there is no such user to invite")))
 	}

@@ -173,6 +173,8 @@ async def invite(s):
     got = await s.tybalt.until("an invitation", from_room(room, "{http://jabber.org/protocol/muc#user}invite"))
     same("who invites", got["muc"]["invite"]["from"].full, f"{room}/romeo")
     same("why", got["muc"]["invite"]["reason"], "come in")
+    s.romeo.muc.invite(room, f"nobody@{s.romeo.boundjid.domain}")
+    await s.romeo.until("an invitation that cannot arrive", refusal("message", "item-not-found"))
 
 
 @op

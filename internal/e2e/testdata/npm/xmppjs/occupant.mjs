@@ -144,6 +144,8 @@ export async function invite(s) {
   await inviteTo(s.romeo, room, s.tybalt.bare, "come in");
   const got = part(await s.tybalt.until("an invitation", fromRoom(room, "invite", NS.user)), "invite");
   same("who and why", [got.attrs.from, got.getChildText("reason")], [`${room}/romeo`, "come in"]);
+  await inviteTo(s.romeo, room, `nobody@${s.romeo.domain}`);
+  await s.romeo.until("an invitation that cannot arrive", refusal("message", "item-not-found"));
 }
 
 export async function inviteMembersOnly(s) {
