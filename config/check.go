@@ -241,6 +241,7 @@ func (s *source) checkLimits(c *Config) error {
 	}{
 		{"limits.outbox_age", l.OutboxAge, time.Minute, 30 * day},
 		{"limits.idle", l.Idle, time.Second, day},
+		{"limits.ping_after", l.PingAfter, 0, day},
 		{"limits.guest_linger", l.GuestLinger, time.Second, 30 * day},
 		{"rooms.lock_timeout", c.Rooms.LockTimeout, time.Second, day},
 	} {

@@ -101,6 +101,7 @@ type Limits struct {
 	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When there are more the oldest are given up."`
 	OutboxAge    Duration `toml:"outbox_age" doc:"How long a delivery to a provider is tried."`
 	Idle         Duration `toml:"idle" doc:"How long a room without work stays in memory."`
+	PingAfter    Duration `toml:"ping_after" doc:"How long a device in a room may say nothing before the room pings it (XEP-0199), to find those that are gone without a word. 0s: never."`
 	GuestLinger  Duration `toml:"guest_linger" doc:"How long a user without affiliation stays a member of the room's MLS group after leaving: XMPP cannot tell leaving from going offline."`
 }
 
@@ -123,6 +124,7 @@ func Default() Config {
 			Outbox:       10_000,
 			OutboxAge:    "72h",
 			Idle:         "10m",
+			PingAfter:    "15m",
 			GuestLinger:  "30m",
 		},
 	}

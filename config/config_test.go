@@ -183,6 +183,7 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "idle too long", text: minimal + "[limits]\nidle='48h'\n", line: 5, key: "limits.idle", rule: "between"},
 		{why: "contact is no URI", text: minimal + "[contact]\nabuse=['abuse@a.example']\n", line: 5, key: "contact.abuse", rule: "is no URI"},
 		{why: "too many contacts", text: minimal + "[contact]\nadmin=['x:y'" + strings.Repeat(",'x:y'", MaxContacts) + "]\n", line: 5, key: "contact.admin", rule: "more than"},
+		{why: "ping negative", text: minimal + "[limits]\nping_after='-1m'\n", line: 5, key: "limits.ping_after", rule: "between"},
 		{why: "socket path too long", text: minimal + "[admin]\nsocket='/" + strings.Repeat("x", 120) + "'\n", line: 5, key: "admin.socket", rule: "107 bytes"},
 		{why: "variable of the wrong type", text: minimal, env: []string{"ANTEROOM_COMPONENT_PORT=many"}, key: "ANTEROOM_COMPONENT_PORT", rule: "integer"},
 		{why: "variable out of range", text: minimal, env: []string{"ANTEROOM_COMPONENT_PORT=0"}, key: "ANTEROOM_COMPONENT_PORT", rule: "between"},

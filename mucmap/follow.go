@@ -293,7 +293,7 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
 	waits := t.impatient()
-	t.out.Wake = earlier(t.followLinger(), waits)
+	t.out.Wake = earlier(earlier(t.followLinger(), waits), t.ghosts())
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {
 		out := PeerRequest{Provider: r.uri.Provider(), Endpoint: string(request.Endpoint), Room: r.uri.String(), Body: request.Body}

@@ -429,6 +429,15 @@ func (b *bench) do(s *script.Step) error {
 				return err
 			}
 		}
+	case "pinging": // silent devices are pinged after a time
+		d, err := time.ParseDuration(s.Bare(0))
+		if err != nil {
+			return err
+		}
+		cfg := b.svc.cfg
+		cfg.PingAfter = d
+		b.svc = &Service{cfg}
+		b.room = b.svc.New(b.name)
 	case "locking": // new rooms are locked, as they are by default outside of these tests
 		b.svc = locking(b.svc)
 		b.room = b.svc.New(b.name)

@@ -100,11 +100,13 @@ func (t *turn) bounced(st *xmpp.Stanza) {
 	if st.Kind == xmpp.Message && t.inviteBounced(st) {
 		return
 	}
+	if e != nil && st.Kind == xmpp.IQ && t.answeredPing(st, e) {
+		return
+	}
 	if e == nil || !ghostly[e.Condition] || st.Kind == xmpp.IQ || t.r.pub.here.BySession(st.From) == nil {
 		return
 	}
-	t.note(NoteInfo, "occupant is gone", Attr{"jid", st.From.String()}, Attr{"condition", string(e.Condition)})
-	t.emit(&left{At: t.now, JID: st.From, Code: muc.StatusRemovedServiceError})
+	t.leaveGhost(st.From, e)
 }
 
 // lingerers looks after absent guests when their number may have changed or one's time is up, and returns when to look again.

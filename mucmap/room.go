@@ -49,6 +49,8 @@ type Room struct {
 	commands     []*commandSession     // under way, oldest first
 	searches     map[string]*keySearch // for key packages of users of other providers, by PeerRequest.ID
 
+	watch *watch // nil: not begun
+
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
 	absent   bool // who is absent has changed since lingering was last looked at
@@ -65,7 +67,7 @@ func (r *Room) reset() {
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
 	r.asked, r.recalled, r.searches = 0, nil, map[string]*keySearch{}
 	r.password, r.storedPassword = "", ""
-	r.absent, r.wake = false, time.Time{}
+	r.absent, r.wake, r.watch = false, time.Time{}, nil
 	if r.follow != nil {
 		r.follow = newFollow(r.uri)
 	}
@@ -153,7 +155,7 @@ func (t *turn) recover() {
 func (t *turn) end() {
 	r := t.r
 	t.release()
-	wake := earlier(t.lingerers(), t.endAwaiting())
+	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), t.ghosts())
 	t.overdue()
 	t.startJob()
 	t.release()

@@ -96,6 +96,7 @@ func (t *turn) stanza(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "no room has this name: one with \"%\" is name%provider, a room of another provider"))
 		return
 	}
+	t.hear(st)
 	if t.shut(st) {
 		return
 	}

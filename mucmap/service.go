@@ -25,6 +25,7 @@ type Config struct {
 	Started           time.Time // of the process (XEP-0012)
 	Contact           Contact   // XEP-0157
 
+	PingAfter   time.Duration // how long a device may be silent before it is asked whether it is there; zero: it is never asked
 	GuestLinger time.Duration // how long an absent guest keeps its leaf; zero: DefaultGuestLinger
 	NoLock      bool          // a new room is open at once, instead of locked until its owner has configured it
 	LockTimeout time.Duration // after which a locked room is destroyed; zero: DefaultLockTimeout
@@ -167,7 +168,7 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		recovery.Wake = r.lockEnd()
 	}
 	recovery.Summary = r.summary
-	if r.unclean {
+	if r.unclean || s.cfg.PingAfter > 0 && r.pub.here.Len() > 0 {
 		recovery.Wake = time.Unix(0, 0)
 	}
 	return r, recovery, nil

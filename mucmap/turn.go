@@ -40,6 +40,7 @@ func (t *turn) emit(e event) {
 	}
 	p := stage{live: true, out: t.out.Stanzas}
 	e.apply(t.r.pub, &p)
+	t.r.watch.follow(e, t.now)
 	t.out.Stanzas = p.out
 }
 

@@ -80,13 +80,22 @@ func (u *User) News() []string {
 	all := u.Inbox()
 	var lines []string
 	for _, st := range all[u.read:] {
-		if st.Kind == xmpp.Presence && !st.From.IsFull() && st.Err() == nil {
-			continue // the room's own, with its capabilities (XEP-0115)
+		if !forClients(st) {
+			lines = append(lines, Line(st))
 		}
-		lines = append(lines, Line(st))
 	}
 	u.read = len(all)
 	return lines
+}
+
+// forClients says that a stanza tells something to the client that its user does not see: the room's own presence (XEP-0115), and
+// changes of affiliations of absent users (XEP-0463).
+func forClients(st xmpp.Stanza) bool {
+	if st.From.IsFull() || st.Err() != nil {
+		return false
+	}
+	x, err := muc.ParseUser(st.Child(muc.NSUser, "x"))
+	return st.Kind == xmpp.Presence || err == nil && x.Mav != nil
 }
 
 // Line is a stanza in short.
