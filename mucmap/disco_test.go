@@ -29,6 +29,60 @@ func TestFeaturesOfFollowedRooms(t *testing.T) {
 	}
 }
 
+// The hash in the room's own presence is that of what disco#info answers for its node (XEP-0115 §5.4, §6.2). Subject and occupants do
+// not change it; configuration and avatar do.
+func TestCaps(t *testing.T) {
+	b := newBench(t)
+	enter := func(device string) string {
+		b.out.Reset()
+		all, err := stanzas("<presence from='juliet@a.example/" + device + "' to='garden@rooms.a.example/Juliet'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if b.disk.exists {
+			o := b.room.Step(b.now, b.seed(), StanzaIn{all[0]})
+			st := o.Stanzas[0].Template.Stanza()
+			b.disk.write(&o)
+			c, err := muc.ParseCaps(st.Child(muc.NSCaps, "c"))
+			if err != nil || st.From != b.room.addr {
+				t.Fatalf("first of all comes %s", st)
+			}
+			return c.Ver
+		}
+		if err := b.feed(StanzaIn{all[0]}); err != nil {
+			t.Fatal(err)
+		}
+		return ""
+	}
+	do := func(stanza string) {
+		t.Helper()
+		b.send(t, stanza)
+	}
+	enter("one")
+	ver := enter("two")
+	all, err := stanzas("<iq from='juliet@a.example/one' to='garden@rooms.a.example' type='get' id='d'><query xmlns='" + muc.NSDiscoInfo + "' node='" + nodeCaps + "#" + ver + "'/></iq>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer := b.room.Step(b.now, b.seed(), StanzaIn{all[0]}).Stanzas[0].Template.Stanza()
+	d, err := muc.ParseDiscoInfo(answer.Child(muc.NSDiscoInfo, "query"))
+	if err != nil || d.Node != nodeCaps+"#"+ver || d.CapsHash() != ver {
+		t.Fatalf("%v: %s does not hash to %s", err, answer, ver)
+	}
+	do("<message from='juliet@a.example/one' to='garden@rooms.a.example' type='groupchat' id='s'><subject>Moon</subject></message>")
+	do("<presence from='romeo@a.example/x' to='garden@rooms.a.example/Romeo'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+	if got := enter("three"); got != ver {
+		t.Errorf("subject or occupants changed the hash from %s to %s", ver, got)
+	}
+	do("<iq from='juliet@a.example/one' to='garden@rooms.a.example' type='set' id='c'><query xmlns='" + muc.NSOwner + "'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>" +
+		muc.FormRoomConfig + "</value></field><field var='muc#roomconfig_roomdesc'><value>by night</value></field></x></query></iq>")
+	configured := enter("four")
+	do("<iq from='juliet@a.example/one' to='garden@rooms.a.example' type='set' id='v'><vCard xmlns='vcard-temp'><PHOTO><TYPE>image/png</TYPE><BINVAL>AAAA</BINVAL></PHOTO></vCard></iq>")
+	if pictured := enter("five"); configured == ver || pictured == configured || pictured == ver {
+		t.Errorf("hashes %s, %s, %s", ver, configured, pictured)
+	}
+}
+
 // However many enter, the room's own presence is encoded once per configuration.
 func TestCapsArePreparedOnce(t *testing.T) {
 	s := newState(testService(t), xmpp.MustParseJID("garden@rooms.a.example"))
