@@ -124,3 +124,6 @@ func ParseBaseRoomPolicy(b []byte) (*BaseRoomPolicy, error) { return unmarshal[B
 
 // ParsePreauthList decodes the data or an update of ComponentPreauthList.
 func ParsePreauthList(b []byte) (*PreauthList, error) { return unmarshal[PreauthList](b) }
+
+// ParseLoggingPolicy decodes a logging policy.
+func ParseLoggingPolicy(b []byte) (*LoggingPolicy, error) { return unmarshal[LoggingPolicy](b) }

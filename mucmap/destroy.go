@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/policy"
 	"anteroom/presence"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
@@ -111,6 +112,9 @@ func (t *turn) close(owner mimi.URI) {
 			if len(t.r.hub.State().Participants()) > 1 {
 				t.close(mimi.URI{})
 				return
+			}
+			if err := policy.AuthorizeDestroy(t.r.hub.State(), t.r.keeper); err != nil {
+				t.note(NoteError, "a group ends before its time", Attr{"reason", err.Error()})
 			}
 			t.vanish()
 		},

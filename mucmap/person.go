@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/policy"
 	"anteroom/mls/wire"
 	"anteroom/xmpp"
 )
@@ -120,7 +121,8 @@ func (t *turn) personRequest(in Request) Reply {
 		if err := wire.Unmarshal(in.Body, &q); err != nil {
 			return Reply{ID: in.ID, Status: statusBadRequest, Body: []byte(err.Error())}
 		}
-		if p.consents(q.Requester, q.Room) == granted {
+		d := p.consents(q.Requester, q.Room)
+		if policy.AuthorizeKeyPackages(policy.KeyPackageAccess{Requester: q.Requester, Target: q.Target, Consented: d == granted, Refused: d == refused}) == nil {
 			return Reply{ID: in.ID, Status: statusNoContent}
 		}
 		return Reply{ID: in.ID, Status: statusOK, Body: wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: q.Target})}

@@ -172,7 +172,7 @@ func Load(b []byte, g *mls.Group, o Options) (*Room, error) {
 	if err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
 	}
-	r, err := New(uri, g, o)
+	r, err := keep(uri, g, o)
 	if err != nil {
 		return nil, err
 	}

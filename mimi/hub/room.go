@@ -19,6 +19,8 @@ type Options struct {
 	Key    mls.SignaturePrivateKey
 	// Extra is the room's own strictness, asked about everything that policy allows.
 	Extra policy.Extra
+	// System is the participant by which the hub acts in the room, zero if there is none: see policy.Options.
+	System mimi.URI
 	// JoinCode says whether user may join as role by a code that was checked before.
 	JoinCode func(user mimi.URI, role mimi.RoleIndex) bool
 }
@@ -37,8 +39,20 @@ type Room struct {
 	accepted   []acceptance
 }
 
-// New begins to keep a room. The group must hold a local leaf.
+// New begins to keep a room. The group must hold one leaf, a local one: that of a user who may create the room.
 func New(uri mimi.URI, g *mls.Group, o Options) (*Room, error) {
+	r, err := keep(uri, g, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := policy.AuthorizeCreate(r.state); err != nil {
+		return nil, fmt.Errorf("hub: %s: %w", uri, err)
+	}
+	return r, nil
+}
+
+// keep is a room in the state that its group says. The group must hold a local leaf.
+func keep(uri mimi.URI, g *mls.Group, o Options) (*Room, error) {
 	if uri.Kind() != mimi.KindRoom {
 		return nil, fmt.Errorf("hub: %s is not a room", uri)
 	}
@@ -86,7 +100,7 @@ func (r *Room) WithOptions(o Options) *Room {
 func (r *Room) provider() string { return r.uri.Provider() }
 
 func (r *Room) policyOptions(from string) policy.Options {
-	return policy.Options{Provider: from, Extra: r.options.Extra, JoinCode: r.options.JoinCode}
+	return policy.Options{Provider: from, Extra: r.options.Extra, JoinCode: r.options.JoinCode, Seed: true, System: r.options.System}
 }
 
 // advanced is the room in the epoch that a commit made.

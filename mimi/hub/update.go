@@ -100,6 +100,13 @@ func proposer(pg *mls.PublicGroup, p *mls.PendingProposal) (mimi.URI, error) {
 		if add, ok := addOf(p.Proposal); ok {
 			return mimi.CredentialClient(add.KeyPackage.LeafNode.Credential)
 		}
+	case mls.SenderExternal: // a system user
+		for _, extension := range pg.Context().Extensions {
+			var senders mls.ExternalSenders
+			if extension.Type == mls.ExtensionExternalSenders && wire.Unmarshal(extension.Data, &senders) == nil && int64(p.Sender.Index) < int64(len(senders)) {
+				return mimi.CredentialClient(senders[p.Sender.Index].Credential)
+			}
+		}
 	}
 	return mimi.URI{}, errors.New("its sender is not a client")
 }
@@ -191,6 +198,10 @@ func (r *Room) proposals(now time.Time, from string, g *mls.Group, bundle []mls.
 	for i := range bundle {
 		next.accepted = append(next.accepted, acceptance{bundle[i].Ref, at})
 	}
+	origin := from
+	if bundle[0].Sender.Type == mls.SenderExternal {
+		origin = "" // a system user is no client of the room: its provider hears of it like everybody
+	}
 	fanout := &mimi.FanoutMessage{Timestamp: at, Message: bundle[0].Message}
 	for i := range bundle[1:] {
 		fanout.More = append(fanout.More, bundle[1+i].Message)
@@ -198,6 +209,6 @@ func (r *Room) proposals(now time.Time, from string, g *mls.Group, bundle []mls.
 	return &Accepted{
 		Next: &next, Before: r.state, After: r.state, Origin: from,
 		Proposals: bundle, Sender: sender, Message: bundle[0].Message,
-		AcceptedAt: at, Fanout: tell(r.followers, from, fanout),
+		AcceptedAt: at, Fanout: tell(r.followers, origin, fanout),
 	}, nil
 }

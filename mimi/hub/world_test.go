@@ -24,6 +24,8 @@ var (
 	bob    = mimi.MustURI("mimi://b.example/d/bob/cli")
 	bella  = mimi.MustURI("mimi://b.example/d/bella/cli")
 	carol  = mimi.MustURI("mimi://c.example/d/carol/cli")
+
+	systemB = mimi.MustURI("mimi://b.example/d/system!/cli") // external sender 1
 )
 
 // Roles of the test room, numbered as in docs/mapping.md §1.
@@ -65,6 +67,7 @@ type world struct {
 	n       byte
 	now     time.Time
 	options hub.Options
+	system  mls.Signer // of the system user of b.example
 	room    *hub.Room
 	signers map[mimi.URI]mls.Signer
 	keys    map[string]*mls.KeyPackageSecrets // given away, by reference
@@ -93,12 +96,16 @@ func newWorld(t *testing.T) *world {
 	key, err := mls.NewSigner(suite, w.seed())
 	w.must(err)
 	w.options = hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom"))}, Key: key.Private}
+	w.system, err = mls.NewSigner(suite, w.seed())
+	w.must(err)
+	roles := testRoles()
 	first := mimi.NewRoom{
 		Participants: mimi.ParticipantList{Participants: []mimi.Participant{{User: keeper.ClientUser(), Role: roleKeeper}}},
-		Roles:        testRoles(),
+		Roles:        roles,
 		Metadata:     mimi.RoomMetadata{Room: garden, Name: "Garden"},
 		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
-		Hub:          []mls.ExternalSender{w.options.Sender},
+		Preauth:      mimi.PreauthList{Entries: []mimi.Preauth{mimi.PreauthUser(systemB.ClientUser(), roles.Roles[2])}},
+		Hub:          []mls.ExternalSender{w.options.Sender, {SignatureKey: w.system.Public, Credential: mimi.BasicCredential(systemB)}},
 	}
 	extensions, err := first.Extensions()
 	w.must(err)

@@ -41,4 +41,10 @@ type Options struct {
 	// JoinCode says whether user may join as role by a code that was checked before. Nil: nobody. A member that only
 	// verifies what its hub accepted answers true.
 	JoinCode func(user mimi.URI, role mimi.RoleIndex) bool
+	// Seed holds the rules too that draft-mahy-mimi-group-chat has and its successors dropped: a hub's, for its own rooms. A member
+	// that verifies what another provider's hub accepted leaves it false.
+	Seed bool
+	// System is the participant by which the owning provider acts in the room itself, if there is one; it is a system user
+	// then, as external senders are.
+	System mimi.URI
 }

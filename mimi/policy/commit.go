@@ -15,6 +15,7 @@ type actor struct {
 	role       mimi.RoleIndex // in the epoch before
 	member     bool           // sends from a leaf of the group
 	joining    bool           // sends an external commit
+	external   bool           // is an external sender: a system user
 }
 
 // same says whether two proposals come from the same user, or from the same external sender that is no user.
@@ -131,6 +132,12 @@ func AuthorizeProposals(before *State, pg *mls.PublicGroup, bundle []mls.Pending
 	if _, err := before.list.Apply(c.lists...); err != nil {
 		return deny("pending", "conflicts with a pending proposal: %v", err)
 	}
+	// One commit will hold them all, so the seed's rules must allow them together.
+	if after, refusal := c.next(); o.Seed && refusal == nil {
+		if refusal = c.seedRemoves(after); refusal != nil {
+			return deny("pending", "conflicts with a pending proposal: %s", refusal.Text)
+		}
+	}
 	return nil
 }
 
@@ -228,7 +235,7 @@ func (c *change) external(pg *mls.PublicGroup, index uint32) (*actor, *mimi.Refu
 		if int64(index) >= int64(len(senders)) {
 			break
 		}
-		by := &actor{credential: senders[index].Credential}
+		by := &actor{credential: senders[index].Credential, external: true}
 		if client, err := mimi.CredentialClient(by.credential); err == nil {
 			by.user = client.ClientUser()
 			by.role = c.before.RoleOf(by.user)

@@ -1,9 +1,9 @@
 // Package policy decides who may do what in a MIMI room: draft-ietf-mimi-room-policy-04 §8 with the rules of
-// draft-mahy-mimi-group-chat that its successors kept. Hub and members use the same functions; a hub that is stricter than
-// the documents gives an Extra.
+// draft-mahy-mimi-group-chat, each in a file of its own (see seed.go). Hub and members use the same functions; a hub that is
+// stricter than the documents gives an Extra.
 //
-// Not decided here: rooms that depend on a parent room, and the operational policy (reserved capabilities 0x0600 to 0x0605
-// except ReInit).
+// Not decided here: rooms that depend on a parent room, bots (the policy of room-policy §7.7 names none of them), and the operational
+// policy with its intervals of Updates (reserved capabilities 0x0600 to 0x0605 except ReInit).
 //
 // The package is pure. A State is immutable: safe for concurrent use.
 package policy

@@ -42,8 +42,11 @@ func (c *change) nextComponents(s *State) *mimi.Refusal {
 	for i := range c.components {
 		u := &c.components[i].p
 		if u.Remove {
-			if u.Component == mimi.ComponentPreauthList {
+			switch u.Component {
+			case mimi.ComponentPreauthList:
 				s.preauth = new(mimi.PreauthList)
+			case mimi.ComponentLoggingPolicy:
+				s.logging = new(mimi.LoggingPolicy)
 			}
 			continue
 		}
@@ -60,6 +63,8 @@ func (c *change) nextComponents(s *State) *mimi.Refusal {
 			s.metadata, err = mimi.ParseRoomMetadata(u.Update)
 		case mimi.ComponentPreauthList:
 			s.preauth, err = mimi.ParsePreauthList(u.Update)
+		case mimi.ComponentLoggingPolicy:
+			s.logging, err = mimi.ParseLoggingPolicy(u.Update)
 		}
 		if err != nil {
 			return deny("component", "component 0x%04x: %v", uint16(u.Component), err)

@@ -89,6 +89,7 @@ type fixture struct {
 	base     mimi.BaseRoomPolicy
 	metadata mimi.RoomMetadata
 	preauth  mimi.PreauthList
+	logging  *mimi.LoggingPolicy
 	nodes    []*mls.LeafNode
 }
 
@@ -104,6 +105,10 @@ func (f *fixture) AppData(id mls.ComponentID) ([]byte, bool) {
 		return wire.Marshal(&f.metadata), true
 	case mimi.ComponentPreauthList:
 		return wire.Marshal(&f.preauth), true
+	case mimi.ComponentLoggingPolicy:
+		if f.logging != nil {
+			return wire.Marshal(f.logging), true
+		}
 	}
 	return nil, false
 }
@@ -125,10 +130,22 @@ func (f *fixture) Leaf(i mls.LeafIndex) (*mls.LeafNode, bool) {
 	return f.nodes[i], true
 }
 
-func userURI(name string) mimi.URI { return mimi.MustURI("mimi://a.example/u/" + name) }
+// userURI names a user of a.example, or with an at sign of another provider.
+func userURI(name string) mimi.URI {
+	name, provider := split(name)
+	return mimi.MustURI("mimi://" + provider + "/u/" + name)
+}
 
 func clientURI(name, device string) mimi.URI {
-	return mimi.MustURI("mimi://a.example/d/" + name + "/" + device)
+	name, provider := split(name)
+	return mimi.MustURI("mimi://" + provider + "/d/" + name + "/" + device)
+}
+
+func split(name string) (user, provider string) {
+	if user, provider, ok := strings.Cut(name, "@"); ok {
+		return user, provider
+	}
+	return name, "a.example"
 }
 
 // newFixture lists everybody named, each with one client, the banned without. The users' names are their roles'.
@@ -157,9 +174,10 @@ func (f *fixture) leaf(name, device string) {
 
 // said is a proposal with its proposer: a member, or a joiner by external commit.
 type said struct {
-	by      string
-	joining bool
-	p       mls.Proposal
+	by       string
+	joining  bool
+	external bool // by an external sender of the group
+	p        mls.Proposal
 }
 
 func (f *fixture) position(name string) uint32 {
@@ -211,7 +229,10 @@ func (f *fixture) judge(t *testing.T, o Options, all ...said) (*State, *mimi.Ref
 		if refusal != nil {
 			t.Fatal(refusal)
 		}
-		by.joining, by.member = s.joining, !s.joining
+		by.joining, by.member, by.external = s.joining, !s.joining && !s.external, s.external
+		if s.external && by.role == none {
+			by.role, _ = before.PreauthRole(by.credential)
+		}
 		if s.p == nil {
 			c.adds = append(c.adds, move{by, by.user, clientURI(s.by, "one")})
 			continue

@@ -24,6 +24,7 @@ type State struct {
 	base     *mimi.BaseRoomPolicy
 	metadata *mimi.RoomMetadata
 	preauth  *mimi.PreauthList
+	logging  *mimi.LoggingPolicy
 	list     *mimi.ParticipantList
 
 	roles   []mimi.Role // ascending by index
@@ -37,9 +38,9 @@ type State struct {
 type tally struct{ participants, active int }
 
 // StateOf reads a room's policy from its group. Participant list, roles list and base policy must be there; a missing
-// metadata or preauth list is an empty one. It fails when one of them is malformed or a leaf has no client URI.
+// metadata, preauth list or logging policy is an empty one. It fails when one of them is malformed or a leaf has no client URI.
 func StateOf(g Group) (*State, error) {
-	s := &State{metadata: new(mimi.RoomMetadata), preauth: new(mimi.PreauthList)}
+	s := new(State)
 	var err error
 	if s.list, err = component(g, mimi.ComponentParticipantList, mimi.ParseParticipantList); err != nil {
 		return nil, err
@@ -51,15 +52,14 @@ func StateOf(g Group) (*State, error) {
 	if s.base, err = component(g, mimi.ComponentBaseRoomPolicy, mimi.ParseBaseRoomPolicy); err != nil {
 		return nil, err
 	}
-	if _, present := g.AppData(mimi.ComponentRoomMetadata); present {
-		if s.metadata, err = component(g, mimi.ComponentRoomMetadata, mimi.ParseRoomMetadata); err != nil {
-			return nil, err
-		}
+	if s.metadata, err = optional(g, mimi.ComponentRoomMetadata, mimi.ParseRoomMetadata); err != nil {
+		return nil, err
 	}
-	if _, present := g.AppData(mimi.ComponentPreauthList); present {
-		if s.preauth, err = component(g, mimi.ComponentPreauthList, mimi.ParsePreauthList); err != nil {
-			return nil, err
-		}
+	if s.preauth, err = optional(g, mimi.ComponentPreauthList, mimi.ParsePreauthList); err != nil {
+		return nil, err
+	}
+	if s.logging, err = optional(g, mimi.ComponentLoggingPolicy, mimi.ParseLoggingPolicy); err != nil {
+		return nil, err
 	}
 	s.roles = sortedRoles(roles)
 	s.indexList()
