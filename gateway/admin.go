@@ -19,6 +19,7 @@ type RoomLine struct {
 	Locked     bool      `json:"locked"` // new and not configured yet
 	Occupants  int       `json:"occupants"`
 	Loaded     bool      `json:"loaded"`
+	Trouble    string    `json:"trouble,omitempty"` // why a room of another provider was given up, or what it does to come back
 	Wake       time.Time `json:"wake,omitzero"`
 }
 
@@ -27,9 +28,8 @@ type RoomDetail struct {
 	RoomLine
 	Description  string `json:"description,omitempty"`
 	URI          string `json:"uri"`
-	Group        string `json:"group"`             // id of the MLS group
-	Hub          string `json:"hub,omitempty"`     // the provider that owns the room, if it is not ours
-	Trouble      string `json:"trouble,omitempty"` // why a room of another provider was given up
+	Group        string `json:"group"`         // id of the MLS group
+	Hub          string `json:"hub,omitempty"` // the provider that owns the room, if it is not ours
 	Epoch        uint64 `json:"epoch"`
 	Participants int    `json:"participants"`
 	Leaves       int    `json:"leaves"` // clients in the group, the keeper's included
@@ -69,7 +69,7 @@ func (g *Gateway) line(s mucmap.Summary) RoomLine {
 	g.mu.Lock()
 	_, loaded := g.actors[s.Name]
 	g.mu.Unlock()
-	return RoomLine{Name: s.Name, Title: s.Title, Public: s.Public, Persistent: s.Persistent, Locked: s.Locked, Occupants: s.Occupants, Loaded: loaded, Wake: s.Wake}
+	return RoomLine{Name: s.Name, Title: s.Title, Public: s.Public, Persistent: s.Persistent, Locked: s.Locked, Occupants: s.Occupants, Loaded: loaded, Trouble: s.Trouble, Wake: s.Wake}
 }
 
 // inspect calls f in the room's own goroutine, loading the room if need be.
@@ -106,7 +106,7 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 	var d RoomDetail
 	err := g.inspect(ctx, name, func(a *actor) {
 		x := a.room.Describe()
-		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Hub: x.Hub, Trouble: x.Trouble, Epoch: x.Epoch,
+		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Hub: x.Hub, Epoch: x.Epoch,
 			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
 	})
 	return d, err
@@ -123,8 +123,23 @@ func (g *Gateway) RoomMembers(ctx context.Context, name string) ([]MemberLine, e
 	return out, err
 }
 
+// RoomRelease lets a room of another provider that was given up be entered at once, and describes it as it is then, if it is still known.
+func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, error) {
+	if _, err := g.RoomShow(ctx, name); err != nil {
+		return RoomDetail{}, err
+	}
+	if !g.put(name, item{release: true, at: time.Now()}) {
+		return RoomDetail{}, ErrUnavailable
+	}
+	d, err := g.RoomShow(ctx, name)
+	if errors.Is(err, ErrNoRoom) {
+		return RoomDetail{RoomLine: RoomLine{Name: name}}, nil // nothing is left of it
+	}
+	return d, err
+}
+
 // AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /rooms/{name}
-// and /rooms/{name}/members. It is for a socket that only
+// and /rooms/{name}/members, POST /rooms/{name}/release. It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -140,6 +155,12 @@ func (g *Gateway) AdminHandler() http.Handler {
 		defer cancel()
 		m, err := g.RoomMembers(ctx, r.PathValue("name"))
 		answerJSON(w, m, err)
+	})
+	mux.HandleFunc("POST /rooms/{name}/release", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
+		defer cancel()
+		d, err := g.RoomRelease(ctx, r.PathValue("name"))
+		answerJSON(w, d, err)
 	})
 	return mux
 }

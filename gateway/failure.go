@@ -161,6 +161,8 @@ func (it *item) kind() string {
 		return "question"
 	case it.delivered != 0:
 		return "delivered"
+	case it.release:
+		return "release"
 	}
 	return "timer"
 }

@@ -17,6 +17,7 @@ type item struct {
 	answered  *peerAnswer
 	delivered uint64       // id of the outbox entry that needs no further attempt
 	shutdown  bool         // everybody is sent out
+	release   bool         // an operator releases a room that was given up
 	ask       func(*actor) // a.room is nil when the room is not available
 
 	at    time.Time // when it came

@@ -100,6 +100,8 @@ func (a *actor) step(now time.Time, it item) (out *mucmap.Output, p any, stack [
 		return nil, nil, nil
 	case it.shutdown:
 		in = mucmap.Shutdown{}
+	case it.release:
+		in = mucmap.Release{}
 	default:
 		in = mucmap.Timer{}
 	}

@@ -12,7 +12,6 @@ type Description struct {
 	Group        string // id of its MLS group
 	Epoch        uint64
 	Hub          string // the provider that owns the room, if it is not ours
-	Trouble      string // why the room was given up; empty if it was not
 	Leaves       int    // clients in the group, the keeper's included
 	Participants []Participant
 }
@@ -32,7 +31,7 @@ type Participant struct {
 func (r *Room) Describe() Description {
 	d := Description{Summary: r.Summary()}
 	if r.follow != nil {
-		d.URI, d.Hub, d.Trouble = r.uri.String(), r.uri.Provider(), r.follow.room.Broken()
+		d.URI, d.Hub = r.uri.String(), r.uri.Provider()
 	}
 	if !r.pub.Exists {
 		return d

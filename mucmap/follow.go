@@ -108,7 +108,13 @@ func (t *turn) followStep(in Input) {
 		t.answered(&in)
 	case Shutdown:
 		t.shutdown()
-	case CommitDone, Timer:
+	case Release:
+		t.letGo()
+	case Timer:
+		if at := r.follow.room.Wake(); !at.IsZero() && !t.now.Before(at) {
+			t.took(t.following().Tick(t.now, t.derive("tick")))
+		}
+	case CommitDone:
 	}
 	t.followEnd()
 }
@@ -214,6 +220,10 @@ func (t *turn) took(out follower.Output) {
 			}
 		case follower.Dropped:
 			t.note(NoteDebug, "from the hub, not applied", Attr{"reason", e.Text})
+		case follower.Lost:
+			t.note(NoteWarn, "touch with the hub was lost", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})
+		case follower.Resynced:
+			t.followResynced(e)
 		case follower.Broken:
 			t.note(NoteError, "the room is given up: its hub cannot be followed", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})
 			if t.r.pub.Exists {
@@ -254,7 +264,8 @@ func (t *turn) denied(e follower.Refused) {
 			t.refuse(who.st, t.r.condition(e))
 		}
 	}
-	if t.r.pub.Exists && (e.Status == statusNotFound || e.Status == statusGone) {
+	gone := e.Status == statusNotFound || e.Status == statusGone || e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNoSuchRoom)
+	if t.r.pub.Exists && gone {
 		t.note(NoteWarn, "the room does not exist any more", Attr{"hub", t.r.uri.Provider()})
 		t.emit(&destroyed{Reason: "the room does not exist any more at " + t.r.uri.Provider()})
 		t.emit(&unfollowed{At: t.now})
@@ -284,7 +295,7 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 	case errors.Is(e.Err, follower.ErrInvitationOnly):
 		return refusal(xmpp.RegistrationRequired, e.Text)
 	case r.follow.room.Broken() != "":
-		return refusal(xmpp.ServiceUnavailable, e.Text)
+		return refusal(xmpp.ServiceUnavailable, e.Text+"; it can be entered again after a while, or when an operator has released it")
 	}
 	return refusal(xmpp.NotAllowed, e.Text)
 }
@@ -293,7 +304,7 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
 	waits := t.impatient()
-	t.out.Wake = earlier(earlier(t.followLinger(), waits), t.ghosts())
+	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), f.room.Wake())
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {
 		out := PeerRequest{Provider: r.uri.Provider(), Endpoint: string(request.Endpoint), Room: r.uri.String(), Body: request.Body}

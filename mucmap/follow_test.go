@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 	"time"
@@ -137,7 +138,24 @@ func TestAddedFromOutside(t *testing.T) {
 		t.Errorf("operators see %+v", d)
 	}
 	const again = "<presence from='nurse@c.example/x' to='garden%a.example@rooms.c.example/Nurse' id='2'>" + joinX + "</presence>"
-	wantIn(t, "at once", there.send(t, again), "service-unavailable", "given up")
+	wantIn(t, "at once", there.send(t, again), "service-unavailable", "given up", "operator has released it")
+	if s := there.room.Summary(); s.Trouble == "" {
+		t.Error("lists of rooms do not show the trouble")
+	}
+	copied := *there
+	stored := *there.disk
+	stored.secrets = maps.Clone(stored.secrets)
+	copied.disk = &stored
+	if err := copied.restart(true); err != nil {
+		t.Fatal(err)
+	}
+	if err := copied.step(Release{}); err != nil {
+		t.Fatal(err)
+	}
+	copied.send(t, again)
+	if q := copied.room.follow.room.InFlight(); q == nil || q.Endpoint != mimi.EndpointGroupInfo {
+		t.Errorf("after an operator released the room the hub is asked %v", q)
+	}
 	there.now = there.now.Add(DefaultGuestLinger + time.Minute)
 	if err := there.step(Timer{}); err != nil {
 		t.Fatal(err)

@@ -6,7 +6,7 @@ import (
 	"anteroom/xmpp"
 )
 
-// An Input is one thing that happens to a room: [StanzaIn], [Request], [Answered], [CommitDone], [ArchivePage], [Shutdown] or [Timer].
+// An Input is one thing that happens to a room: [StanzaIn], [Request], [Answered], [CommitDone], [ArchivePage], [Shutdown], [Release] or [Timer].
 type Input interface{ input() }
 
 // StanzaIn is a stanza addressed to the room or to one of its occupants, from anybody. The room keeps parts of it.
@@ -179,6 +179,7 @@ type Summary struct {
 	Lang        string
 	Occupants   int
 	Direct      bool      // of two users for themselves, who are both in it
+	Trouble     string    // of a room of another provider: why it was given up, or what it does to come back
 	Wake        time.Time // as in Output
 }
 

@@ -258,11 +258,11 @@ func (r *Room) MarkSent(seq uint64) { r.sent = max(r.sent, seq) }
 func (r *Room) Summary() Summary {
 	c := &r.pub.Config
 	if !r.pub.Exists {
-		return Summary{Name: r.name}
+		return Summary{Name: r.name, Trouble: r.follow.trouble()}
 	}
 	_, two := r.direct()
 	return Summary{Name: r.name, Direct: two, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
-		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants()}
+		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants(), Trouble: r.follow.trouble()}
 }
 
 // earlier is the first of two times of which zero means none.

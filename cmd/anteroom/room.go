@@ -21,6 +21,7 @@ type roomCommand struct {
 	List    roomListCommand    `cmd:"" help:"List all rooms."`
 	Show    roomShowCommand    `cmd:"" help:"Describe one room."`
 	Members roomMembersCommand `cmd:"" help:"List the participants of one room: roles, leaves and occupants."`
+	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
 }
 
 type roomFlags struct {
@@ -40,13 +41,18 @@ type roomMembersCommand struct {
 	Name string `arg:"" help:"Localpart of the room's address."`
 }
 
+type roomReleaseCommand struct {
+	roomFlags
+	Name string `arg:"" help:"Localpart of the room's address."`
+}
+
 // Run lists rooms.
 func (c *roomListCommand) Run() error {
 	var rooms []gateway.RoomLine
 	return c.ask("/rooms", &rooms, func(w io.Writer) {
-		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOCKED\tLOADED\tTITLE")
+		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOCKED\tLOADED\tTITLE\tTROUBLE")
 		for _, r := range rooms {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public && !r.Locked), yes(r.Persistent), yes(r.Locked), yes(r.Loaded), printable(r.Title))
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public && !r.Locked), yes(r.Persistent), yes(r.Locked), yes(r.Loaded), printable(r.Title), printable(r.Trouble))
 		}
 	})
 }
@@ -58,7 +64,7 @@ func (c *roomShowCommand) Run() error {
 		for _, row := range [][2]string{
 			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
 			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"locked", yes(d.Locked)}, {"occupants", fmt.Sprint(d.Occupants)},
-			{"uri", d.URI}, {"hub", d.Hub}, {"trouble", d.Trouble}, {"group", d.Group}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
+			{"uri", d.URI}, {"hub", d.Hub}, {"trouble", printable(d.Trouble)}, {"group", d.Group}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
 			{"leaves", fmt.Sprint(d.Leaves)}, {"events", fmt.Sprint(d.Events)},
 			{"commits under way", fmt.Sprint(d.Jobs)}, {"waiting", fmt.Sprint(d.Waiting)}, {"owed to providers", fmt.Sprint(d.Owed)},
 		} {
@@ -78,13 +84,25 @@ func (c *roomMembersCommand) Run() error {
 	})
 }
 
+// Run releases a room.
+func (c *roomReleaseCommand) Run() error {
+	var d gateway.RoomDetail
+	return c.send(http.MethodPost, "/rooms/"+url.PathEscape(c.Name)+"/release", &d, func(w io.Writer) {
+		fmt.Fprintf(w, "name\t%s\ntrouble\t%s\n", d.Name, printable(d.Trouble))
+	})
+}
+
 // ask gets JSON from the gateway into v and prints it.
 func (f *roomFlags) ask(path string, v any, table func(io.Writer)) error {
+	return f.send(http.MethodGet, path, v, table)
+}
+
+func (f *roomFlags) send(method, path string, v any, table func(io.Writer)) error {
 	cfg, err := f.load()
 	if err != nil {
 		return err
 	}
-	body, err := askSocket(cfg.Admin.Socket, path)
+	body, err := askSocket(cfg.Admin.Socket, method, path)
 	if err != nil {
 		return err
 	}
@@ -100,14 +118,18 @@ func (f *roomFlags) ask(path string, v any, table func(io.Writer)) error {
 	return w.Flush()
 }
 
-func askSocket(socket, path string) ([]byte, error) {
+func askSocket(socket, method, path string) ([]byte, error) {
 	client := &http.Client{
 		Timeout: time.Minute,
 		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		}},
 	}
-	resp, err := client.Get("http://anteroom" + path)
+	req, err := http.NewRequest(method, "http://anteroom"+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("no gateway answers at admin.socket %s: is anteroom serve running?", socket)
 	}

@@ -184,6 +184,50 @@ func TestHubIsAway(t *testing.T) {
 	}
 }
 
+// A commit that the hub told and nobody here heard of: the room comes back by itself, shows what it missed, and nobody has to enter again.
+func TestLostCommitAcrossProviders(t *testing.T) {
+	w, juliet, romeo, nurse := meeting(t)
+	key := [2]string{"a.example", "b.example"}
+	juliet.Set(muc.Item{Nick: "Nurse", Role: muc.RoleVisitor})
+	for len(w.mail[key]) == 0 {
+		if !w.Step() {
+			t.Fatal("the hub tells nothing")
+		}
+	}
+	w.mail[key] = nil
+	settle(t, w)
+	juliet.News()
+	juliet.Say("unreadable")
+	settle(t, w)
+	expect(t, "what cannot be read", romeo)
+	romeo.Say("is anybody there?")
+	settle(t, w)
+	expect(t, "waits", romeo)
+	follow := w.Providers["b.example"].Rooms["garden%a.example"]
+	w.Wait(2 * time.Minute)
+	follow.restore()
+	settle(t, w)
+	if err := agree(w.groups("a.example", "garden"), "a.example"); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.views("a.example", "garden", []*User{juliet, romeo, nurse}, func(*User) bool { return true }); err != nil {
+		t.Fatal(err)
+	}
+	if got := romeo.News(); len(got) == 0 || got[0] != "Nurse is here none/visitor" {
+		t.Errorf("romeo sees what was missed: %q", got)
+	}
+	if text := follow.room.Summary().Trouble; text != "" {
+		t.Errorf("trouble: %s", text)
+	}
+	juliet.News()
+	nurse.News()
+	romeo.Say("again")
+	settle(t, w)
+	for _, u := range []*User{juliet, romeo, nurse} {
+		expect(t, "afterwards", u, "Romeo: again")
+	}
+}
+
 // A user of another provider is invited: its gateway asks it, by an invitation; it agrees by entering, which adds it with the key package that
 // comes with its consent, and reads. Whoever it has allowed needs not ask, and whoever declines is not added.
 func TestInviteAcrossProviders(t *testing.T) {

@@ -33,6 +33,10 @@ func (r *Room) Answer(now time.Time, seed mls.Seed, request *Request, status int
 	}
 	switch f.kind {
 	case flightGroupInfo:
+		if r.resyncing() && !r.Behind() {
+			t.r.queue = t.r.queue[1:] // what was missing has come
+			break
+		}
 		next, refused := t.groupInfo(f, body)
 		if refused != nil {
 			t.refuseHead(*refused)
@@ -94,13 +98,22 @@ func (t *turn) accepted(f *flight, at uint64) {
 	if f.whole {
 		t.r.queue = t.r.queue[1:]
 		defer func() {
-			if t.r.broken == "" {
+			if t.r.broken == "" && wish.Kind != resync {
 				t.tell(Done{wish})
 			}
 		}()
 	}
 	if f.kind == flightProposals {
 		t.proposed(f, client, at)
+		return
+	}
+	if wish.Kind == resync && f.anew {
+		state, err := policy.StateOf(f.staged.Public())
+		if err != nil {
+			t.breakDown("our own commit: %v", err)
+			return
+		}
+		t.returned(f, client, state, at)
 		return
 	}
 	before, effects := t.r.state, f.effects

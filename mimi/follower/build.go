@@ -28,14 +28,19 @@ type flight struct {
 	staged   *mls.Group // flightCommit
 	commit   []byte     // encoded MLSMessage of flightCommit
 	effects  *mls.Effects
+	anew     bool                   // flightCommit: staged does not go on from our group but takes its place
+	kept     uint64                 // flightGroupInfo: the last message that was kept when it was asked for
 	private  mls.HPKEPrivateKey     // flightGroupInfo
 	joiner   *mls.KeyPackageSecrets // flightGroupInfo
 }
 
 // build makes the request for a wish in the present epoch. Neither flight nor error: it is fulfilled.
 func (t *turn) build(w *Wish) (*flight, error) {
-	if w.Kind == Join {
+	switch w.Kind {
+	case Join:
 		return t.buildJoin(w)
+	case resync:
+		return t.buildResync(w)
 	}
 	leaf, ok := t.r.Leaf(w.Client)
 	if !ok {

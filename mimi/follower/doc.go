@@ -7,6 +7,9 @@
 // epoch has moved on. The caller stores the change (Parts) before the request leaves, so that a crash repeats it byte for byte and the
 // hub answers as the first time.
 //
+// What belongs to a later epoch is kept until what is missing comes (gap.go); a room that has lost touch is entered anew without anybody
+// asking for it, a bounded number of times (resync.go).
+//
 // What the hub accepted is not believed: commits, proposals and messages that policy does not allow are not applied, and a room whose
 // hub let such a commit pass is given up (Event Broken).
 //
@@ -15,12 +18,24 @@
 // Room and Output are safe for concurrent reading.
 package follower
 
+import "time"
+
 // Limits on what a hub or our own users can make a room remember.
 const (
 	// MaxQueue is how many wishes may wait.
 	MaxQueue = 1024
 	// MaxSeen is how many notify bodies are recognised when they come again.
 	MaxSeen = 512
+	// MaxKept and MaxKeptBytes bound what is kept of later epochs; the hub is asked to come again with more.
+	MaxKept      = 256
+	MaxKeptBytes = 4 << 20
+	// GapPatience is how long the room waits for what is missing before it is entered anew.
+	GapPatience = time.Minute
+	// MaxResyncs is how many attempts to enter it anew are made before it is given up; ResyncPause is the time after the first, doubled each time.
+	MaxResyncs  = 8
+	ResyncPause = 30 * time.Second
+	// ResyncForgiven is how long all must have been well for attempts to be counted from the start.
+	ResyncForgiven = time.Hour
 	// MaxAttempts is how often one wish is built anew because the epoch moved on.
 	MaxAttempts = 32
 

@@ -19,7 +19,7 @@ type Request struct {
 	Body     []byte
 }
 
-// Event is one thing that took place: Joined, Epoch, Proposed, Message, Sent, Done, Removed, Refused, Dropped or Broken.
+// Event is one thing that took place: Joined, Epoch, Proposed, Message, Sent, Done, Removed, Refused, Dropped, Lost, Resynced or Broken.
 type Event interface{ event() }
 
 type (
@@ -69,6 +69,16 @@ type (
 	}
 	// Dropped is something from the hub that was not applied and does not matter to the room's state.
 	Dropped struct{ Text string }
+	// Lost says that the room is behind and what is done about it.
+	Lost struct{ Text string }
+	// Resynced says that the room was entered anew, as Client: what took place between Before and After was not seen, and messages of that time
+	// cannot be read.
+	Resynced struct {
+		Client        mimi.URI
+		Before, After *policy.State
+		Epoch         mls.Epoch
+		At            uint64
+	}
 	// Broken says that the hub accepted what it must not, or cannot be followed: the room is given up.
 	Broken struct{ Text string }
 )
@@ -82,4 +92,6 @@ func (Done) event()     {}
 func (Removed) event()  {}
 func (Refused) event()  {}
 func (Dropped) event()  {}
+func (Lost) event()     {}
+func (Resynced) event() {}
 func (Broken) event()   {}

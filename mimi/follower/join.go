@@ -35,6 +35,11 @@ func (t *turn) buildJoin(w *Wish) (*flight, error) {
 		}
 		return commitFlight(staged)
 	}
+	return t.askGroupInfo(joiner)
+}
+
+// askGroupInfo asks the hub for what an external commit needs.
+func (t *turn) askGroupInfo(joiner *mls.KeyPackageSecrets) (*flight, error) {
 	suite := joiner.KeyPackage.Suite
 	private, public, err := mls.NewHPKEKey(suite, t.fresh("group info key"))
 	if err != nil {
@@ -49,7 +54,11 @@ func (t *turn) buildJoin(w *Wish) (*flight, error) {
 	if err := request.Sign(mls.Signer{Suite: suite, Public: request.SignatureKey, Private: joiner.Signature}); err != nil {
 		return nil, err
 	}
-	return &flight{kind: flightGroupInfo, endpoint: mimi.EndpointGroupInfo, body: wire.Marshal(request), private: private, joiner: joiner}, nil
+	f := &flight{kind: flightGroupInfo, endpoint: mimi.EndpointGroupInfo, body: wire.Marshal(request), private: private, joiner: joiner}
+	if n := len(t.r.kept); n > 0 {
+		f.kept = t.r.kept[n-1].n
+	}
+	return f, nil
 }
 
 // stageJoin lists the user if needed, removes a leaf that the client left behind, and includes what must be included.
@@ -135,6 +144,11 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 	if room := before.Metadata().Room; room != t.r.uri {
 		return nil, refused(fmt.Errorf("the group says that it is the room %s", room))
 	}
+	if t.r.resyncing() {
+		if err := t.stillThere(f, pg); err != nil {
+			return nil, &Refused{Text: err.Error(), Err: err}
+		}
+	}
 	staged, err := t.stageJoin(pg, before, f.joiner, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
 		p.Tree = tree
 		return mls.ExternalCommit(t.fresh("external commit"), answer.GroupInfo, f.joiner, p)
@@ -146,6 +160,7 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 	if err != nil {
 		return nil, &Refused{Text: err.Error(), Err: err}
 	}
+	next.anew = true
 	return next, nil
 }
 

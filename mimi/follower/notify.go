@@ -14,8 +14,8 @@ import (
 )
 
 var (
-	// ErrAhead says that a notify body belongs to an epoch that we have not reached, because the answer to our own request is still on the
-	// way. The hub shall try again: HTTP status 503.
+	// ErrAhead says that a notify body belongs to an epoch that we have not reached and that no more such bodies can be kept. The hub shall
+	// try again: HTTP status 503.
 	ErrAhead = errors.New("follower: message of a later epoch")
 	// ErrNotHub says that a notify did not come from the room's hub: HTTP status 403.
 	ErrNotHub = errors.New("follower: only the room's hub may notify")
@@ -44,7 +44,11 @@ func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (O
 		if t.r.broken != "" {
 			break
 		}
-		if err := t.apply(m); err != nil {
+		err := t.apply(m)
+		if errors.Is(err, ErrAhead) {
+			err = t.keep(m)
+		}
+		if err != nil {
 			return Output{Next: r}, err
 		}
 	}
@@ -75,7 +79,7 @@ func (t *turn) apply(m *mimi.FanoutMessage) error {
 	return nil
 }
 
-// epoch decides whether a message of the group is to be looked at now.
+// epoch decides whether a message of the group is to be looked at now. ErrAhead: not yet.
 func (t *turn) epoch(groupID []byte, epoch mls.Epoch) (now bool, err error) {
 	if !t.r.member {
 		if t.r.flight != nil && t.r.flight.kind == flightCommit {
@@ -89,8 +93,8 @@ func (t *turn) epoch(groupID []byte, epoch mls.Epoch) (now bool, err error) {
 		t.tell(Dropped{"a message of another group"})
 		return false, nil
 	}
-	if epoch > pg.Epoch() {
-		return false, ErrAhead // the hub keeps order: what is missing is the answer to our own commit
+	if epoch > pg.Epoch() || epoch == pg.Epoch() && t.r.lost != "" {
+		return false, ErrAhead
 	}
 	return true, nil
 }
@@ -106,7 +110,7 @@ func (t *turn) handshake(m *mimi.FanoutMessage) error {
 	}
 	switch content.ContentType {
 	case mls.ContentCommit:
-		t.commit(m)
+		return t.commit(m)
 	case mls.ContentProposal:
 		t.proposals(append([]*mls.Message{m.Message}, m.More...), m.Timestamp)
 	default:
@@ -115,33 +119,36 @@ func (t *turn) handshake(m *mimi.FanoutMessage) error {
 	return nil
 }
 
-func (t *turn) commit(m *mimi.FanoutMessage) {
+func (t *turn) commit(m *mimi.FanoutMessage) error {
 	if f := t.r.flight; f != nil && f.kind == flightCommit && t.r.member && bytes.Equal(f.commit, wire.Marshal(m.Message)) {
 		t.r.flight, t.out.Request = nil, nil // our own, told before the answer came
 		t.accepted(f, m.Timestamp)
-		return
+		return nil
 	}
 	if t.commitsOurs(m.Message) {
 		f := t.r.flight
 		t.r.flight, t.out.Request = nil, nil
 		t.accepted(f, m.Timestamp)
 	}
+	if !t.complete(m.Message) {
+		return ErrAhead // it has overtaken proposals
+	}
 	staged, err := t.r.group.WithNow(uint64(t.now.Unix())).StageCommit(m.Message)
 	if err != nil {
-		t.breakDown("the hub accepted a commit that is not valid: %v", err)
-		return
+		t.loseTouch("a commit of epoch %d cannot be applied: %v", m.Message.Public.Content.Epoch, err)
+		return nil
 	}
 	after, err := policy.AuthorizeCommit(t.r.state, staged.Effects, policy.Options{JoinCode: trustHubJoinCode})
 	if err != nil {
 		t.breakDown("the hub accepted a commit that policy forbids: %v", err)
-		return
+		return nil
 	}
 	before := t.r.state
 	if staged.Group == nil || len(staged.Group.Local()) == 0 {
 		t.r.member, t.r.waitFor, t.r.missing, t.r.leaving = false, 0, nil, nil
 		t.tell(Epoch{staged.Effects, before, after, m.Timestamp})
 		t.tell(Removed{m.Timestamp})
-		return
+		return nil
 	}
 	t.r.group, t.r.state = staged.Group, after
 	t.tell(Epoch{staged.Effects, before, after, m.Timestamp})
@@ -149,6 +156,13 @@ func (t *turn) commit(m *mimi.FanoutMessage) {
 	if len(m.More) > 0 {
 		t.proposals(m.More, m.Timestamp)
 	}
+	return nil
+}
+
+// loseTouch notes that the group value cannot go on.
+func (t *turn) loseTouch(format string, args ...any) {
+	t.r.lost = fmt.Sprintf(format, args...)
+	t.tell(Lost{t.r.lost})
 }
 
 // commitsOurs says whether a commit contains proposals of ours whose acceptance we have not heard of yet.
@@ -183,7 +197,7 @@ func (t *turn) proposals(messages []*mls.Message, at uint64) {
 	for _, m := range messages {
 		next, pending, err := group.AddProposal(m)
 		if err != nil {
-			t.breakDown("the hub accepted a proposal that is not valid: %v", err)
+			t.loseTouch("a proposal cannot be taken up: %v", err)
 			return
 		}
 		if slices.ContainsFunc(t.r.group.Public().Pending(), func(p mls.PendingProposal) bool { return bytes.Equal(p.Ref, pending.Ref) }) {

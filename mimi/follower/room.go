@@ -1,7 +1,6 @@
 package follower
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -37,6 +36,14 @@ type Room struct {
 	waitFor mls.Epoch  // the hub's epoch, which notify will bring us to, before anything else is tried
 	missing [][]byte   // references of proposals that the hub holds and notify will bring, in this epoch
 	seen    [][32]byte // digests of notify bodies, oldest first
+
+	kept     []keptMessage // of later epochs, in order of arrival
+	lost     string        // why group cannot go on; empty: it can
+	since    time.Time     // since when the room has been behind without moving on; zero: it is not
+	tries    int           // attempts to come back
+	retry    time.Time     // not before then
+	failure  string        // why the last attempt failed
+	expelled []mimi.URI    // clients of ours that the hub does not let come back
 }
 
 type queued struct {
@@ -92,13 +99,19 @@ type turn struct {
 	seed mls.Seed
 	n    byte
 	out  Output
+
+	began mls.Epoch // when the turn began
 }
 
 func (r *Room) turn(now time.Time, seed mls.Seed) *turn {
 	next := *r
 	next.queue = slices.Clone(r.queue)
 	next.leaving = slices.Clone(r.leaving)
-	return &turn{r: &next, now: now, seed: seed}
+	t := &turn{r: &next, now: now, seed: seed}
+	if r.group != nil {
+		t.began = r.group.Public().Epoch()
+	}
+	return t
 }
 
 // fresh returns a seed for one operation.
@@ -163,8 +176,11 @@ func (r *Room) InFlight() *Request {
 
 // start builds requests from the queue until one is on the way.
 func (t *turn) start() {
-	for t.r.flight == nil && t.r.broken == "" && len(t.r.queue) > 0 {
-		if t.waiting() {
+	t.catchUp()
+	t.watch()
+	for t.r.flight == nil && t.r.broken == "" {
+		t.comeBack()
+		if len(t.r.queue) == 0 || t.r.Behind() && !t.r.resyncing() {
 			return
 		}
 		head := &t.r.queue[0]
@@ -179,7 +195,9 @@ func (t *turn) start() {
 			continue
 		}
 		if f == nil { // nothing left to do
-			t.tell(Done{t.r.queue[0].wish})
+			if head.wish.Kind != resync {
+				t.tell(Done{head.wish})
+			}
 			t.r.queue = t.r.queue[1:]
 			continue
 		}
@@ -193,25 +211,12 @@ func (t *turn) depart(f *flight) {
 	t.out.Request = t.r.InFlight()
 }
 
-// waiting says whether the hub knows something that it has not told us yet.
-func (t *turn) waiting() bool {
-	if !t.r.member {
-		return false
-	}
-	pg := t.r.group.Public()
-	if pg.Epoch() < t.r.waitFor {
-		return true
-	}
-	for _, ref := range t.r.missing {
-		if !slices.ContainsFunc(pg.Pending(), func(p mls.PendingProposal) bool { return bytes.Equal(p.Ref, ref) }) {
-			return true
-		}
-	}
-	return false
-}
-
 // refuseHead drops the first wish and says why.
 func (t *turn) refuseHead(why Refused) {
+	if t.r.resyncing() {
+		t.resyncRefused(why)
+		return
+	}
 	why.Wish = t.r.queue[0].wish
 	t.r.queue = t.r.queue[1:]
 	t.tell(why)
@@ -219,10 +224,13 @@ func (t *turn) refuseHead(why Refused) {
 
 func (t *turn) breakDown(format string, args ...any) {
 	t.r.broken = fmt.Sprintf(format, args...)
-	t.r.flight = nil
+	t.r.flight, t.r.kept = nil, nil
 	t.out.Request = nil
 	t.tell(Broken{t.r.broken})
 	for _, q := range t.r.queue {
+		if q.wish.Kind == resync {
+			continue
+		}
 		t.tell(Refused{Wish: q.wish, Text: "the room was given up: " + t.r.broken})
 	}
 	t.r.queue = nil

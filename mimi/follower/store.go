@@ -2,10 +2,12 @@ package follower
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mimi/policy"
@@ -18,7 +20,8 @@ const (
 	groupPrefix = "g."
 	stagePrefix = "s."
 
-	encodingVersion = 2
+	encodingVersion = 3
+	withoutGap      = 2 // before anything was kept
 )
 
 // Parts returns what has changed since an earlier value of the same room (nil: everything), as named byte strings. They are secret.
@@ -31,6 +34,7 @@ func (r *Room) Parts(since *Room) mls.Parts {
 	}
 	merge(&out, groupPrefix, r.group, oldGroup)
 	merge(&out, stagePrefix, r.stagedGroup(), oldStaged)
+	r.keptParts(&out, since)
 	room := r.encode()
 	if since == nil || !bytes.Equal(room, since.encode()) {
 		out.Set[partRoom] = room
@@ -117,15 +121,38 @@ func (r *Room) encode() []byte {
 		w.Opaque(f.body)
 		w.Bool(f.whole)
 		w.Opaque(f.commit)
+		w.Bool(f.anew)
 	})
+	w.OpaqueString(r.lost)
+	writeTime(w, r.since)
+	w.U32(uint32(r.tries))
+	writeTime(w, r.retry)
+	w.OpaqueString(r.failure)
 	return w.Bytes()
+}
+
+// writeTime writes milliseconds since 1970, 0 for the zero time.
+func writeTime(w *wire.Writer, at time.Time) {
+	if at.IsZero() {
+		w.U64(0)
+		return
+	}
+	w.U64(uint64(at.UnixMilli()))
+}
+
+func readTime(in *wire.Reader) time.Time {
+	if ms := in.U64(); ms != 0 {
+		return time.UnixMilli(int64(ms)).UTC()
+	}
+	return time.Time{}
 }
 
 // Load restores a room from all its parts.
 func Load(parts map[string][]byte, o Options) (*Room, error) {
 	r := &Room{options: o}
 	in := wire.NewReader(parts[partRoom])
-	if version := in.At("room.version").U8(); in.Err() == nil && version != encodingVersion {
+	version := in.At("room.version").U8()
+	if in.Err() == nil && version != encodingVersion && version != withoutGap {
 		return nil, fmt.Errorf("follower: encoding version %d is unknown", version)
 	}
 	r.uri = readURI(in, "room.uri")
@@ -150,13 +177,31 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		r.flight.body = bytes.Clone(in.Opaque())
 		r.flight.whole = in.Bool()
 		r.flight.commit = bytes.Clone(in.Opaque())
+		r.flight.anew = version == encodingVersion && in.Bool()
 	})
+	if version == encodingVersion {
+		r.lost = in.At("room.lost").String()
+		r.since = readTime(in.At("room.since"))
+		r.tries = int(in.At("room.tries").U32())
+		r.retry = readTime(in.At("room.retry"))
+		r.failure = in.At("room.failure").String()
+	}
 	if err := in.Done(); err != nil {
 		return nil, fmt.Errorf("follower: %w", err)
 	}
 	if r.flight != nil && len(r.queue) == 0 {
 		return nil, fmt.Errorf("follower: %s: a request without a wish", r.uri)
 	}
+	for name, body := range parts {
+		if rest, ok := strings.CutPrefix(name, keptPrefix); ok {
+			k, err := loadKept(rest, body)
+			if err != nil {
+				return nil, fmt.Errorf("follower: %s: kept message: %w", r.uri, err)
+			}
+			r.kept = append(r.kept, k)
+		}
+	}
+	slices.SortFunc(r.kept, func(a, b keptMessage) int { return cmp.Compare(a.n, b.n) })
 	config := mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs, Parallel: r.options.Parallel}
 	var err error
 	if r.group, err = loadGroup(parts, groupPrefix, config); err != nil {

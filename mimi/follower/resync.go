@@ -1,0 +1,219 @@
+package follower
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+)
+
+// A room that has lost a commit, or cannot apply one, is entered anew: by the hub's GroupInfo and an external commit that puts the old leaf out
+// (RFC 9420 §12.4.3.2), first for one of our clients, then for the others into the group that this one holds. Only clients that the hub's tree still
+// lists come back, so nobody returns who was put out meanwhile. After MaxResyncs attempts the room is given up (Broken).
+
+// resync is the kind of wish that the room has itself.
+const resync WishKind = 0x80
+
+var errExpelled = errors.New("follower: the room has put this client out")
+
+// Trouble says, for operators, why the room was given up or what it does to come back; empty: all is well.
+func (r *Room) Trouble() string {
+	switch {
+	case r.broken != "":
+		return r.broken
+	case !r.Behind() || r.lost == "" && r.tries == 0:
+		return ""
+	case r.failure != "":
+		return fmt.Sprintf("touch was lost, attempt %d of %d to come back: %s", r.tries, MaxResyncs, r.failure)
+	}
+	return fmt.Sprintf("touch was lost, attempt %d of %d to come back", r.tries, MaxResyncs)
+}
+
+// Wake returns when Tick is to be called; zero: there is no need.
+func (r *Room) Wake() time.Time {
+	if !r.Behind() || r.flight != nil || r.since.IsZero() || r.resyncing() {
+		return time.Time{}
+	}
+	return r.due()
+}
+
+// Tick does what is due.
+func (r *Room) Tick(now time.Time, seed mls.Seed) Output {
+	t := r.turn(now, seed)
+	t.start()
+	return t.done()
+}
+
+// due is when a room that is behind tries to come back.
+func (r *Room) due() time.Time {
+	at := r.since
+	if r.lost == "" {
+		at = at.Add(GapPatience)
+	}
+	if r.retry.After(at) {
+		at = r.retry
+	}
+	return at
+}
+
+func (r *Room) resyncing() bool { return len(r.queue) > 0 && r.queue[0].wish.Kind == resync }
+
+// comeBack puts the room's own wish first if it is time.
+func (t *turn) comeBack() {
+	r := t.r
+	if !r.Behind() || r.flight != nil || r.resyncing() || t.now.Before(r.due()) {
+		return
+	}
+	client, ok := t.returning()
+	if !ok {
+		t.outside()
+		return
+	}
+	if r.tries >= MaxResyncs {
+		why := r.lost
+		if why == "" {
+			why = "what the hub told is not complete"
+		}
+		if r.failure != "" {
+			why += "; the last attempt: " + r.failure
+		}
+		t.breakDown("touch was lost and %d attempts to come back failed: %s", r.tries, why)
+		return
+	}
+	r.retry = t.now.Add(ResyncPause << r.tries)
+	r.tries++
+	t.tell(Lost{Text: fmt.Sprintf("attempt %d to come back, as %s", r.tries, client)})
+	r.queue = slices.Insert(slices.Clone(r.queue), 0, queued{wish: Wish{Kind: resync, Client: client}})
+}
+
+// returning is the client that comes back first.
+func (t *turn) returning() (mimi.URI, bool) {
+	for _, client := range t.r.clients() {
+		if !slices.Contains(t.r.expelled, client) {
+			return client, true
+		}
+	}
+	return mimi.URI{}, false
+}
+
+// clients are our clients that are members.
+func (r *Room) clients() []mimi.URI {
+	var all []mimi.URI
+	for _, i := range r.group.Local() {
+		if leaf, ok := r.group.Public().Leaf(i); ok {
+			if client, err := mimi.CredentialClient(leaf.Credential); err == nil {
+				all = append(all, client)
+			}
+		}
+	}
+	return all
+}
+
+// outside says that the hub lets none of our clients in any more.
+func (t *turn) outside() {
+	r := t.r
+	r.member, r.lost, r.kept, r.waitFor, r.missing, r.leaving, r.expelled = false, "", nil, 0, nil, nil, nil
+	t.tell(Removed{At: uint64(t.now.UnixMilli())})
+}
+
+// buildResync makes the request by which a client comes back.
+func (t *turn) buildResync(w *Wish) (*flight, error) {
+	_, in := t.r.Leaf(w.Client)
+	switch {
+	case t.r.Behind():
+		joiner, err := t.r.options.Member(t.fresh("member"), w.Client, t.now)
+		if err != nil {
+			return nil, err
+		}
+		return t.askGroupInfo(joiner)
+	case in || !listsClient(t.r.group.Public(), w.Client):
+		return nil, nil
+	}
+	return t.buildJoin(w)
+}
+
+func listsClient(pg *mls.PublicGroup, client mimi.URI) bool {
+	for _, node := range pg.Leaves() {
+		if string(node.Credential.Identity) == client.String() {
+			return true
+		}
+	}
+	return false
+}
+
+// stillThere holds that the hub's group lists the client that comes back, and forgets what came before the hub answered and belongs to epochs that it
+// has not reached: nothing will ever close that gap.
+func (t *turn) stillThere(f *flight, pg *mls.PublicGroup) error {
+	if client := t.r.queue[0].wish.Client; !listsClient(pg, client) {
+		return fmt.Errorf("%w: %s", errExpelled, client)
+	}
+	t.r.kept = slices.DeleteFunc(slices.Clone(t.r.kept), func(k keptMessage) bool {
+		_, epoch, ok := epochOf(k.message)
+		if forged := ok && k.n <= f.kept && epoch > pg.Epoch(); forged {
+			t.tell(Dropped{fmt.Sprintf("a message of epoch %d, when the room was in epoch %d", epoch, pg.Epoch())})
+			return true
+		}
+		return false
+	})
+	return nil
+}
+
+func epochOf(m *mimi.FanoutMessage) (group []byte, epoch mls.Epoch, ok bool) {
+	switch {
+	case m.Message.Public != nil:
+		return m.Message.Public.Content.GroupID, m.Message.Public.Content.Epoch, true
+	case m.Message.Private != nil:
+		return m.Message.Private.GroupID, m.Message.Private.Epoch, true
+	}
+	return nil, 0, false
+}
+
+// returned takes up the group in which the first of our clients is again.
+func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint64) {
+	r, before := t.r, t.r.state
+	var wishes []queued
+	for _, other := range r.clients() {
+		if other != client && listsClient(f.staged.Public(), other) {
+			wishes = append(wishes, queued{wish: Wish{Kind: resync, Client: other}})
+		}
+	}
+	r.queue = append(wishes, r.queue...)
+	for _, gone := range r.leaving { // the external commit has made their proposals void
+		if listsClient(f.staged.Public(), gone) {
+			r.queue = append(r.queue, queued{wish: Wish{Kind: Leave, Client: gone}})
+		}
+	}
+	r.group, r.state, r.waitFor = f.staged, after, 0
+	r.lost, r.missing, r.leaving, r.expelled = "", nil, nil, nil
+	t.tell(Resynced{Client: client, Before: before, After: after, Epoch: f.staged.Public().Epoch(), At: at})
+}
+
+// resyncRefused goes on when an attempt to come back fails.
+func (t *turn) resyncRefused(why Refused) {
+	r := t.r
+	wish := r.queue[0].wish
+	why.Wish = wish
+	r.queue = r.queue[1:]
+	asked := why.Endpoint == mimi.EndpointGroupInfo
+	switch {
+	case !r.Behind(): // another client has come back already
+		t.tell(why)
+	case why.Status == 404, why.Status == 410, asked && why.Code == uint8(mimi.GroupInfoNoSuchRoom):
+		t.tell(why)
+		t.outside()
+	case asked && why.Code == uint8(mimi.GroupInfoNotAuthorized), errors.Is(why.Err, ErrInvitationOnly), errors.Is(why.Err, errExpelled):
+		r.expelled = append(slices.Clip(r.expelled), wish.Client)
+		r.tries--
+		r.retry = time.Time{} // the next of our clients, at once; there are only so many
+	default:
+		r.failure = why.Text
+		if why.Status != 0 {
+			r.failure = fmt.Sprintf("status %d %s", why.Status, why.Text)
+		}
+		t.tell(Lost{Text: "coming back failed: " + r.failure})
+	}
+}

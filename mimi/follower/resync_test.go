@@ -1,0 +1,231 @@
+package follower_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mimi/follower"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+// lose lets alice commit and nobody here hear of it, but of what is said afterwards.
+func (w *world) lose() {
+	w.t.Helper()
+	w.deliver()
+	w.commit(mls.CommitParams{})
+	w.post = nil
+	w.say("unreadable")
+	w.deliver()
+}
+
+// A lost commit: the room comes back by itself, for all its clients, and goes on; what waited is sent.
+func TestLostCommit(t *testing.T) {
+	for _, restart := range []bool{false, true} {
+		w := both(t)
+		w.lose()
+		w.want("a gap is no news")
+		w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{ID: 1, Kind: follower.Send, Client: bella, Data: []byte("mine")}))
+		if at := w.room.Wake(); at.Before(w.now) || at.After(w.now.Add(follower.GapPatience)) {
+			t.Fatalf("it wakes at %v", at)
+		}
+		w.now = w.now.Add(follower.GapPatience / 2)
+		w.tick()
+		if w.room.InFlight() != nil {
+			t.Fatal("it has no patience")
+		}
+		if restart {
+			w.restart()
+		}
+		w.wait()
+		if q := w.room.InFlight(); q == nil || q.Endpoint != mimi.EndpointGroupInfo {
+			t.Fatalf("the hub is asked %v", q)
+		}
+		for w.ask() {
+			if restart {
+				w.restart()
+			}
+		}
+		w.deliver()
+		w.agree()
+		got := slices.DeleteFunc(w.news(), func(s string) bool { return s == "lost" || s == "dropped" })
+		if want := []string{"resynced bob 4", "epoch 5", "sent mine"}; !slices.Equal(got, want) && !restart || !slices.Contains(got, "sent mine") {
+			t.Fatalf("%q, want %q", got, want)
+		}
+		for _, client := range []mimi.URI{bob, bella} {
+			if _, ok := w.room.Leaf(client); !ok {
+				t.Errorf("%s is not back", client)
+			}
+		}
+		w.say("readable")
+		w.deliver()
+		w.want("afterwards", "readable")
+		w.restart()
+		w.wish(follower.Wish{Kind: follower.Send, Client: bob, Data: []byte("mine too")})
+		w.want("after a restart", "sent mine too")
+		if n := leaves(w.hub.Group()); n != 3 {
+			t.Errorf("%d leaves, want 3", n)
+		}
+	}
+}
+
+// A commit that cannot be applied: the room comes back at once.
+func TestBrokenCommit(t *testing.T) {
+	w := both(t)
+	w.commit(mls.CommitParams{})
+	body := w.post[0]
+	w.post = nil
+	body[len(body)-3] ^= 1 // in the membership tag
+	w.must(w.bring(body))
+	if q := w.room.InFlight(); q == nil || q.Endpoint != mimi.EndpointGroupInfo {
+		t.Fatalf("the hub is asked %v", q)
+	}
+	for w.ask() {
+	}
+	w.deliver()
+	w.agree()
+	if got := w.news(); !slices.Contains(got, "resynced bob 4") {
+		t.Errorf("%q", got)
+	}
+}
+
+// The gap closes while the hub is being asked: nobody enters anew.
+func TestGapClosesInTime(t *testing.T) {
+	w := both(t)
+	w.commit(mls.CommitParams{})
+	w.say("later")
+	w.must(w.bring(w.post[1]))
+	w.wait()
+	q := w.room.InFlight()
+	answer := w.decide(q)
+	w.must(w.bring(w.post[0]))
+	w.post = nil
+	w.answer(q, 200, answer)
+	if w.room.InFlight() != nil {
+		t.Errorf("%s is asked", w.room.InFlight().Endpoint)
+	}
+	w.agree()
+	w.want("the gap closed", "lost", "epoch 3", "later")
+}
+
+// A hub that does not let the room come back is asked a bounded number of times, further and further apart; then the room is given up.
+func TestResyncIsBounded(t *testing.T) {
+	w := both(t)
+	w.lose()
+	var pauses []time.Duration
+	for n := 0; w.room.Broken() == ""; n++ {
+		if n > follower.MaxResyncs {
+			t.Fatal("it never ends")
+		}
+		before := w.now
+		w.wait()
+		if pauses = append(pauses, w.now.Sub(before)); w.room.Broken() != "" {
+			break
+		}
+		w.answer(w.room.InFlight(), 504, []byte("silence"))
+		if w.room.InFlight() != nil {
+			t.Fatal("it asks at once again")
+		}
+		if n == 3 {
+			w.restart()
+		}
+	}
+	if len(pauses) != follower.MaxResyncs+1 {
+		t.Errorf("%d attempts", len(pauses)-1)
+	}
+	for i := 2; i < len(pauses); i++ {
+		if pauses[i] < 2*pauses[i-1]-time.Second {
+			t.Errorf("pauses %v", pauses)
+		}
+	}
+	if text := w.room.Broken(); !strings.Contains(text, "504") || !strings.Contains(text, "8 attempts") {
+		t.Errorf("trouble: %q", text)
+	}
+	w.say("more")
+	w.must(w.bring(w.post[0])) // answered, not put off
+	w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{Kind: follower.Join, Client: bob}))
+	if got := w.news(); !strings.HasPrefix(got[len(got)-1], "refused the room was given up") {
+		t.Errorf("%q", got)
+	}
+}
+
+// Who was put out in what was not seen does not come back: nobody, or only the others.
+func TestNobodyReturnsWhoWasPutOut(t *testing.T) {
+	w := both(t)
+	w.deliver()
+	w.put(bob.ClientUser(), mimi.RoleNone)
+	w.post = nil
+	w.say("unreadable")
+	w.deliver()
+	w.wait()
+	for w.ask() {
+	}
+	w.deliver()
+	w.agree()
+	if _, ok := w.room.Leaf(bob); ok {
+		t.Error("bob is back")
+	}
+	if _, ok := w.room.Leaf(bella); !ok {
+		t.Error("bella is not back")
+	}
+	if w.hub.State().RoleOf(bob.ClientUser()) != mimi.RoleNone {
+		t.Error("bob is listed again")
+	}
+	w.put(bella.ClientUser(), roleBanned)
+	w.news()
+	w.post = w.post[:len(w.post)-1]
+	w.room = behind(w)
+	w.wait()
+	for w.ask() {
+	}
+	if w.room.Member() || w.room.Behind() {
+		t.Error("it is still a member")
+	}
+	if got := w.news(); !slices.Contains(got, "removed") {
+		t.Errorf("%q", got)
+	}
+}
+
+// behind tells the room of a later epoch by the hub's answer to a message.
+func behind(w *world) *follower.Room {
+	w.t.Helper()
+	w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{Kind: follower.Send, Client: bella, Data: []byte("x")}))
+	answer := mimi.SubmitMessageResponse{Code: mimi.SubmitEpochTooOld, Epoch: w.hub.Group().Public().Epoch()}
+	w.answer(w.room.InFlight(), 200, wire.Marshal(&answer))
+	if !w.room.Behind() {
+		w.t.Fatal("it does not know that it is behind")
+	}
+	return w.room
+}
+
+// A message of an epoch that does not exist costs one attempt and not one after the other.
+func TestForgedEpoch(t *testing.T) {
+	w := both(t)
+	w.commit(mls.CommitParams{})
+	w.say("from the future")
+	w.post = w.post[1:]
+	body := w.post[0]
+	w.post = nil
+	list, err := mimi.ParseFanout(body)
+	w.must(err)
+	list[0].Message.Private.Epoch += 1000
+	w.must(w.bring(wire.Marshal(list[0])))
+	w.wait()
+	for w.ask() {
+	}
+	w.deliver()
+	w.agree()
+	if w.room.Behind() {
+		t.Error("it still waits")
+	}
+}
+
+func leaves(g *mls.Group) (n int) {
+	for range g.Public().Leaves() {
+		n++
+	}
+	return n
+}
