@@ -341,6 +341,6 @@ func (t *turn) followMetadata(a *hub.Accepted, cfg roomConfig, said string) {
 		if said == "" {
 			said = t.id()
 		}
-		t.emit(&titled{At: t.now, ID: said, Nick: t.subjectNick(a), User: t.subjectUser(a), Text: after})
+		t.title(said, t.subjectNick(a), t.subjectUser(a), after)
 	}
 }

@@ -162,7 +162,7 @@ func (t *turn) followEpoch(e follower.Epoch) {
 		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})
 	}
 	if text := e.After.Metadata().Subject; e.Before != nil && text != e.Before.Metadata().Subject && xmpp.LegalText(text) {
-		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.subjectNick(a), User: t.subjectUser(a), Text: text})
+		t.title(t.id(), t.subjectNick(a), t.subjectUser(a), text)
 	}
 }
 

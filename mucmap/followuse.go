@@ -178,7 +178,7 @@ func (t *turn) followSubject(st *xmpp.Stanza, u mimi.URI) {
 	case !state.Can(u, mimi.CanChangeRoomSubject):
 		t.refuse(st, refusal(xmpp.Forbidden, "your role in this room lacks canChangeRoomSubject"))
 	case state.Metadata().Subject == text:
-		t.emit(&titled{At: t.now, ID: t.id(), Nick: t.r.nickOf(u), User: u, Text: text})
+		t.title(t.id(), t.r.nickOf(u), u, text)
 	default:
 		m := *state.Metadata()
 		m.Subject = text

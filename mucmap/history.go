@@ -91,6 +91,9 @@ func (s *state) loadHistory(entries []ArchiveEntry) error {
 		if !ok {
 			continue // of a room that was moved here
 		}
+		if isSubject(&st) {
+			continue // see title
+		}
 		s.keep(newRecord(e.ID, &st, from))
 		s.remember(said{N: n, ID: e.ID, At: e.Time, St: st, From: from})
 	}

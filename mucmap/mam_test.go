@@ -158,6 +158,34 @@ func TestArchiveAfterJoinWithoutDuplicates(t *testing.T) {
 	}
 }
 
+// A subject is one message under one id: live, in the archive, and after each join, also after a restart. History for newcomers never has it,
+// and neither retraction nor moderation takes it away: what it says is part of the room.
+func TestArchivedSubjectsWithoutDuplicates(t *testing.T) {
+	b, ids := chatter(t, 2)
+	b.check = true
+	live := found(stanzaID, b.send(t, "<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat' id='s'><subject>Night</subject></message>"))
+	if len(live) != 1 || !strings.HasPrefix(live[0], "3-") {
+		t.Fatalf("the live subject has ids %q", live)
+	}
+	ids = append(ids, live[0])
+	for range 2 {
+		if got := found(resultID, b.mam(t, "")); !slices.Equal(got, ids) {
+			t.Errorf("the archive has %q, want %q", got, ids)
+		}
+		out := b.send(t, "<presence from='romeo@a.example/orchard' to='"+room+"/Romeo'>"+joinX+"</presence><presence from='romeo@a.example/orchard' to='"+room+"/Romeo' type='unavailable'/>")
+		if got := found(stanzaID, out); !slices.Equal(got, ids) || strings.Count(out, "<subject>") != 1 {
+			t.Errorf("who enters gets %q, want two messages of history and the subject: %s", got, out)
+		}
+		if err := b.restart(true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.send(t, "<presence from='juliet@a.example/balcony' to='"+room+"/Juliet'>"+joinX+"</presence>")
+	wantIn(t, "retraction", b.send(t, "<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat' id='r'><retract xmlns='urn:xmpp:message-retract:1' id='"+live[0]+"'/><body>gone</body></message>"), "not-allowed")
+	wantIn(t, "moderation", b.send(t, "<iq from='juliet@a.example/balcony' to='"+room+"' type='set' id='m'><moderate xmlns='urn:xmpp:message-moderate:1' id='"+live[0]+"'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>"), "not-allowed")
+	wantIn(t, "the archive afterwards", b.mam(t, ""), "<subject>Night</subject>")
+}
+
 // What a client can make the archive do is bounded.
 func TestArchiveLimits(t *testing.T) {
 	b, _ := chatter(t, 1)

@@ -163,6 +163,10 @@ func (t *turn) recall(st *xmpp.Stanza, id string, again func(t *turn)) *record {
 			t.refuse(st, refusal(xmpp.InternalServerError, "the message cannot be read"))
 			return
 		}
+		if isSubject(&old) {
+			t.refuse(st, refusal(xmpp.NotAllowed, "a subject is not retracted: it can be changed"))
+			return
+		}
 		m := newRecord(id, &old, from)
 		t.r.recalled = &m
 		again(t)

@@ -72,6 +72,8 @@ type subject struct {
 	User mimi.URI `json:",omitzero"`
 	ID   string
 	At   time.Time
+
+	Archive string `json:",omitempty"` // its stanza-id; empty: it is not in the archive
 }
 
 // said is one archived message.

@@ -18,26 +18,50 @@ type titled struct {
 	Nick string
 	User mimi.URI `json:",omitzero"` // whose nick it is
 	Text string
+
+	N       uint64 `json:",omitempty"` // it was the N-th message; zero: it is not in the archive
+	Archive string `json:",omitempty"` // its stanza-id there
 }
 
 func (e *titled) apply(s *state, p *stage) {
-	s.Subject = subject{Text: e.Text, Nick: e.Nick, User: e.User, ID: e.ID, At: e.At}
-	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(s.subjectStanza())} })
+	if e.N > 0 {
+		s.Said = e.N
+	}
+	s.Subject = e.subject()
+	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(s.subjectStanza(s.Subject))} })
 }
 
-func (s *state) subjectStanza() xmpp.Stanza {
-	st := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: s.Subject.ID, Type: xmpp.TypeGroupchat,
-		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "subject", s.Subject.Text)}}
-	if s.Subject.Nick != "" {
-		st.From = s.here.Address(s.Subject.Nick)
-		st.Payload = s.withOccupantID(st.Payload, s.Subject.User)
+func (e *titled) subject() subject {
+	return subject{Text: e.Text, Nick: e.Nick, User: e.User, ID: e.ID, Archive: e.Archive, At: e.At}
+}
+
+// title decides a change of the subject, which is archived like what is said (XEP-0313 §5.1.3): under one stanza-id in the live
+// message, in the archive, and in what those get who enter later. History for newcomers leaves it out, since they get the subject after it.
+func (t *turn) title(id, nick string, u mimi.URI, text string) {
+	s := t.r.pub
+	e := &titled{At: t.now, ID: id, Nick: nick, User: u, Text: text, N: s.Said + 1}
+	e.Archive = archiveID(e.N, t.id())
+	st := s.subjectStanza(e.subject())
+	t.out.Archive = append(t.out.Archive, ArchiveEntry{ID: e.Archive, Time: e.At, Sender: st.From.String(), Data: encodeArchived(st, provenance{User: u})})
+	t.emit(e)
+}
+
+func (s *state) subjectStanza(is subject) xmpp.Stanza {
+	st := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: is.ID, Type: xmpp.TypeGroupchat,
+		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "subject", is.Text)}}
+	if is.Nick != "" {
+		st.From = s.here.Address(is.Nick)
+		st.Payload = s.withOccupantID(st.Payload, is.User)
+	}
+	if is.Archive != "" {
+		st.Payload = append(st.Payload, xmpp.NewElement(muc.NSStanzaID, "stanza-id").WithAttr("by", s.addr.String()).WithAttr("id", is.Archive))
 	}
 	return st
 }
 
 // subjectFor is the subject as the end of a join, sent even when there is none (XEP-0045 §7.2.15).
 func (s *state) subjectFor(to xmpp.JID) xmpp.Broadcast {
-	st := s.subjectStanza()
+	st := s.subjectStanza(s.Subject)
 	if !s.Subject.At.IsZero() {
 		st.Payload = append(st.Payload, delay(s.addr, s.Subject.At))
 	}
@@ -88,7 +112,7 @@ func (t *turn) changeSubject(st *xmpp.Stanza, o *presence.Occupant) {
 				if id == "" {
 					id = t.id()
 				}
-				t.emit(&titled{At: t.now, ID: id, Nick: o.Nick, User: u, Text: text})
+				t.title(id, o.Nick, u, text)
 			}
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
