@@ -32,8 +32,8 @@ func (e *destroyed) apply(s *state, p *stage) {
 				return []xmpp.Broadcast{s.here.ToSelf(o, xmpp.TypeUnavailable, c, o.Devices()...)}
 			})
 		}
-		s.here.Leave(o)
 	}
+	s.here.Clear()
 }
 
 // destroy ends the room (XEP-0045 §10.9). The hub must agree that the owner may: with participants elsewhere this is seen in a

@@ -31,9 +31,9 @@ var followRoutes = []route{
 	{xmpp.Message, toOccupant, anyType, "", "", (*turn).privateMessage},
 
 	{xmpp.IQ, toRoom, xmpp.TypeResult, "", "", (*turn).ignore},
-	{xmpp.IQ, toOccupant, xmpp.TypeResult, "", "", (*turn).ignore},
+	{xmpp.IQ, toOccupant, xmpp.TypeResult, "", "", (*turn).relayed},
 	{xmpp.IQ, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.IQ, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
+	{xmpp.IQ, toOccupant, xmpp.TypeError, "", "", (*turn).relayed},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoInfo, "query", (*turn).followDisco},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoItems, "query", (*turn).discoItems},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSPing, "ping", (*turn).ping},

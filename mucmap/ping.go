@@ -54,21 +54,3 @@ func (s *Service) versionElement() *xmpp.Element {
 func (t *turn) unknownIQ(st *xmpp.Stanza) {
 	t.refuse(st, refusal(xmpp.ServiceUnavailable, "the room does not know this request"))
 }
-
-func isDisco(st *xmpp.Stanza) bool {
-	return len(st.Payload) > 0 && (st.Payload[0].Is(muc.NSDiscoInfo, "query") || st.Payload[0].Is(muc.NSDiscoItems, "query"))
-}
-
-// iqToOccupant refuses requests to other occupants: they are not passed on.
-func (t *turn) iqToOccupant(st *xmpp.Stanza) {
-	switch {
-	case t.r.pub.here.BySession(st.From) == nil && isDisco(st):
-		t.refuse(st, refusal(xmpp.BadRequest, "only occupants may ask about occupants (XEP-0045 §6.6)"))
-	case t.r.pub.here.BySession(st.From) == nil:
-		t.refuse(st, refusal(xmpp.NotAcceptable, "you are not in this room"))
-	case t.r.pub.here.ByNick(st.To.Resource()) == nil:
-		t.refuse(st, refusal(xmpp.ItemNotFound, "nobody with this nick is present"))
-	default:
-		t.refuse(st, refusal(xmpp.ServiceUnavailable, "requests to occupants are not passed on"))
-	}
-}

@@ -35,8 +35,10 @@ func (t *turn) emit(e event) {
 	t.out.Events = append(t.out.Events, encodeEvent(e))
 	t.r.seq++
 	switch e.(type) {
-	case *committed, *joined, *left, *stopped:
+	case *committed, *stopped:
 		t.r.absent = true
+	case *left: // nobody else's time is up earlier than before: no need to look through all members
+		t.r.wake = earlier(t.r.wake, t.now.Add(t.r.svc.cfg.GuestLinger))
 	}
 	p := stage{live: true, out: t.out.Stanzas}
 	e.apply(t.r.pub, &p)

@@ -183,6 +183,13 @@ func (r *Room) Leave(o *Occupant) {
 	}
 }
 
+// Clear removes all occupants at once.
+func (r *Room) Clear() {
+	hidden, arrivals := r.hidden, r.arrivals
+	*r = *New(r.addr, r.anonymous)
+	r.hidden, r.arrivals = hidden, arrivals
+}
+
 // Rename gives an occupant another nick, which must be free or its own.
 func (r *Room) Rename(o *Occupant, nick string) {
 	delete(r.byNick, nickKey(o.Nick))
