@@ -44,6 +44,13 @@ func newFollow(uri mimi.URI) *follow {
 // busy says that something is under way with the hub.
 func (f *follow) busy() bool { return f != nil && !f.room.Idle() }
 
+// has says that a client of ours has a leaf whose keys are here. A leaf with its name alone is somebody's forgery, or was lost with an earlier
+// group: entering puts it out.
+func (f *follow) has(client mimi.URI) bool {
+	_, ok := f.room.Leaf(client)
+	return ok
+}
+
 // broken says that the room was given up. It is remembered for a while, so that operators see it and nobody tries at once again.
 func (f *follow) broken() bool { return f != nil && f.room.Broken() != "" }
 
@@ -126,6 +133,7 @@ func (t *turn) following() *follower.Room {
 			return keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
 		},
 		KeyPackage: t.r.follow.ownKey,
+		Provider:   t.r.svc.cfg.Provider,
 	})
 }
 

@@ -74,7 +74,7 @@ func (t *turn) followDisco(st *xmpp.Stanza) {
 // followEnter lets a device into a room of another provider: at once if its user has a leaf, otherwise when the hub has accepted one.
 func (t *turn) followEnter(j *join) {
 	r := t.r
-	if m := r.pub.members[j.user]; m != nil && m.Leaves > 0 {
+	if m := r.pub.members[j.user]; m != nil && m.Leaves > 0 && r.follow.has(r.svc.clientURI(j.user)) {
 		if r.leaving[j.user] {
 			t.refuse(j.st, refusal(xmpp.ResourceConstraint, "you are just leaving this room; try again").WithType(xmpp.Wait))
 			return

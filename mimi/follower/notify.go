@@ -108,6 +108,10 @@ func (t *turn) handshake(m *mimi.FanoutMessage) error {
 	if content.Epoch < t.r.group.Public().Epoch() {
 		return nil // ours, or known: the hub may tell twice
 	}
+	if sender := content.Sender; sender.Type == mls.SenderMember && t.impersonates(sender.Leaf) {
+		t.breakDown("the hub accepted a handshake in the name of a client of ours, which did not send it")
+		return nil
+	}
 	switch content.ContentType {
 	case mls.ContentCommit:
 		return t.commit(m)
@@ -117,6 +121,20 @@ func (t *turn) handshake(m *mimi.FanoutMessage) error {
 		t.tell(Dropped{"application data in a PublicMessage"})
 	}
 	return nil
+}
+
+// impersonates says that the member at a leaf has the name of a client of our provider and keys that we do not have: whoever added it made it
+// up. It can sign nothing that a hub may pass on, since our clients speak through us.
+func (t *turn) impersonates(i mls.LeafIndex) bool {
+	if t.r.options.Provider == "" || t.r.group.IsLocal(i) {
+		return false
+	}
+	node, ok := t.r.group.Public().Leaf(i)
+	if !ok {
+		return false
+	}
+	client, err := mimi.CredentialClient(node.Credential)
+	return err == nil && client.Provider() == t.r.options.Provider
 }
 
 func (t *turn) commit(m *mimi.FanoutMessage) error {
@@ -231,6 +249,10 @@ func (t *turn) message(m *mimi.FanoutMessage) error {
 	client, err := mimi.CredentialClient(message.SenderNode.Credential)
 	if err != nil {
 		t.tell(Dropped{fmt.Sprintf("a message: %v", err)})
+		return nil
+	}
+	if r := t.r; r.options.Provider != "" && client.Provider() == r.options.Provider && !group.IsLocal(message.Sender) {
+		t.tell(Dropped{fmt.Sprintf("a message in the name of %s, whose leaf is not ours", client)})
 		return nil
 	}
 	if message.Epoch == group.Public().Epoch() {

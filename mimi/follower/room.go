@@ -17,6 +17,8 @@ type Options struct {
 	Member func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error)
 	// KeyPackage finds the secrets of a key package that we gave away, for a Welcome. Nil: there are none.
 	KeyPackage func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool)
+	// Provider is ours: members who have the name of a client of ours, and whose leaf is not here, are not believed. Empty: there is no such check.
+	Provider string
 	// Parallel is mls.Config.Parallel for the room's group; nil does one thing after the other.
 	Parallel func(n int, do func(int))
 }

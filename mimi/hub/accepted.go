@@ -23,7 +23,7 @@ type Accepted struct {
 
 	// With a commit.
 	Welcome *mls.Welcome          // lets those in that it adds from outside
-	Adopt   []mls.LeafIndex       // leaves of our own users that a remote commit added: Group.Adopt opens Welcome for them
+	Adopt   []mls.LeafIndex       // leaves of our own users that a remote commit added by key packages of ours: local in Next
 	Voided  []mls.PendingProposal // accepted proposals that an external commit made void, to be proposed again
 
 	AcceptedAt uint64 // milliseconds since 1970

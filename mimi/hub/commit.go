@@ -95,6 +95,13 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 	if err != nil {
 		return nil, refusalOf(mimi.EndpointUpdate, uint8(mimi.UpdateNotAllowed), "policy", err)
 	}
+	if from != r.provider() {
+		for i := range e.Proposals {
+			if refusal := r.checkOwn(e.Before, e.Proposals[i].Proposal, e.Proposals[i].Sender); refusal != nil {
+				return nil, refusal
+			}
+		}
+	}
 	added, err := additions(e)
 	if err != nil {
 		return nil, refusalOf(mimi.EndpointUpdate, uint8(mimi.UpdateNotAllowed), "added-client", err)
@@ -102,23 +109,23 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 	if refusal := checkWelcome(from, welcome, added); refusal != nil {
 		return nil, refusal
 	}
+	group := staged.Group
+	var adopted []mls.LeafIndex
+	if from != r.provider() {
+		if group, adopted, refusal = r.adopt(e, group, welcome, added); refusal != nil {
+			return nil, refusal
+		}
+	}
 	var refs []mls.KeyPackageRef
 	for _, a := range added {
 		refs = append(refs, a.ref)
 	}
 	at := uint64(now.UnixMilli())
 	accepted := &Accepted{
-		Next:   r.advanced(now, staged.Group, after, refs),
+		Next:   r.advanced(now, group, after, refs),
 		Before: r.state, After: after, Origin: from,
-		Effects: e, Sender: sender, Message: staged.Commit, Welcome: welcome, Voided: voided,
+		Effects: e, Sender: sender, Message: staged.Commit, Welcome: welcome, Adopt: adopted, Voided: voided,
 		AcceptedAt: at, Fanout: r.commitFanout(at, from, staged.Commit, welcome, added, e.After),
-	}
-	if from != r.provider() {
-		for _, i := range e.Added {
-			if client, ok := leafClient(e.After, i); ok && client.Provider() == r.provider() {
-				accepted.Adopt = append(accepted.Adopt, i)
-			}
-		}
 	}
 	return accepted, nil
 }

@@ -21,6 +21,9 @@ type Options struct {
 	Extra policy.Extra
 	// System is the participant by which the hub acts in the room, zero if there is none: see policy.Options.
 	System mimi.URI
+	// Issued finds the secrets of a key package that we gave out for a user of ours. Only by these can somebody else add a client of ours:
+	// the commit's Welcome must then lead into the hub's own epoch, and the leaf becomes a local one. Nil: there are none. It must be pure.
+	Issued func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool)
 	// JoinCode says whether user may join as role by a code that was checked before.
 	JoinCode func(user mimi.URI, role mimi.RoleIndex) bool
 }

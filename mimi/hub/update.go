@@ -184,6 +184,12 @@ func (r *Room) proposals(now time.Time, from string, g *mls.Group, bundle []mls.
 		if refusal := r.checkGone(&bundle[i]); refusal != nil {
 			return nil, refusal
 		}
+		if from == r.provider() {
+			continue
+		}
+		if refusal := r.checkOwn(r.group.Public(), bundle[i].Proposal, bundle[i].Sender); refusal != nil {
+			return nil, refusal
+		}
 	}
 	if refusal := compatible(pending); refusal != nil {
 		return nil, refusal
