@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"net"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strconv"
@@ -24,6 +25,7 @@ const (
 	MaxBurst      = 1 << 16
 	MaxOutbox     = 1_000_000
 	MaxPeers      = 10_000
+	MaxNetworks   = 1000
 	MaxContacts   = 20  // addresses of one kind
 	maxSocketPath = 107 // sockaddr_un
 )
@@ -90,6 +92,14 @@ func (s *source) checkProvider(c *Config) error {
 		}
 		if err := s.address("provider.peers."+name, p.Peers[name], false); err != nil {
 			return err
+		}
+	}
+	if len(p.Networks) > MaxNetworks {
+		return s.fault("provider.networks", "has more than %d entries", MaxNetworks)
+	}
+	for _, n := range p.Networks {
+		if prefix, err := netip.ParsePrefix(n); err != nil || prefix != prefix.Masked() {
+			return s.fault("provider.networks", "%q is not a network like 10.1.0.0/16", n)
 		}
 	}
 	if p.Listen == "" {

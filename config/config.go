@@ -12,6 +12,8 @@
 package config
 
 import (
+	"net/netip"
+
 	"anteroom/mimi"
 	"anteroom/xmpp"
 )
@@ -46,6 +48,7 @@ type Provider struct {
 	Certificate string   `toml:"certificate" path:"file" example:"a.pem" doc:"Certificate chain in PEM whose subject alternative name is the provider's domain, for client and server authentication."`
 	Key         string   `toml:"key" path:"file" example:"a.key" doc:"Private key of the certificate in PEM."`
 	Trust       []string `toml:"trust" path:"file" example:"ca.pem" doc:"Certificates of the authorities that vouch for providers. They replace the system's roots."`
+	Networks    []string `toml:"networks" example:"10.1.0.0/16" doc:"Networks in which providers may be although their addresses are private, loopback or otherwise special. Elsewhere a provider's name that leads to such an address is not followed; the addresses of peers are, whatever they are. Read again on SIGHUP."`
 
 	Peers map[string]string `toml:"peers" example:"\"b.example\" = \"127.0.0.1:8444\"" doc:"Addresses to dial instead of asking the DNS, by provider. The provider's name is still checked against its certificate. Read again on SIGHUP."`
 }
@@ -135,6 +138,17 @@ func (c *Config) ComponentJID() xmpp.JID { return xmpp.MustParseJID(c.Component.
 
 // Federated reports whether other providers can reach this one.
 func (c *Config) Federated() bool { return c.Provider.Listen != "" }
+
+// Prefixes is Networks as checked by Load.
+func (p *Provider) Prefixes() []netip.Prefix {
+	var out []netip.Prefix
+	for _, n := range p.Networks {
+		if prefix, err := netip.ParsePrefix(n); err == nil {
+			out = append(out, prefix)
+		}
+	}
+	return out
+}
 
 // isMIMIDomain reports whether s can be the name of a provider.
 func isMIMIDomain(s string) bool {

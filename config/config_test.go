@@ -156,6 +156,8 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "text for a number", text: minimal + "port = 'x'\n", line: 4, key: "component.port", rule: "must be an integer"},
 		{why: "number for text", text: "[component]\ndomain = 1\n", line: 2, key: "component.domain", rule: "must be a string"},
 		{why: "number for a list", text: minimal + "[provider]\nusers = 1\n", line: 5, key: "provider.users", rule: "must be a list of strings"},
+		{why: "network with a host", text: minimal + "[provider]\nnetworks=['10.1.2.3/16']\n", line: 5, key: "provider.networks", rule: "is not a network"},
+		{why: "network without length", text: minimal + "[provider]\nnetworks=['10.1.0.0']\n", line: 5, key: "provider.networks", rule: "is not a network"},
 		{why: "peer is no string", text: minimal + "[provider.peers]\nb = 1\n", line: 5, key: "provider.peers.b", rule: "must be a string"},
 		{why: "no duration", text: minimal + "[limits]\n\nidle = 'long'\n", line: 6, key: "limits.idle", rule: "time span"},
 		{why: "number for a duration", text: minimal + "[limits]\nidle = 5\n", line: 5, key: "limits.idle", rule: "time span"},
@@ -308,5 +310,15 @@ func TestChangesTellWhatNeedsARestart(t *testing.T) {
 	}
 	if reload, restart = Changes(a, a); len(reload)+len(restart) != 0 {
 		t.Errorf("no change, but %q %q", reload, restart)
+	}
+}
+
+func TestNetworks(t *testing.T) {
+	c, err := Parse("a.toml", []byte(minimal+"[provider]\nnetworks=['10.1.0.0/16', 'fd00::/8']\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(c.Provider.Prefixes()); got != "[10.1.0.0/16 fd00::/8]" {
+		t.Errorf("networks %s", got)
 	}
 }

@@ -93,12 +93,14 @@ func checkURI(s string) error {
 }
 
 // CheckProvider says whether provider is a domain name in the spelling that URIs use: lower case letters, digits and
-// hyphens in labels of 1 to 63 bytes.
+// hyphens in labels of 1 to 63 bytes, and no IPv4 address.
 func CheckProvider(provider string) error {
 	if provider == "" || len(provider) > MaxProvider {
 		return errors.New("provider is empty or too long")
 	}
+	last := ""
 	for label := range strings.SplitSeq(provider, ".") {
+		last = label
 		if label == "" || len(label) > 63 || label[0] == '-' || label[len(label)-1] == '-' {
 			return errors.New("provider has an invalid label")
 		}
@@ -108,6 +110,9 @@ func CheckProvider(provider string) error {
 				return fmt.Errorf("provider contains %q", c)
 			}
 		}
+	}
+	if strings.Trim(last, "0123456789") == "" {
+		return errors.New("provider is an address") // no top-level domain is a number, and readers of addresses take it for one
 	}
 	return nil
 }

@@ -39,6 +39,8 @@ func TestParseURIRefuses(t *testing.T) {
 		"other scheme":             "im:juliet",
 		"upper case scheme":        "MIMI://a.example/u/juliet",
 		"no path":                  "mimi://a.example",
+		"address":                  "mimi://127.0.0.1/u/juliet",
+		"number":                   "mimi://2130706433/u/juliet",
 		"no provider":              "mimi:///u/juliet",
 		"upper case provider":      "mimi://A.example/u/juliet",
 		"port":                     "mimi://a.example:443/u/juliet",

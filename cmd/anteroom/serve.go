@@ -256,7 +256,7 @@ func (s *service) usePeers(cfg *config.Config) error {
 	if s.peers == nil {
 		s.peers = new(peers)
 	}
-	s.peers.use(mimihttp.NewClient(mimihttp.ClientConfig{Domain: cfg.Provider.Domain, Identity: id, Peers: cfg.Provider.Peers}))
+	s.peers.use(mimihttp.NewClient(mimihttp.ClientConfig{Domain: cfg.Provider.Domain, Identity: id, Peers: cfg.Provider.Peers, Networks: cfg.Provider.Prefixes()}))
 	return nil
 }
 
@@ -333,6 +333,7 @@ func (s *service) reload() {
 			s.log.Error("certificates were not reloaded", "error", err)
 		} else {
 			s.cfg.Provider.Peers = next.Provider.Peers
+			s.cfg.Provider.Networks = next.Provider.Networks
 			s.cfg.Provider.Certificate, s.cfg.Provider.Key, s.cfg.Provider.Trust = next.Provider.Certificate, next.Provider.Key, next.Provider.Trust
 		}
 	}

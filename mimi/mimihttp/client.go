@@ -5,8 +5,8 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
@@ -21,6 +21,7 @@ type ClientConfig struct {
 	Domain   string            // our own provider name, for the From header
 	Identity *Identity         // what we present and trust
 	Peers    map[string]string // provider name → host:port to dial instead of the name; the name is still what is verified
+	Networks []netip.Prefix    // where providers are dialled although the addresses are private; Peers are dialled wherever they are
 }
 
 // Client sends requests to other providers.
@@ -46,25 +47,17 @@ type Reply struct {
 
 // NewClient returns a client that keeps connections open between requests.
 func NewClient(cfg ClientConfig) *Client {
-	dialer := &net.Dialer{Timeout: DialTimeout}
 	peers := make(map[string]string, len(cfg.Peers))
 	for name, address := range cfg.Peers {
 		peers[strings.ToLower(name)] = address
 	}
 	transport := &http.Transport{
-		TLSClientConfig:     cfg.Identity.ClientTLS(),
-		TLSHandshakeTimeout: DialTimeout,
-		IdleConnTimeout:     IdleTimeout,
-		MaxIdleConnsPerHost: 8,
-		ForceAttemptHTTP2:   true,
-		DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
-			if host, _, err := net.SplitHostPort(address); err == nil {
-				if override, ok := peers[strings.ToLower(host)]; ok {
-					address = override
-				}
-			}
-			return dialer.DialContext(ctx, network, address)
-		},
+		TLSClientConfig:        cfg.Identity.ClientTLS(),
+		TLSHandshakeTimeout:    DialTimeout,
+		IdleConnTimeout:        IdleTimeout,
+		MaxIdleConnsPerHost:    8,
+		ForceAttemptHTTP2:      true,
+		DialContext:            dialPeer(peers, cfg.Networks),
 		MaxResponseHeaderBytes: MaxHeaderBytes,
 	}
 	return &Client{

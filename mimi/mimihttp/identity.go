@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 )
 
 // Identity is a provider's certificate with what it trusts in others.
@@ -44,7 +43,7 @@ func (id *Identity) Covers(domain string) error {
 	if err != nil {
 		return err
 	}
-	if err := leaf.VerifyHostname(domain); err != nil {
+	if err := proves(leaf, domain); err != nil {
 		return fmt.Errorf("mimihttp: certificate: %w", err)
 	}
 	return nil
@@ -74,37 +73,9 @@ func (id *Identity) ServerTLS() *tls.Config {
 // ClientTLS presents the certificate to every server and verifies the server's.
 func (id *Identity) ClientTLS() *tls.Config {
 	return &tls.Config{
-		MinVersion:   tls.VersionTLS13,
-		Certificates: []tls.Certificate{id.Certificate},
-		RootCAs:      id.Trust,
+		MinVersion:       tls.VersionTLS13,
+		Certificates:     []tls.Certificate{id.Certificate},
+		RootCAs:          id.Trust,
+		VerifyConnection: checkServer,
 	}
-}
-
-// peerName decides which provider sent a request: a DNS name of its verified certificate. A certificate with several names speaks
-// for the one in the From header if that is among them; a From header with another name is refused.
-func peerName(state *tls.ConnectionState, from string) (string, error) {
-	if state == nil || len(state.VerifiedChains) == 0 || len(state.VerifiedChains[0]) == 0 {
-		return "", errors.New("no verified client certificate")
-	}
-	certificate := state.VerifiedChains[0][0]
-	var names []string
-	for _, name := range certificate.DNSNames {
-		if !strings.Contains(name, "*") {
-			names = append(names, strings.ToLower(name))
-		}
-	}
-	if len(names) == 0 {
-		return "", errors.New("client certificate has no DNS name")
-	}
-	_, claimed, ok := strings.Cut(strings.Trim(from, " <>"), "@")
-	if !ok {
-		return names[0], nil
-	}
-	claimed = strings.ToLower(claimed)
-	for _, name := range names {
-		if name == claimed {
-			return name, nil
-		}
-	}
-	return "", fmt.Errorf("the From header names %q, the certificate %q", claimed, names)
 }

@@ -24,6 +24,8 @@ const (
 	ExchangeTimeout   = 30 * time.Second // whole request and response, if the caller's context allows more
 	ReadHeaderTimeout = 10 * time.Second
 	ReadTimeout       = 60 * time.Second
+	BodyTimeout       = 20 * time.Second // of a request's body, which is read whole before anything is done
+	WriteTimeout      = 90 * time.Second // of an answer, counted from the request's header
 	IdleTimeout       = 2 * time.Minute
 
 	// DirectoryLifetime is how long a fetched directory is used without asking again. A peer whose endpoint answers 404 is asked

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"os"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -31,8 +32,10 @@ type Provider interface {
 
 // Handler serves a provider's directory and endpoints.
 type Handler struct {
-	mux *http.ServeMux
-	log *slog.Logger
+	mux         *http.ServeMux
+	log         *slog.Logger
+	floods      *floods
+	bodyTimeout time.Duration
 }
 
 // NewHandler serves p as domain. Only the named endpoints exist and appear in the directory; none named means all.
@@ -40,7 +43,7 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 	if len(endpoints) == 0 {
 		endpoints = implemented
 	}
-	h := &Handler{mux: http.NewServeMux(), log: log}
+	h := &Handler{mux: http.NewServeMux(), log: log, floods: newFloods(), bodyTimeout: BodyTimeout}
 	listing, err := json.MarshalIndent(mimi.NewDirectory("https://"+domain+strings.TrimSuffix(pathPrefix, "/"), endpoints...), "", "  ")
 	if err != nil {
 		panic(err) // a map of strings
@@ -86,8 +89,24 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, e mimi.Endpoint,
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
+	end, wait, why := h.floods.begin(time.Now(), peer, e, uri.String())
+	if why != "" {
+		h.log.Info("provider request refused", "endpoint", string(e), "peer", peer, "uri", uri.String(), "status", http.StatusTooManyRequests, "text", why)
+		later(w, wait)
+		refuse(w, http.StatusTooManyRequests, why)
+		return
+	}
+	defer end()
+	if err := http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.bodyTimeout)); err != nil {
+		refuse(w, http.StatusInternalServerError, "internal error")
+		return
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody(e)))
 	if err != nil {
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			refuse(w, http.StatusRequestTimeout, "body did not come in time")
+			return
+		}
 		var tooLarge *http.MaxBytesError
 		if errors.As(err, &tooLarge) {
 			refuse(w, http.StatusRequestEntityTooLarge, "body exceeds "+strconv.FormatInt(tooLarge.Limit, 10)+" bytes")
@@ -126,8 +145,13 @@ func pathParameter(escaped string, e mimi.Endpoint) (mimi.URI, error) {
 	return uri, nil
 }
 
+// later says when to try again, in whole seconds (RFC 9110 §10.2.3).
+func later(w http.ResponseWriter, wait time.Duration) {
+	w.Header().Set("Retry-After", strconv.FormatInt(int64((min(wait, MaxRetryAfter)+time.Second-1)/time.Second), 10))
+}
+
 func refuse(w http.ResponseWriter, status int, text string) {
-	if status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable {
+	if (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && w.Header().Get("Retry-After") == "" {
 		w.Header().Set("Retry-After", strconv.Itoa(int(DefaultRetryAfter/time.Second)))
 	}
 	if len(text) > maxRefusalText {
@@ -143,6 +167,7 @@ func NewServer(id *Identity, h http.Handler, log *slog.Logger) *http.Server {
 		TLSConfig:         id.ServerTLS(),
 		ReadHeaderTimeout: ReadHeaderTimeout,
 		ReadTimeout:       ReadTimeout,
+		WriteTimeout:      WriteTimeout,
 		IdleTimeout:       IdleTimeout,
 		MaxHeaderBytes:    MaxHeaderBytes,
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
