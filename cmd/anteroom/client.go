@@ -155,7 +155,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	}
 	address, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
 	rest = strings.TrimSpace(rest)
-	room, err := mimi.ParseURI(address)
+	room, err := mimi.ReadURI(address)
 	if err != nil {
 		return false, fmt.Errorf("%s: %w", verb, err)
 	}
