@@ -138,12 +138,18 @@ func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, err
 	return d, err
 }
 
-// AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /rooms/{name}
+// AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name}
 // and /rooms/{name}/members, POST /rooms/{name}/release. It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /rooms", func(w http.ResponseWriter, r *http.Request) { answerJSON(w, g.RoomList(), nil) })
+	mux.HandleFunc("GET /abuse", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
+		defer cancel()
+		lines, err := g.AbuseReports(ctx)
+		answerJSON(w, lines, err)
+	})
 	mux.HandleFunc("GET /rooms/{name}", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()

@@ -66,8 +66,9 @@ type Gateway struct {
 	jobs        sync.WaitGroup
 	writing     sync.WaitGroup
 	request     atomic.Uint64
-	maxRooms    int // MaxActors
-	maxFollowed int // MaxFollowed
+	reporting   sync.Mutex // reports of abuse are stored one by one
+	maxRooms    int        // MaxActors
+	maxFollowed int        // MaxFollowed
 }
 
 // New prepares a gateway; nothing runs before Start.

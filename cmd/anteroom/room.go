@@ -21,6 +21,7 @@ type roomCommand struct {
 	List    roomListCommand    `cmd:"" help:"List all rooms."`
 	Show    roomShowCommand    `cmd:"" help:"Describe one room."`
 	Members roomMembersCommand `cmd:"" help:"List the participants of one room: roles, leaves and occupants."`
+	Abuse   roomAbuseCommand   `cmd:"" help:"List what other providers reported as abuse in our rooms."`
 	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
 }
 
@@ -30,6 +31,8 @@ type roomFlags struct {
 }
 
 type roomListCommand struct{ roomFlags }
+
+type roomAbuseCommand struct{ roomFlags }
 
 type roomShowCommand struct {
 	roomFlags
@@ -80,6 +83,17 @@ func (c *roomMembersCommand) Run() error {
 		fmt.Fprintln(w, "USER\tJID\tAFFILIATION\tROLE\tLEAVES\tNICK\tPRESENT")
 		for _, m := range members {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\n", m.User, m.JID, m.Affiliation, m.Role, m.Leaves, printable(m.Nick), m.Sessions)
+		}
+	})
+}
+
+// Run lists reports of abuse. The messages are in the JSON only: they are MIMI content, and what somebody says that somebody sent.
+func (c *roomAbuseCommand) Run() error {
+	var lines []gateway.AbuseLine
+	return c.ask("/abuse", &lines, func(w io.Writer) {
+		fmt.Fprintln(w, "TIME\tROOM\tABUSER\tREPORTER\tPROVIDER\tMESSAGES\tNOTE")
+		for _, l := range lines {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", l.At.Format(time.RFC3339), l.Room, l.Abuser, l.Reporter, l.Provider, len(l.Messages), printable(l.Note))
 		}
 	})
 }

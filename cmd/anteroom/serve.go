@@ -283,7 +283,8 @@ func (s *service) openListeners(reg *prometheus.Registry) error {
 			return fmt.Errorf("provider.listen: %w", err)
 		}
 		h := mimihttp.NewHandler(s.cfg.Provider.Domain, s.gateway, s.log, mimi.EndpointKeyMaterial, mimi.EndpointUpdate,
-			mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo, mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent)
+			mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo, mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent,
+			mimi.EndpointReportAbuse)
 		srv := mimihttp.NewServer(s.identity.Load(), h, s.log)
 		srv.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.identity.Load().ServerTLS(), nil }
 		s.serve("provider.listen", srv, func() error { return srv.ServeTLS(l, "", "") })

@@ -10,7 +10,7 @@ import (
 
 // implemented is every endpoint that exists here.
 var implemented = []mimi.Endpoint{mimi.EndpointKeyMaterial, mimi.EndpointUpdate, mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo,
-	mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent}
+	mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent, mimi.EndpointReportAbuse}
 
 // ContentType is sent with every body. Any is accepted: the draft leaves it open.
 const ContentType = "application/octet-stream"
@@ -40,6 +40,8 @@ func maxBody(e mimi.Endpoint) int64 {
 		return MaxSubmitBody
 	case mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent:
 		return MaxConsentBody
+	case mimi.EndpointReportAbuse:
+		return MaxAbuseBody
 	}
 	return MaxGroupInfoBody
 }

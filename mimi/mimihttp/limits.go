@@ -9,6 +9,7 @@ const (
 	MaxNotifyBody      = 8 << 20 // several of them
 	MaxSubmitBody      = 1 << 20
 	MaxGroupInfoBody   = 64 << 10
+	MaxAbuseBody       = 128 << 10
 	MaxConsentBody     = 256 << 10 // a grant with key packages of a user's clients
 
 	MaxResponseBody  = 16 << 20 // a GroupInfo with a full tree

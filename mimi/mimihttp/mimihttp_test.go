@@ -111,6 +111,10 @@ func (e echo) UpdateConsent(_ context.Context, peer string, u mimi.URI, b []byte
 	return e.answer("updateConsent", peer, u, b)
 }
 
+func (e echo) ReportAbuse(_ context.Context, peer string, u mimi.URI, b []byte) (int, []byte) {
+	return e.answer("reportAbuse", peer, u, b)
+}
+
 // listen serves h with mutual TLS on a free port and returns its address.
 func listen(t *testing.T, id *Identity, h http.Handler) string {
 	t.Helper()
@@ -174,6 +178,7 @@ func TestRefusals(t *testing.T) {
 		{"groupInfo too large", mimi.EndpointGroupInfo, make([]byte, MaxGroupInfoBody+1), http.StatusRequestEntityTooLarge},
 		{"keyMaterial too large", mimi.EndpointKeyMaterial, make([]byte, MaxKeyMaterialBody+1), http.StatusRequestEntityTooLarge},
 		{"consent too large", mimi.EndpointUpdateConsent, make([]byte, MaxConsentBody+1), http.StatusRequestEntityTooLarge},
+		{"report too large", mimi.EndpointReportAbuse, make([]byte, MaxAbuseBody+1), http.StatusRequestEntityTooLarge},
 		{"panic in the provider", mimi.EndpointUpdate, []byte("panic"), http.StatusInternalServerError},
 		{"busy", mimi.EndpointUpdate, []byte("busy"), http.StatusServiceUnavailable},
 		{"and on", mimi.EndpointUpdate, nil, http.StatusOK},
@@ -224,7 +229,8 @@ func TestPathParameter(t *testing.T) {
 		{"/v1/update/garden", http.StatusBadRequest},
 		{"/v1/update/", http.StatusBadRequest},
 		{"/v1/update/mimi%3A%2F%2Fa.example%2Fr%2F" + strings.Repeat("x", MaxPathParameter), http.StatusBadRequest},
-		{"/v1/reportAbuse/x", http.StatusNotFound},
+		{"/v1/reportAbuse/x", http.StatusBadRequest},
+		{"/v1/identifierQuery/x", http.StatusNotFound},
 	} {
 		status, text, err := post(t, id, address, test.path, nil)
 		if err != nil || status != test.status {

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -30,6 +31,11 @@ type Provider interface {
 	UpdateConsent(ctx context.Context, peer string, requester mimi.URI, body []byte) (status int, response []byte)
 }
 
+// Reporter is a Provider that takes reports of abuse.
+type Reporter interface {
+	ReportAbuse(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
+}
+
 // Handler serves a provider's directory and endpoints.
 type Handler struct {
 	mux         *http.ServeMux
@@ -38,11 +44,19 @@ type Handler struct {
 	bodyTimeout time.Duration
 }
 
-// NewHandler serves p as domain. Only the named endpoints exist and appear in the directory; none named means all.
+// NewHandler serves p as domain. Only the named endpoints that p has exist and appear in the directory; none named means all.
 func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.Endpoint) *Handler {
+	call := map[mimi.Endpoint]func(context.Context, string, mimi.URI, []byte) (int, []byte){
+		mimi.EndpointKeyMaterial: p.KeyMaterial, mimi.EndpointUpdate: p.Update, mimi.EndpointNotify: p.Notify, mimi.EndpointSubmitMessage: p.SubmitMessage, mimi.EndpointGroupInfo: p.GroupInfo,
+		mimi.EndpointRequestConsent: p.RequestConsent, mimi.EndpointUpdateConsent: p.UpdateConsent,
+	}
+	if r, ok := p.(Reporter); ok {
+		call[mimi.EndpointReportAbuse] = r.ReportAbuse
+	}
 	if len(endpoints) == 0 {
 		endpoints = implemented
 	}
+	endpoints = slices.DeleteFunc(slices.Clone(endpoints), func(e mimi.Endpoint) bool { return call[e] == nil })
 	h := &Handler{mux: http.NewServeMux(), log: log, floods: newFloods(), bodyTimeout: BodyTimeout}
 	listing, err := json.MarshalIndent(mimi.NewDirectory("https://"+domain+strings.TrimSuffix(pathPrefix, "/"), endpoints...), "", "  ")
 	if err != nil {
@@ -52,10 +66,6 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(listing)
 	})
-	call := map[mimi.Endpoint]func(context.Context, string, mimi.URI, []byte) (int, []byte){
-		mimi.EndpointKeyMaterial: p.KeyMaterial, mimi.EndpointUpdate: p.Update, mimi.EndpointNotify: p.Notify, mimi.EndpointSubmitMessage: p.SubmitMessage, mimi.EndpointGroupInfo: p.GroupInfo,
-		mimi.EndpointRequestConsent: p.RequestConsent, mimi.EndpointUpdateConsent: p.UpdateConsent,
-	}
 	for _, e := range endpoints {
 		h.mux.HandleFunc("POST "+pathPrefix+string(e)+"/", func(w http.ResponseWriter, r *http.Request) {
 			h.serve(w, r, e, call[e])
