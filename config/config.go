@@ -88,6 +88,7 @@ type Rooms struct {
 	Locking     bool     `toml:"locking" doc:"Whether a new room is locked until its creator has submitted the configuration form, or an empty one (XEP-0045 §10.1). false: a new room is open at once, with the default configuration."`
 	LockTimeout Duration `toml:"lock_timeout" doc:"How long a new room waits for that. Then it is destroyed."`
 	Farewell    bool     `toml:"farewell" doc:"Whether everybody is sent out of the rooms, with status 332, when anteroom is told to stop. false: who is in a room is in it when anteroom is back, and need not enter again. true is for a service that stops for long; temporary rooms end then."`
+	Bookmarks   bool     `toml:"bookmarks" doc:"Whether rooms put themselves among the bookmarks of local users who become members, admins or owners while they are away, or register, and take themselves out when that ends (XEP-0402). The XMPP server must let the component send iqs of http://jabber.org/protocol/pubsub, get and set, for its users (XEP-0356, urn:xmpp:privilege:2); otherwise nothing happens."`
 }
 
 // Limits bounds what users and peers can make grow.

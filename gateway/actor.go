@@ -228,6 +228,7 @@ func (a *actor) publish(now time.Time, t *turn) {
 				a.g.refuse(st, xmpp.NewError(xmpp.ResourceConstraint, "too much is waiting").WithType(xmpp.Wait))
 			}
 		}
+		a.g.bookmark(now, out.Bookmarks)
 		for _, r := range out.Replies {
 			t.answer(r)
 		}

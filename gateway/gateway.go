@@ -54,9 +54,10 @@ type Gateway struct {
 	readers chan struct{} // semaphore of archive queries
 	service *mailbox      // stanzas to the bare domain
 
-	mu     sync.Mutex
-	actors map[string]*actor
-	wakes  map[string]*time.Timer // rooms that are not loaded and asked to be woken
+	mu         sync.Mutex
+	actors     map[string]*actor
+	wakes      map[string]*time.Timer // rooms that are not loaded and asked to be woken
+	privileges privileges
 
 	ctx         context.Context // ends when the gateway stops at once
 	cancel      context.CancelFunc

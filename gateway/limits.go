@@ -14,20 +14,23 @@ const (
 	MaxReading     = 16               // archive queries that are carried out at the same time
 	MaxSenders     = 100_000          // users whose rate is watched in the same minute
 	MaxService     = 1024             // stanzas to the service itself that wait
+	MaxPrivileges  = 64               // domains whose servers let us keep their users' bookmarks
+	MaxBookmarks   = 1024             // bookmarks under way; more are not made
 	MaxCrashes     = 5                // panics of one room within CrashWindow until it is quarantined
 	CrashWindow    = 10 * time.Minute //
 	QuarantineTime = 10 * time.Minute //
 	MaxTries       = 2                // turns that an input may be lost with before it is answered with an error
 
-	LeaseTime    = time.Minute      // of a room; renewed after a third of it
-	WriteTimeout = 10 * time.Second // of one group commit
-	LoadTimeout  = 30 * time.Second // of claiming and loading one room
-	ReadTimeout  = 15 * time.Second // of one archive query
-	Patience     = 20 * time.Second // an input that waits longer for the store is answered with an error
-	FlushAfter   = time.Second      // what only notes progress is written with the next batch, or after this long
-	BuryWithin   = 5 * time.Second  // a destroyed room stays in the store so long for what it owes to providers
-	FlushGrace   = 2 * time.Second  // a room that is given up waits this long for the server to take its stanzas
-	RequestTime  = 25 * time.Second // a provider's request is answered with 503 after this long
+	LeaseTime        = time.Minute      // of a room; renewed after a third of it
+	WriteTimeout     = 10 * time.Second // of one group commit
+	LoadTimeout      = 30 * time.Second // of claiming and loading one room
+	ReadTimeout      = 15 * time.Second // of one archive query
+	Patience         = 20 * time.Second // an input that waits longer for the store is answered with an error
+	FlushAfter       = time.Second      // what only notes progress is written with the next batch, or after this long
+	BuryWithin       = 5 * time.Second  // a destroyed room stays in the store so long for what it owes to providers
+	BookmarkPatience = time.Minute      // a bookmark whose server does not answer is given up
+	FlushGrace       = 2 * time.Second  // a room that is given up waits this long for the server to take its stanzas
+	RequestTime      = 25 * time.Second // a provider's request is answered with 503 after this long
 
 	MinBackoff = time.Second     // between attempts to load a room or to deliver to a provider, doubled each time
 	MaxBackoff = 5 * time.Minute //

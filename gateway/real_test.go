@@ -14,14 +14,18 @@ import (
 )
 
 // withRooms runs the real room core.
-func withRooms(t *testing.T) func(*Options) {
+func withRooms(t *testing.T, change ...func(*mucmap.Config)) func(*Options) {
 	t.Helper()
 	hub, err := mls.NewSigner(1, mls.Seed{1})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := mucmap.NewService(mucmap.Config{Domain: xmpp.MustParseJID("rooms.a.example"), Provider: "a.example", Users: []string{"a.example"},
-		Hub: hub, Software: "anteroom", Version: "test"})
+	cfg := mucmap.Config{Domain: xmpp.MustParseJID("rooms.a.example"), Provider: "a.example", Users: []string{"a.example"},
+		Hub: hub, Software: "anteroom", Version: "test"}
+	for _, c := range change {
+		c(&cfg)
+	}
+	s, err := mucmap.NewService(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}

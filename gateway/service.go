@@ -19,6 +19,9 @@ func (g *Gateway) answerService(st *xmpp.Stanza) {
 			g.refuse(st, xmpp.NewError(xmpp.InternalServerError, "").WithType(xmpp.Wait))
 		}
 	}()
+	if g.hearPrivilege(time.Now(), st) {
+		return
+	}
 	answers := g.opt.Rooms.HandleService(time.Now(), st, g.dir.all())
 	out := make([]xmpp.Broadcast, 0, len(answers))
 	for _, a := range answers {

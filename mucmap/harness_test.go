@@ -359,6 +359,9 @@ func (b *bench) show(o *Output) {
 		}
 		fmt.Fprintln(&b.out, capsHash.ReplaceAllString(line(s), "$1…'"))
 	}
+	for _, m := range o.Bookmarks {
+		fmt.Fprintf(&b.out, "bookmark of %s for %s: name %q, nick %q, autojoin %v, remove %v\n", m.Room, m.User, m.Name, m.Nick, m.Autojoin, m.Remove)
+	}
 	for _, d := range o.Outbox {
 		fmt.Fprintf(&b.out, "deliver %s to %s\n", d.Endpoint, d.Provider)
 	}
@@ -440,6 +443,11 @@ func (b *bench) do(s *script.Step) error {
 		}
 		cfg := b.svc.cfg
 		cfg.PingAfter = d
+		b.svc = &Service{cfg}
+		b.room = b.svc.New(b.name)
+	case "bookmarking": // rooms keep bookmarks
+		cfg := b.svc.cfg
+		cfg.Bookmarks = true
 		b.svc = &Service{cfg}
 		b.room = b.svc.New(b.name)
 	case "locking": // new rooms are locked, as they are by default outside of these tests

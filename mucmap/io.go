@@ -100,7 +100,9 @@ type Output struct {
 
 	Stanzas []xmpp.Broadcast // in order; recipients may be shared between Broadcasts and must not be changed
 	Forward []*xmpp.Stanza   // of our users, to be routed as if they had sent them
-	Replies []Reply
+	// Bookmarks are carried out as far as servers let us, after Stanzas; only with Config.Bookmarks.
+	Bookmarks []Bookmark
+	Replies   []Reply
 	// Requests is empty or holds the one request that is now on the way to the hub of a room of another provider. It is posted until it
 	// is answered; an earlier one need not be any more.
 	Requests []PeerRequest

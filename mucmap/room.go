@@ -90,6 +90,7 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	}
 	if r.follow != nil {
 		t.followStep(in)
+		t.putBookmarks()
 		return t.out
 	}
 	if r.restored {
@@ -111,6 +112,7 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	case Timer:
 	}
 	t.end()
+	t.putBookmarks()
 	return t.out
 }
 

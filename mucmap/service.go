@@ -29,6 +29,7 @@ type Config struct {
 	GuestLinger time.Duration // how long an absent guest keeps its leaf; zero: DefaultGuestLinger
 	NoLock      bool          // a new room is open at once, instead of locked until its owner has configured it
 	LockTimeout time.Duration // after which a locked room is destroyed; zero: DefaultLockTimeout
+	Bookmarks   bool          // rooms keep bookmarks of those who belong to them
 	Limits      Limits        // zero fields take their defaults
 
 	// Parallel is mls.Config.Parallel for the groups of all rooms; nil does one thing after the other.

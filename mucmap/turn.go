@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"anteroom/mimi"
 	"anteroom/mls"
 	"anteroom/xmpp"
 )
@@ -16,6 +17,7 @@ type turn struct {
 	seed  mls.Seed
 	seeds int
 	out   Output
+	marks map[mimi.URI]bool // whose bookmark may change
 }
 
 // derive returns a seed that nothing else in this turn gets.
@@ -40,6 +42,7 @@ func (t *turn) emit(e event) {
 	case *left: // nobody else's time is up earlier than before: no need to look through all members
 		t.r.wake = earlier(t.r.wake, t.now.Add(t.r.svc.cfg.GuestLinger))
 	}
+	t.bookmarks(e)
 	p := stage{live: true, out: t.out.Stanzas}
 	e.apply(t.r.pub, &p)
 	t.r.watch.follow(e, t.now)

@@ -184,6 +184,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
 		NoLock:      !s.cfg.Rooms.Locking,
 		LockTimeout: s.cfg.Rooms.LockTimeout.D(),
+		Bookmarks:   s.cfg.Rooms.Bookmarks,
 		Limits:      roomLimits(&s.cfg.Limits),
 		Parallel:    parallel.Do,
 	})
