@@ -32,8 +32,8 @@ func newRecorder(room int) *recorder {
 	return &recorder{make(chan struct{}, 100), make(chan error, 1000), make(chan xmpp.Stanza, room), make(chan Seq, 1)}
 }
 
-func (r *recorder) Up()            { r.up <- struct{}{} }
-func (r *recorder) Down(err error) { r.down <- err }
+func (r *recorder) Up()            { keep(r.up, struct{}{}) }
+func (r *recorder) Down(err error) { keep(r.down, err) }
 func (r *recorder) HandleStanza(s xmpp.Stanza) *xmpp.StanzaError {
 	select {
 	case r.stanzas <- s:
@@ -43,12 +43,19 @@ func (r *recorder) HandleStanza(s xmpp.Stanza) *xmpp.StanzaError {
 	}
 }
 
-func (r *recorder) Written(s Seq) {
+func (r *recorder) Written(s Seq) { keep(r.written, s) }
+
+// keep puts v into c, the oldest giving way when it is full: a handler must not block. Only one goroutine may keep in c.
+func keep[T any](c chan T, v T) {
 	select {
-	case <-r.written:
+	case c <- v:
 	default:
+		select {
+		case <-c:
+		default:
+		}
+		c <- v
 	}
-	r.written <- s
 }
 
 // fixture is a fake server and a connection to it that runs until the test ends.
@@ -112,8 +119,13 @@ func start(t *testing.T, change func(*fakexmpp.Options, *Config)) *fixture {
 	go func() { done <- f.conn.Run(run) }()
 	f.stop = sync.OnceFunc(func() {
 		cancel()
-		if err := <-done; err != nil {
-			t.Errorf("Run ended with %v", err)
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Errorf("Run ended with %v", err)
+			}
+		case <-time.After(60 * time.Second):
+			panic("Run does not end")
 		}
 	})
 	t.Cleanup(f.stop)

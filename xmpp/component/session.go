@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,10 @@ type session struct {
 	first    []byte       // beginning of what the server sent, for telling what it is
 	received atomic.Int64 // reads that brought something
 	asked    atomic.Bool  // we asked to close
+	gaveUp   atomic.Bool  // the writer failed before the reader
+
+	mu    sync.Mutex
+	endBy time.Time // when ctx has ended: no write lasts longer
 }
 
 // session makes one connection and stays until it ends. Nil says that ctx ended it.
@@ -46,15 +51,16 @@ func (c *Conn) session(ctx context.Context) error {
 	go func() { writerErr <- s.write(ctx, readerDone) }()
 	err := s.read()
 	c.up.Store(false)
+	gaveUp := s.gaveUp.Load()
 	close(readerDone)
+	s.conn.Close() // a writer that still writes to who may read no more
 	werr := <-writerErr
-	s.conn.Close()
 	if s.asked.Load() {
 		return nil
 	}
 	// The server's own word explains more than the write that failed because of it.
 	var e *Error
-	if werr != nil && !(errors.As(err, &e) && e.Condition != "") {
+	if gaveUp && werr != nil && !(errors.As(err, &e) && e.Condition != "") {
 		err = werr
 	}
 	return classify(c.cfg.Addr, err)
@@ -212,9 +218,11 @@ func (s *session) element(b []byte) error {
 func (s *session) write(ctx context.Context, readerDone <-chan struct{}) error {
 	watch := time.NewTicker(s.c.cfg.PingAfter)
 	defer watch.Stop()
+	stop := context.AfterFunc(ctx, s.limitWrites)
+	defer stop()
 	last, pinged := s.received.Load(), false
 	for {
-		if err := s.drain(s.c.cfg.WriteTimeout); err != nil {
+		if err := s.drain(); err != nil {
 			s.abandon(readerDone)
 			return err
 		}
@@ -236,6 +244,7 @@ func (s *session) write(ctx context.Context, readerDone <-chan struct{}) error {
 				s.c.queue.tryAdd(s.c.ping())
 				watch.Reset(s.c.cfg.PingTimeout)
 			default:
+				s.gaveUp.Store(true)
 				s.conn.Close()
 				return &Error{Cause: TimedOut, Addr: s.c.cfg.Addr, Text: "no answer to a ping"}
 			}
@@ -243,14 +252,36 @@ func (s *session) write(ctx context.Context, readerDone <-chan struct{}) error {
 	}
 }
 
+// limitWrites gives all that is still written CloseTimeout, the write that goes on included.
+func (s *session) limitWrites() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.endBy.IsZero() {
+		s.asked.Store(true)
+		s.endBy = time.Now().Add(s.c.cfg.CloseTimeout)
+		s.conn.SetWriteDeadline(s.endBy)
+	}
+}
+
+// setWriteDeadline gives one write WriteTimeout, or what limitWrites left.
+func (s *session) setWriteDeadline() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	deadline := time.Now().Add(s.c.cfg.WriteTimeout)
+	if !s.endBy.IsZero() && s.endBy.Before(deadline) {
+		deadline = s.endBy
+	}
+	return s.conn.SetWriteDeadline(deadline)
+}
+
 // drain writes everything that is queued.
-func (s *session) drain(timeout time.Duration) error {
+func (s *session) drain() error {
 	for {
 		chunk := s.c.queue.take()
 		if chunk == nil {
 			return nil
 		}
-		if err := s.conn.SetWriteDeadline(time.Now().Add(timeout)); err != nil {
+		if err := s.setWriteDeadline(); err != nil {
 			s.c.queue.failed(0)
 			return err
 		}
@@ -267,18 +298,17 @@ func (s *session) drain(timeout time.Duration) error {
 const lastWords = 200 * time.Millisecond
 
 func (s *session) abandon(readerDone <-chan struct{}) {
+	s.gaveUp.Store(true)
 	s.conn.SetReadDeadline(time.Now().Add(lastWords))
 	<-readerDone
 }
 
-// close writes the rest, ends the stream and waits for the server to end its own (RFC 6120 §4.4).
+// close writes the rest, ends the stream and waits for the server to end its own (RFC 6120 §4.4), all within CloseTimeout.
 func (s *session) close(readerDone <-chan struct{}) {
-	s.asked.Store(true)
-	deadline := time.Now().Add(s.c.cfg.CloseTimeout)
-	if s.drain(s.c.cfg.CloseTimeout) == nil {
-		s.conn.SetWriteDeadline(deadline)
+	s.limitWrites() // ctx's end may not have come to it yet
+	if s.drain() == nil && s.setWriteDeadline() == nil {
 		io.WriteString(s.conn, streamEnd)
 	}
-	s.conn.SetReadDeadline(deadline)
+	s.conn.SetReadDeadline(s.endBy)
 	<-readerDone
 }
