@@ -75,7 +75,7 @@ func (g *Gateway) askRoom(ctx context.Context, kind mucmap.RequestKind, peer, na
 
 // KeyMaterial relays a request for a room of ours to the provider of its target: as the hub we must see which key package belongs
 // to which provider (draft-ietf-mimi-protocol-06 §5.2). A request of a room's hub for a user of ours is answered by the room that will
-// get the Welcome. For users of ours in rooms of ours there is none: they enter through their clients.
+// get the Welcome, if the user consents.
 func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI, body []byte) (int, []byte) {
 	g.m.requests.WithLabelValues(string(mimi.EndpointKeyMaterial)).Inc()
 	var q mimi.KeyMaterialRequest
@@ -107,10 +107,10 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		return http.StatusForbidden, []byte("requestingUser: belongs to another provider")
 	case q.Verify() != nil:
 		return http.StatusForbidden, []byte("signature: does not verify")
-	case target.Provider() == g.opt.Provider:
-		return http.StatusOK, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: target})
 	case g.opt.Rooms.RoomName(q.Room) == "":
 		return http.StatusNotFound, []byte("roomId: the room is not one of this provider's")
+	case target.Provider() == g.opt.Provider:
+		return g.ownKeyMaterial(ctx, peer, &q, body)
 	case g.opt.Peers == nil:
 		return http.StatusBadGateway, []byte("this provider has no way to others")
 	}
@@ -123,4 +123,19 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		return http.StatusBadGateway, []byte("the target's provider cannot be reached")
 	}
 	return reply.Status, reply.Body
+}
+
+// ownKeyMaterial asks a user of ours, and then the room of ours to which somebody wants to add it.
+func (g *Gateway) ownKeyMaterial(ctx context.Context, peer string, q *mimi.KeyMaterialRequest, body []byte) (int, []byte) {
+	name, person := g.opt.Rooms.RoomName(q.Room), g.opt.Rooms.PersonName(q.Target)
+	switch {
+	case !g.dir.known(name):
+		return http.StatusNotFound, []byte("roomId: there is no such room")
+	case person == "":
+		return http.StatusOK, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: q.Target})
+	}
+	if status, answer := g.askRoom(ctx, mucmap.RequestKeyMaterial, peer, person, body); status != http.StatusNoContent {
+		return status, answer // without consent
+	}
+	return g.askRoom(ctx, mucmap.RequestKeyMaterial, peer, name, body)
 }

@@ -127,6 +127,7 @@ func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 	e := t.describe(a, reasons, r.pub.unveiling(deltas))
 	t.emit(e)
 	t.noteEpoch(e)
+	t.adopted(a)
 	hid := !r.pub.Config.Anyone
 	t.followMetadata(a, cfg, said)
 	if hid == r.pub.Config.Anyone {

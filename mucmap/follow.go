@@ -18,10 +18,9 @@ import (
 // same events as in rooms of ours, with the room's roles translated into ours (followrole.go).
 type follow struct {
 	room    *follower.Room
-	stored  *follower.Room     // as the secrets that are stored, or will be with the last Output; nil: nothing
-	asked   *follower.Request  // the last one that Output.Requests held
-	waiting map[uint64]*asker  // by Wish.ID
-	keys    map[string]*outKey // key packages that are out, by reference in hexadecimal
+	stored  *follower.Room    // as the secrets that are stored, or will be with the last Output; nil: nothing
+	asked   *follower.Request // the last one that Output.Requests held
+	waiting map[uint64]*asker // by Wish.ID
 
 	inviters map[mimi.URI]mimi.URI    // who asked for the consent of a user of ours, who has not answered yet
 	expected map[mimi.URI]expectation // who wait for a Welcome
@@ -37,7 +36,7 @@ type asker struct {
 }
 
 func newFollow(uri mimi.URI) *follow {
-	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}, keys: map[string]*outKey{}, adders: map[mimi.URI]mimi.URI{},
+	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}, adders: map[mimi.URI]mimi.URI{},
 		inviters: map[mimi.URI]mimi.URI{}, expected: map[mimi.URI]expectation{}}
 }
 
@@ -68,7 +67,7 @@ func (r *Room) loadFollow(secrets map[string][]byte) error {
 			parts[rest] = b
 		}
 	}
-	if err := r.follow.loadKeys(secrets); err != nil {
+	if err := r.loadKeys(secrets); err != nil {
 		return err
 	}
 	if err := r.follow.loadAsked(secrets); err != nil {
@@ -132,7 +131,7 @@ func (t *turn) following() *follower.Room {
 		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 			return keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
 		},
-		KeyPackage: t.r.follow.ownKey,
+		KeyPackage: t.r.ownKey,
 		Provider:   t.r.svc.cfg.Provider,
 	})
 }
@@ -323,13 +322,13 @@ func (t *turn) followEnd() {
 	}
 	f.asked = request
 	until := r.pub.Until
-	if at := f.lastExpiry(); at.After(until) {
+	if at := r.lastExpiry(); at.After(until) {
 		until = at
 	}
 	if !r.pub.Exists {
 		t.out.Wake = earlier(until, waits)
 	}
-	kept := r.seq > 0 || f.stored != nil || len(f.keys) > 0
+	kept := r.seq > 0 || f.stored != nil || len(r.keys) > 0
 	if !r.pub.Exists && kept && f.room.Idle() && len(r.joining) == 0 && len(f.inviters) == 0 && !t.now.Before(until) {
 		t.vanish() // also what is left of an attempt to enter that failed
 		t.out.SetSecrets, t.out.DropSecrets, t.out.Wake = nil, nil, time.Time{}

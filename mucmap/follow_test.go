@@ -107,7 +107,7 @@ func TestAddedFromOutside(t *testing.T) {
 	if told != 2 {
 		t.Fatalf("nurse was invited %d times", told-1)
 	}
-	if len(there.room.follow.keys) != 0 {
+	if len(there.room.keys) != 0 {
 		t.Error("the key package is still kept")
 	}
 	out := there.send(t, "<presence from='nurse@c.example/x' to='garden%a.example@rooms.c.example/Nurse' id='1'>"+joinX+"</presence>")
@@ -207,8 +207,8 @@ func TestKeyMaterialIsBounded(t *testing.T) {
 	if err := there.step(Timer{}); err != nil {
 		t.Fatal(err)
 	}
-	if len(there.room.follow.keys) != 0 || len(there.disk.secrets) != 0 {
-		t.Errorf("after their time %d key packages and %d secrets are kept", len(there.room.follow.keys), len(there.disk.secrets))
+	if len(there.room.keys) != 0 || len(there.disk.secrets) != 0 {
+		t.Errorf("after their time %d key packages and %d secrets are kept", len(there.room.keys), len(there.disk.secrets))
 	}
 	for i := range MaxKeyUsers + 1 {
 		_, a := there.material(t, "a.example", bob.keyRequest(signer, fmt.Sprintf("mimi://c.example/u/n%d", i), nil))

@@ -69,7 +69,7 @@ func (k *outKey) expired(now time.Time) bool {
 }
 
 // loadKeys reads the key packages that are out.
-func (f *follow) loadKeys(secrets map[string][]byte) error {
+func (r *Room) loadKeys(secrets map[string][]byte) error {
 	for name, b := range secrets {
 		ref, ok := strings.CutPrefix(name, secretKeys)
 		if !ok {
@@ -79,7 +79,7 @@ func (f *follow) loadKeys(secrets map[string][]byte) error {
 		if err := wire.Unmarshal(b, k); err != nil {
 			return err
 		}
-		f.keys[ref] = k
+		r.keys[ref] = k
 	}
 	return nil
 }
@@ -103,7 +103,6 @@ func (t *turn) keyMaterial(in Request) {
 }
 
 func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
-	f := t.r.follow
 	answer := &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: q.Target}
 	if !t.r.svc.local(q.Target) || q.Target.Kind() != mimi.KindUser || t.r.svc.UserJID(q.Target).Local() == "" {
 		return answer
@@ -126,7 +125,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	out := 0
 	var last *outKey
 	t.expireKeys()
-	for _, k := range f.keys {
+	for _, k := range t.r.keys {
 		users[k.user] = true
 		if k.user == q.Target {
 			out++
@@ -184,7 +183,7 @@ func (t *turn) newKey(user, client mimi.URI, lastResort bool) (*outKey, error) {
 	}
 	k := &outKey{user: user, keys: keys, lastResort: lastResort}
 	name := hex.EncodeToString(ref)
-	t.r.follow.keys[name] = k
+	t.r.keys[name] = k
 	if t.out.SetSecrets == nil {
 		t.out.SetSecrets = map[string][]byte{}
 	}
@@ -196,14 +195,14 @@ func (t *turn) newKey(user, client mimi.URI, lastResort bool) (*outKey, error) {
 const componentLastResort mls.ComponentID = 4
 
 func (t *turn) dropKey(ref string) {
-	delete(t.r.follow.keys, ref)
+	delete(t.r.keys, ref)
 	t.out.DropSecrets = append(t.out.DropSecrets, secretKeys+ref)
 }
 
 // expireKeys forgets the key packages that nobody can use any more.
 func (t *turn) expireKeys() {
 	var refs []string
-	for ref, k := range t.r.follow.keys {
+	for ref, k := range t.r.keys {
 		if k.expired(t.now) {
 			refs = append(refs, ref)
 		}
@@ -215,9 +214,9 @@ func (t *turn) expireKeys() {
 }
 
 // lastExpiry is when the last key package that is out expires; zero: none is out.
-func (f *follow) lastExpiry() time.Time {
+func (r *Room) lastExpiry() time.Time {
 	var last time.Time
-	for _, k := range f.keys {
+	for _, k := range r.keys {
 		if at := time.Unix(int64(k.keys.KeyPackage.LeafNode.Lifetime.NotAfter), 0).UTC(); at.After(last) {
 			last = at
 		}
@@ -228,7 +227,7 @@ func (f *follow) lastExpiry() time.Time {
 // usedKeys forgets the key packages of users that are members now, but the ones of last resort.
 func (t *turn) usedKeys(u mimi.URI) {
 	var refs []string
-	for ref, k := range t.r.follow.keys {
+	for ref, k := range t.r.keys {
 		if k.user == u && !k.lastResort {
 			refs = append(refs, ref)
 		}
@@ -240,8 +239,8 @@ func (t *turn) usedKeys(u mimi.URI) {
 }
 
 // ownKey finds a key package for a Welcome.
-func (f *follow) ownKey(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) {
-	k, ok := f.keys[hex.EncodeToString(ref)]
+func (r *Room) ownKey(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) {
+	k, ok := r.keys[hex.EncodeToString(ref)]
 	if !ok {
 		return nil, false
 	}

@@ -28,6 +28,10 @@ func (t *turn) request(in Request) {
 		t.updateConsent(in)
 		return
 	}
+	if in.Kind == RequestKeyMaterial {
+		t.hostKeyMaterial(in)
+		return
+	}
 	if r.hub == nil || r.pub.Closing || r.pub.Locked {
 		answer, ok := hub.NoSuchRoom(endpoints[in.Kind], r.uri)
 		status := statusOK

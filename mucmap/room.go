@@ -49,6 +49,8 @@ type Room struct {
 	commands     []*commandSession     // under way, oldest first
 	searches     map[string]*keySearch // for key packages of users of other providers, by PeerRequest.ID
 
+	keys map[string]*outKey // key packages of our users that are out, by reference in hexadecimal
+
 	watch *watch // nil: not begun
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
@@ -64,6 +66,7 @@ func (r *Room) reset() {
 	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
 	r.queue, r.job, r.waiting = nil, nil, nil
 	r.commands = nil
+	r.keys = map[string]*outKey{}
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
 	r.asked, r.recalled, r.searches = 0, nil, map[string]*keySearch{}
 	r.password, r.storedPassword = "", ""

@@ -155,6 +155,9 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		}
 		recovery.Wake = time.Unix(0, 0)
 	} else if r.pub.Exists {
+		if err := r.loadKeys(snap.Secrets); err != nil {
+			return fail(err)
+		}
 		if err := r.loadGroup(snap.Secrets); err != nil {
 			return fail(err)
 		}
