@@ -137,17 +137,13 @@ func (t *turn) impatient() (wake time.Time) {
 	return wake
 }
 
-// followMessage is a message to the room that is not for everybody: only the answer to an invitation means something here.
+// followMessage is a message to the room that is not for everybody. Declining an invitation from elsewhere is an answer to the question about consent.
 func (t *turn) followMessage(st *xmpp.Stanza) {
 	x := st.Child(muc.NSUser, "x")
-	if x == nil || x.Child(muc.NSUser, "decline") == nil {
-		t.notForeign(st)
-		return
-	}
 	u, err := t.r.svc.UserURI(st.From.Bare())
 	by := t.r.follow.inviters[u]
-	if err != nil || by.IsZero() {
-		t.refuse(st, refusal(xmpp.ItemNotFound, "nobody from here invited you to this room, or the one who did was told already"))
+	if err != nil || by.IsZero() || x == nil || x.Child(muc.NSUser, "decline") == nil {
+		t.messageToRoom(st)
 		return
 	}
 	t.setInviter(u, mimi.URI{})

@@ -7,51 +7,9 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/content"
 	"anteroom/mimi/follower"
-	"anteroom/mls"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
-
-// followRoutes is the routing table of rooms of other providers.
-var followRoutes = []route{
-	{xmpp.Presence, toOccupant, xmpp.TypeAvailable, "", "", (*turn).presence},
-	{xmpp.Presence, toRoom, xmpp.TypeAvailable, "", "", (*turn).presenceWithoutNick},
-	{xmpp.Presence, toOccupant, xmpp.TypeUnavailable, "", "", (*turn).unavailable},
-	{xmpp.Presence, toRoom, xmpp.TypeUnavailable, "", "", (*turn).unavailable},
-	{xmpp.Presence, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Presence, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Presence, toRoom, anyType, "", "", (*turn).ignore},
-	{xmpp.Presence, toOccupant, anyType, "", "", (*turn).ignore},
-
-	{xmpp.Message, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Message, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Message, toRoom, xmpp.TypeGroupchat, "", "", (*turn).followGroupchat},
-	{xmpp.Message, toOccupant, xmpp.TypeGroupchat, "", "", (*turn).groupchatToNick},
-	{xmpp.Message, toRoom, anyType, "", "", (*turn).followMessage},
-	{xmpp.Message, toOccupant, anyType, "", "", (*turn).privateMessage},
-
-	{xmpp.IQ, toRoom, xmpp.TypeResult, "", "", (*turn).ignore},
-	{xmpp.IQ, toOccupant, xmpp.TypeResult, "", "", (*turn).relayed},
-	{xmpp.IQ, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.IQ, toOccupant, xmpp.TypeError, "", "", (*turn).relayed},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoInfo, "query", (*turn).followDisco},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoItems, "query", (*turn).discoItems},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSPing, "ping", (*turn).ping},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSVersion, "query", (*turn).version},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, nsTime, "time", (*turn).time},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSAdmin, "query", (*turn).adminGet},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSAdmin, "query", (*turn).followAdmin},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "query", (*turn).archiveForm},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "query", (*turn).archiveQuery},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "metadata", (*turn).archiveEnds},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "prefs", (*turn).archivePrefs},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "prefs", (*turn).archivePrefs},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSOwner, "query", (*turn).notForeign},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSOwner, "query", (*turn).notForeign},
-	{xmpp.IQ, toOccupant, xmpp.TypeGet, muc.NSPing, "ping", (*turn).selfPing},
-	{xmpp.IQ, toRoom, anyType, "", "", (*turn).unknownIQ},
-	{xmpp.IQ, toOccupant, anyType, "", "", (*turn).iqToOccupant},
-}
 
 // notForeign refuses what can only be done where the room lives.
 func (t *turn) notForeign(st *xmpp.Stanza) {
@@ -268,9 +226,7 @@ func (r *Room) followItems(u mimi.URI, items []muc.Item, w *follower.Wish) *xmpp
 	if lost > 0 && lost >= r.pub.count(muc.AffiliationOwner) {
 		return refusal(xmpp.Conflict, "a room keeps at least one owner (XEP-0045 §10.4)")
 	}
-	if _, safe := r.follow.room.Group().Public().AppData(mls.ComponentSafeAAD); safe {
-		w.AAD = why.AAD()
-	}
+	w.AAD = r.followWhy(why)
 	return nil
 }
 

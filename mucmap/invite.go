@@ -69,6 +69,10 @@ func (t *turn) invite(st *xmpp.Stanza, invites []muc.Invite) {
 		return
 	}
 	u := userOf(o)
+	if t.r.follow != nil {
+		t.followInvite(st, o, users, invites)
+		return
+	}
 	send := func(t *turn) {
 		for i := range invites {
 			if t.r.svc.local(users[i]) {

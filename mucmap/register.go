@@ -224,6 +224,9 @@ func (t *turn) registerForm(st *xmpp.Stanza, f *muc.Form) {
 	u, e := t.actor(st)
 	allow, answered, err := f.Bool(muc.RegisterAllow)
 	switch {
+	case t.r.follow != nil:
+		t.notForeign(st)
+		return
 	case e != nil:
 	case t.r.pub.affiliation(u) < muc.AffiliationAdmin:
 		e = refusal(xmpp.Forbidden, "only an admin or owner decides who is registered")

@@ -24,53 +24,54 @@ type route struct {
 	space  string // namespace of the payload
 	local  string
 	handle func(t *turn, st *xmpp.Stanza)
+	follow func(t *turn, st *xmpp.Stanza) // in rooms of other providers; nil: handle
 }
 
 // routes is tried from top to bottom.
 var routes = []route{
-	{xmpp.Presence, toOccupant, xmpp.TypeAvailable, "", "", (*turn).presence},
-	{xmpp.Presence, toRoom, xmpp.TypeAvailable, "", "", (*turn).presenceWithoutNick},
-	{xmpp.Presence, toOccupant, xmpp.TypeUnavailable, "", "", (*turn).unavailable},
-	{xmpp.Presence, toRoom, xmpp.TypeUnavailable, "", "", (*turn).unavailable},
-	{xmpp.Presence, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Presence, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Presence, toRoom, anyType, "", "", (*turn).ignore}, // probes and subscriptions
-	{xmpp.Presence, toOccupant, anyType, "", "", (*turn).ignore},
+	{xmpp.Presence, toOccupant, xmpp.TypeAvailable, "", "", (*turn).presence, nil},
+	{xmpp.Presence, toRoom, xmpp.TypeAvailable, "", "", (*turn).presenceWithoutNick, nil},
+	{xmpp.Presence, toOccupant, xmpp.TypeUnavailable, "", "", (*turn).unavailable, nil},
+	{xmpp.Presence, toRoom, xmpp.TypeUnavailable, "", "", (*turn).unavailable, nil},
+	{xmpp.Presence, toRoom, xmpp.TypeError, "", "", (*turn).bounced, nil},
+	{xmpp.Presence, toOccupant, xmpp.TypeError, "", "", (*turn).bounced, nil},
+	{xmpp.Presence, toRoom, anyType, "", "", (*turn).ignore, nil}, // probes and subscriptions
+	{xmpp.Presence, toOccupant, anyType, "", "", (*turn).ignore, nil},
 
-	{xmpp.Message, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Message, toOccupant, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.Message, toRoom, xmpp.TypeGroupchat, "", "", (*turn).groupchat},
-	{xmpp.Message, toOccupant, xmpp.TypeGroupchat, "", "", (*turn).groupchatToNick},
-	{xmpp.Message, toRoom, anyType, "", "", (*turn).messageToRoom},
-	{xmpp.Message, toOccupant, anyType, "", "", (*turn).privateMessage},
+	{xmpp.Message, toRoom, xmpp.TypeError, "", "", (*turn).bounced, nil},
+	{xmpp.Message, toOccupant, xmpp.TypeError, "", "", (*turn).bounced, nil},
+	{xmpp.Message, toRoom, xmpp.TypeGroupchat, "", "", (*turn).groupchat, (*turn).followGroupchat},
+	{xmpp.Message, toOccupant, xmpp.TypeGroupchat, "", "", (*turn).groupchatToNick, nil},
+	{xmpp.Message, toRoom, anyType, "", "", (*turn).messageToRoom, (*turn).followMessage},
+	{xmpp.Message, toOccupant, anyType, "", "", (*turn).privateMessage, nil},
 
-	{xmpp.IQ, toRoom, xmpp.TypeResult, "", "", (*turn).ignore},
-	{xmpp.IQ, toOccupant, xmpp.TypeResult, "", "", (*turn).relayed},
-	{xmpp.IQ, toRoom, xmpp.TypeError, "", "", (*turn).bounced},
-	{xmpp.IQ, toOccupant, xmpp.TypeError, "", "", (*turn).relayed},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoInfo, "query", (*turn).discoInfo},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoItems, "query", (*turn).discoItems},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSPing, "ping", (*turn).ping},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSVersion, "query", (*turn).version},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSAdmin, "query", (*turn).adminGet},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSAdmin, "query", (*turn).adminSet},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSOwner, "query", (*turn).ownerGet},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSOwner, "query", (*turn).ownerSet},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, nsVCard, "vCard", (*turn).vCard},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, nsVCard, "vCard", (*turn).setVCard},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, nsTime, "time", (*turn).time},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, nsModerate, "moderate", (*turn).moderate},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "query", (*turn).archiveForm},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "query", (*turn).archiveQuery},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "metadata", (*turn).archiveEnds},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "prefs", (*turn).archivePrefs},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "prefs", (*turn).archivePrefs},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, nsCommands, "command", (*turn).command},
-	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSRegister, "query", (*turn).registerGet},
-	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSRegister, "query", (*turn).registerSet},
-	{xmpp.IQ, toOccupant, xmpp.TypeGet, muc.NSPing, "ping", (*turn).selfPing},
-	{xmpp.IQ, toRoom, anyType, "", "", (*turn).unknownIQ},
-	{xmpp.IQ, toOccupant, anyType, "", "", (*turn).iqToOccupant},
+	{xmpp.IQ, toRoom, xmpp.TypeResult, "", "", (*turn).ignore, nil},
+	{xmpp.IQ, toOccupant, xmpp.TypeResult, "", "", (*turn).relayed, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeError, "", "", (*turn).bounced, nil},
+	{xmpp.IQ, toOccupant, xmpp.TypeError, "", "", (*turn).relayed, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoInfo, "query", (*turn).discoInfo, (*turn).followDisco},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSDiscoItems, "query", (*turn).discoItems, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSPing, "ping", (*turn).ping, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSVersion, "query", (*turn).version, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSAdmin, "query", (*turn).adminGet, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSAdmin, "query", (*turn).adminSet, (*turn).followAdmin},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSOwner, "query", (*turn).ownerGet, (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSOwner, "query", (*turn).ownerSet, (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, nsVCard, "vCard", (*turn).vCard, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, nsVCard, "vCard", (*turn).setVCard, (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, nsTime, "time", (*turn).time, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, nsModerate, "moderate", (*turn).moderate, (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "query", (*turn).archiveForm, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "query", (*turn).archiveQuery, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "metadata", (*turn).archiveEnds, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "prefs", (*turn).archivePrefs, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "prefs", (*turn).archivePrefs, nil},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, nsCommands, "command", (*turn).command, (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSRegister, "query", (*turn).registerGet, (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSRegister, "query", (*turn).registerSet, (*turn).notForeign},
+	{xmpp.IQ, toOccupant, xmpp.TypeGet, muc.NSPing, "ping", (*turn).selfPing, nil},
+	{xmpp.IQ, toRoom, anyType, "", "", (*turn).unknownIQ, nil},
+	{xmpp.IQ, toOccupant, anyType, "", "", (*turn).iqToOccupant, nil},
 }
 
 func (r *route) matches(st *xmpp.Stanza, f form) bool {
@@ -104,13 +105,13 @@ func (t *turn) stanza(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.BadRequest, "a request has one payload (RFC 6120 §8.2.3)"))
 		return
 	}
-	routes := routes
-	if t.r.follow != nil {
-		routes = followRoutes
-	}
 	for i := range routes {
-		if routes[i].matches(st, f) {
-			routes[i].handle(t, st)
+		if r := &routes[i]; r.matches(st, f) {
+			if t.r.follow != nil && r.follow != nil {
+				r.follow(t, st)
+			} else {
+				r.handle(t, st)
+			}
 			return
 		}
 	}

@@ -87,6 +87,10 @@ func (t *turn) approveVoice(st *xmpp.Stanza, o *presence.Occupant, f *muc.Form) 
 		t.refuse(st, e)
 		return
 	}
+	if t.r.follow != nil {
+		t.followVoice(st, u, target)
+		return
+	}
 	t.askAs(u, &wish{
 		what: "voice by request",
 		plan: func(d *delta) *xmpp.StanzaError {

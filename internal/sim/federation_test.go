@@ -203,6 +203,9 @@ func TestLostCommitAcrossProviders(t *testing.T) {
 	romeo.Say("is anybody there?")
 	settle(t, w)
 	expect(t, "waits", romeo)
+	if agree(w.groups("a.example", "garden"), "a.example") == nil {
+		t.Fatal("nothing was lost")
+	}
 	follow := w.Providers["b.example"].Rooms["garden%a.example"]
 	w.Wait(2 * time.Minute)
 	follow.restore()

@@ -152,9 +152,16 @@ func history(seed uint64, faults Faults) (*World, error) {
 		users = append(users, w.User(fmt.Sprintf("u%d@%s.example/x", i, p), room, fmt.Sprintf("n%d", i)))
 	}
 	w.Faults = faults
-	said := map[string]string{} // text by id of the message
+	said := map[string]saying{} // by text
 	iqs := map[*User][]string{}
 	for i := range 80 {
+		for _, name := range []string{"a.example", "b.example", "c.example"} {
+			if p := w.Providers[name]; p.down {
+				p.down = !w.chance(0.3)
+			} else {
+				p.down = w.chance(w.Faults.Partition)
+			}
+		}
 		u := users[w.rng.IntN(len(users))]
 		act := w.rng.IntN(15)
 		if act > 7 && act < 10 && w.chance(0.6) {
@@ -174,8 +181,7 @@ func history(seed uint64, faults Faults) (*World, error) {
 			}
 		case 4, 5, 6, 7:
 			text := fmt.Sprintf("text %d of %s", i, u.Room.Resource())
-			said[text] = u.JID.String()
-			u.Say(text)
+			said[text] = u.saying(text, users)
 		case 8:
 			iqs[u] = append(iqs[u], u.Set(muc.Item{Nick: v.Room.Resource(), Role: []muc.Role{muc.RoleNone, muc.RoleVisitor, muc.RoleParticipant}[w.rng.IntN(3)], Reason: "r"}))
 		case 9:
@@ -192,11 +198,29 @@ func history(seed uint64, faults Faults) (*World, error) {
 		}
 	}
 	w.Faults = Faults{}
+	for _, p := range w.Providers {
+		p.down = false
+	}
 	if err := w.Settle(); err != nil {
 		return w, err
 	}
 	w.Wait(time.Millisecond)
 	if err := w.Settle(); err != nil {
+		return w, err
+	}
+	if faults.LoseNews > 0 { // who hears nothing knows nothing: everybody does something
+		for _, u := range users {
+			u.Say("where is " + u.Room.Resource() + "?")
+			if err := w.Settle(); err != nil {
+				return w, err
+			}
+		}
+		w.Wait(31 * time.Minute) // and guests who are absent leave
+		if err := w.Settle(); err != nil {
+			return w, err
+		}
+	}
+	if err := w.comeBack(); err != nil {
 		return w, err
 	}
 	groups := w.groups("a.example", "garden")
@@ -206,20 +230,32 @@ func history(seed uint64, faults Faults) (*World, error) {
 	if err := agree(groups, "a.example"); err != nil {
 		return w, err
 	}
-	// Presences are not repeated after a crash between write and socket in this world, so views are compared where there was none.
-	if err := w.views("a.example", "garden", users, func(u *User) bool { return faults.Crash == 0 && len(u.View()) > 0 }); err != nil {
-		return w, err
-	}
-	if faults.Crash == 0 { // with crashes a view may be older than the room
-		if err := w.everybodyHears(owner, users); err != nil {
+	if faults.Crash > 0 { // presences may have been lost between write and socket: everybody looks again
+		if err := w.reenter(users); err != nil {
 			return w, err
 		}
+	}
+	if err := w.views("a.example", "garden", users, func(u *User) bool { return len(u.View()) > 0 }); err != nil {
+		return w, err
+	}
+	if err := w.everybodyHears(owner, users); err != nil {
+		return w, err
 	}
 	if err := w.outsidersAreBlind(owner, "a.example", "garden"); err != nil {
 		return w, err
 	}
-	if err := w.noneLost(users, said); err != nil {
+	if err := w.noneTwice(users); err != nil {
 		return w, err
+	}
+	if faults.Crash == 0 {
+		if err := w.noneUnanswered(said); err != nil {
+			return w, err
+		}
+	}
+	if faults.Crash == 0 && faults.LoseNews == 0 && faults.Reorder == 0 {
+		if err := w.noneSkipped(users, said); err != nil {
+			return w, err
+		}
 	}
 	for u, ids := range iqs {
 		for _, id := range ids {
@@ -295,18 +331,130 @@ func spy(w *World, _ *User, g *mls.Group) (*mls.Message, error) {
 	return m, err
 }
 
-// noneLost holds that a message is shown once to everybody who gets it, and that messages that the sender saw are in the hub's archive.
-func (w *World) noneLost(users []*User, said map[string]string) error {
+// saying is a message that a user sent.
+type saying struct {
+	by *User
+	id string
+	at map[*User]int // how much had come to each user by then
+}
+
+func (u *User) saying(text string, users []*User) saying {
+	s := saying{by: u, at: map[*User]int{}}
+	for _, v := range users {
+		s.at[v] = len(v.Inbox())
+	}
+	s.id = u.Say(text)
+	return s
+}
+
+// archived are the texts that the hub accepted, in order.
+func (w *World) archived() []string {
 	var hub []string
 	for _, e := range w.Providers["a.example"].Rooms["garden"].disk.archive {
 		st, err := xmpp.ParseStanzaXML(e.Data)
 		if err != nil {
-			return err
+			panic(err)
 		}
 		if body, ok := st.Body(); ok {
 			hub = append(hub, body)
 		}
 	}
+	return hub
+}
+
+// comeBack lets time pass until every room that lost touch has come back.
+func (w *World) comeBack() error {
+	for range 40 {
+		behind := ""
+		for _, p := range w.Providers {
+			for name, n := range p.Rooms {
+				if r := n.follower(); r != nil && r.Behind() {
+					behind = p.Name + " " + name + ": " + r.Trouble()
+				}
+			}
+		}
+		if behind == "" {
+			return nil
+		}
+		w.Wait(time.Minute)
+		if err := w.Settle(); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("a room does not come back")
+}
+
+// reenter lets everybody who thinks to be in the room leave and enter.
+func (w *World) reenter(users []*User) error {
+	for _, u := range users {
+		if len(u.View()) == 0 {
+			continue
+		}
+		u.Leave()
+		if err := w.Settle(); err != nil {
+			return err
+		}
+		u.forget()
+		u.Join()
+		if err := w.Settle(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// noneUnanswered holds that every message was accepted or refused: it is in the hub's archive, or its sender got an error.
+func (w *World) noneUnanswered(said map[string]saying) error {
+	hub := w.archived()
+	for text, s := range said {
+		refused := slices.ContainsFunc(s.by.Inbox(), func(st xmpp.Stanza) bool { return st.ID == s.id && st.Err() != nil })
+		if refused == slices.Contains(hub, text) {
+			return fmt.Errorf("%q: refused is %v, accepted is %v", text, refused, !refused)
+		}
+	}
+	return nil
+}
+
+// noneSkipped holds that whoever was shown two messages of other providers' users during one stay was shown all such that the hub accepted between, in
+// order. What was said before the stay may be encrypted for an epoch in which the reader was no member.
+func (w *World) noneSkipped(users []*User, said map[string]saying) error {
+	for _, u := range users {
+		var foreign []string
+		for _, text := range w.archived() {
+			if s, ok := said[text]; ok && s.by.provider() != u.provider() {
+				foreign = append(foreign, text)
+			}
+		}
+		last, since := -1, 0
+		for n, st := range u.Inbox() {
+			if x, err := muc.ParseUser(st.Child(muc.NSUser, "x")); st.Kind == xmpp.Presence && err == nil && x.Has(muc.StatusSelf) {
+				last, since = -1, n
+			}
+			body, ok := st.Body()
+			if !ok || st.Kind != xmpp.Message || st.Child("urn:xmpp:delay", "delay") != nil {
+				continue
+			}
+			i := slices.Index(foreign, body)
+			if i < 0 {
+				continue
+			}
+			for k := last + 1; last >= 0 && k < i; k++ {
+				if said[foreign[k]].at[u] > since {
+					return fmt.Errorf("%s was shown %q after %q, and not %q", u.JID, body, foreign[last], foreign[k])
+				}
+			}
+			if i < last {
+				return fmt.Errorf("%s was shown %q after %q", u.JID, body, foreign[last])
+			}
+			last = i
+		}
+	}
+	return nil
+}
+
+// noneTwice holds that a message is shown once to everybody who gets it, and that messages that anybody saw are in the hub's archive.
+func (w *World) noneTwice(users []*User) error {
+	hub := w.archived()
 	for i, text := range hub {
 		if slices.Contains(hub[:i], text) {
 			return fmt.Errorf("%q is in the hub's archive twice", text)
@@ -339,6 +487,9 @@ func TestSeededHistories(t *testing.T) {
 		{"calm", Faults{}},
 		{"lossy", Faults{LoseRequest: 0.2, LoseReply: 0.2, Late: 0.3}},
 		{"crashing", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Crash: 0.05}},
+		{"partitioned", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Partition: 0.1}},
+		{"reordered", Faults{Late: 0.3, Reorder: 0.3, Partition: 0.05}},
+		{"losing commits", Faults{LoseNews: 0.1, Reorder: 0.1, Late: 0.1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for seed := range seeds(t) {
@@ -410,11 +561,29 @@ func TestChecksCanFail(t *testing.T) {
 	w, _, romeo = fresh()
 	inbox := w.Providers["b.example"].Inbox[romeo.JID.String()]
 	w.Providers["b.example"].Inbox[romeo.JID.String()] = append(inbox, inbox[len(inbox)-1])
-	fails("a message that was shown twice", w.noneLost([]*User{romeo}, nil))
+	fails("a message that was shown twice", w.noneTwice([]*User{romeo}))
 	w, _, romeo = fresh()
 	hub := w.Providers["a.example"].Rooms["garden"]
 	hub.disk.archive = nil
-	fails("a message that the hub does not have", w.noneLost([]*User{romeo}, nil))
+	fails("a message that the hub does not have", w.noneTwice([]*User{romeo}))
+
+	w, juliet, romeo = fresh()
+	said := map[string]saying{}
+	for _, text := range []string{"first", "second", "third"} {
+		said[text] = juliet.saying(text, []*User{romeo})
+		settle(t, w)
+	}
+	for _, err := range []error{w.noneSkipped([]*User{romeo}, said), w.noneUnanswered(said)} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	said["fourth"] = saying{by: romeo, id: "never sent"}
+	fails("a message that nobody answered", w.noneUnanswered(said))
+	delete(said, "fourth")
+	inbox = w.Providers["b.example"].Inbox[romeo.JID.String()]
+	w.Providers["b.example"].Inbox[romeo.JID.String()] = slices.DeleteFunc(inbox, func(st xmpp.Stanza) bool { body, _ := st.Body(); return body == "second" })
+	fails("a message that somebody was not shown", w.noneSkipped([]*User{romeo}, said))
 
 	w, juliet, _ = fresh()
 	in := w.Providers["a.example"].Inbox

@@ -16,6 +16,8 @@ type User struct {
 	Room xmpp.JID // with the user's nick
 	w    *World
 	read int
+
+	viewed int // where View begins in Inbox
 }
 
 // User makes a client. room is the address at the user's own service.
@@ -33,11 +35,16 @@ func (u *User) Leave() {
 	u.w.Send(xmpp.Stanza{Kind: xmpp.Presence, Type: xmpp.TypeUnavailable, From: u.JID, To: u.Room, ID: u.w.ID()})
 }
 
-// Say sends a message to everybody.
-func (u *User) Say(text string) {
-	u.w.Send(xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeGroupchat, From: u.JID, To: u.Room.Bare(), ID: u.w.ID(),
+// Say sends a message to everybody, and returns its id.
+func (u *User) Say(text string) string {
+	id := u.w.ID()
+	u.w.Send(xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeGroupchat, From: u.JID, To: u.Room.Bare(), ID: id,
 		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", text)}})
+	return id
 }
+
+// forget lets View begin anew, as a client does that enters again.
+func (u *User) forget() { u.viewed = len(u.Inbox()) }
 
 // Subject asks for another subject.
 func (u *User) Subject(text string) {
@@ -151,7 +158,7 @@ func (u *User) Texts() []string {
 // View is who is there, as presences told: nick, affiliation and role; empty when the user is not in the room.
 func (u *User) View() []string {
 	view := map[string]string{}
-	for _, st := range u.Inbox() {
+	for _, st := range u.Inbox()[u.viewed:] {
 		if st.Kind != xmpp.Presence || st.Err() != nil {
 			continue
 		}

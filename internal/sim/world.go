@@ -24,6 +24,9 @@ type Faults struct {
 	LoseRequest float64 // a POST does not arrive and is repeated
 	LoseReply   float64 // a POST arrives, its answer does not, and it is repeated
 	Late        float64 // a POST that was answered arrives once more, any time later
+	LoseNews    float64 // a notify is answered 201 and nothing comes of it, as when a hub has given up on us
+	Reorder     float64 // a delivery overtakes those before it
+	Partition   float64 // a provider goes off the network for a while
 	Crash       float64 // a room is lost at a write, before or after it took effect, and restored
 }
 
@@ -379,13 +382,22 @@ func (w *World) notify(key [2]string) {
 	if w.chance(w.Faults.LoseRequest) {
 		return
 	}
-	p := w.mail[key][0]
+	i := 0
+	if w.chance(w.Faults.Reorder) {
+		i = w.rng.IntN(min(4, len(w.mail[key])))
+	}
+	p := w.mail[key][i]
+	if p.endpoint == string(mimi.EndpointNotify) && w.chance(w.Faults.LoseNews) {
+		w.trace("lost: %s tells %s", p.from, p.to)
+		w.mail[key] = slices.Delete(w.mail[key], i, i+1)
+		return
+	}
 	reply, ok := w.receive(p)
 	if !ok || reply.Status >= 500 || w.chance(w.Faults.LoseReply) {
 		return
 	}
 	w.trace("%s tells %s: %d", p.from, p.to, reply.Status)
-	w.mail[key] = w.mail[key][1:]
+	w.mail[key] = slices.Delete(w.mail[key], i, i+1)
 	if w.chance(w.Faults.Late) {
 		w.late = append(w.late, p)
 	}
