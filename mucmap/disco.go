@@ -70,7 +70,7 @@ func (s *state) info() muc.DiscoInfo {
 	}
 	features := []string{
 		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSCaps, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
-		muc.FormRequest, muc.FeatureStableID, muc.FeatureSelfPingOptimization, muc.NSRSM, nsTime, nsHats, muc.NSMav,
+		muc.FeatureStableID, muc.FeatureSelfPingOptimization, muc.NSRSM, nsTime, nsHats, muc.NSMav,
 		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
 		either(c.Persistent, muc.FeaturePersistent, muc.FeatureTemporary),
 		either(c.MembersOnly, muc.FeatureMembersOnly, muc.FeatureOpen),
@@ -79,7 +79,9 @@ func (s *state) info() muc.DiscoInfo {
 		either(c.Protected, muc.FeaturePasswordProtected, muc.FeatureUnsecured),
 	}
 	if ours { // what can only be done where the room lives
-		features = append(features, muc.NSRegister, muc.FormRegister, nsModerate, nsVCard, nsCommands)
+		features = append(features, muc.NSRegister, muc.FormRegister, muc.FormRequest, nsModerate, nsVCard, nsCommands)
+	} else {
+		features = append(features, muc.FormRequest)
 	}
 	if len(s.Secret) > 0 {
 		features = append(features, muc.NSOccupantID)

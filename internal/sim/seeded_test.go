@@ -502,11 +502,11 @@ func TestSeededHistories(t *testing.T) {
 	}
 }
 
-// seeds is how many histories of each kind are run: ANTEROOM_SIM_SEEDS, 70 without it.
+// seeds is how many histories of each kind are run: ANTEROOM_SIM_SEEDS, 35 without it.
 func seeds(t *testing.T) uint64 {
 	text := os.Getenv("ANTEROOM_SIM_SEEDS")
 	if text == "" {
-		return 70
+		return 35
 	}
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
