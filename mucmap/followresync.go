@@ -77,6 +77,6 @@ func (t *turn) followResynced(e follower.Resynced) {
 		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})
 	}
 	if text := e.After.Metadata().Subject; text != r.pub.Subject.Text && xmpp.LegalText(text) {
-		t.emit(&titled{At: t.now, ID: t.id(), Text: text})
+		t.title(t.id(), "", mimi.URI{}, text)
 	}
 }
