@@ -44,9 +44,12 @@ func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[S
 		}
 		return nil
 	}
+	if len(st.Payload) != 1 {
+		return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.BadRequest, "a request has one payload (RFC 6120 §8.2.3)"))}
+	}
 	q := &serviceQuery{svc: s, now: now, st: st, rooms: rooms}
 	for _, r := range serviceRoutes {
-		if r.typ != st.Type || len(st.Payload) == 0 || !q.payload().Is(r.space, r.local) {
+		if r.typ != st.Type || !q.payload().Is(r.space, r.local) {
 			continue
 		}
 		switch answer, e := r.handle(q); {

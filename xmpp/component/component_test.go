@@ -217,6 +217,10 @@ func TestNothingBadLeaves(t *testing.T) {
 func TestUnreadableStanzas(t *testing.T) {
 	deep := strings.Repeat("<x>", xmpp.MaxDepth) + strings.Repeat("</x>", xmpp.MaxDepth)
 	huge := strings.Repeat("x", xmpp.MaxIncomingBytes)
+	attrs := ""
+	for i := range xmpp.MaxAttrs + 1 {
+		attrs += fmt.Sprintf(" a%d=''", i)
+	}
 	const to = " to='garden@rooms.a.example' id='q'"
 	const jabber = " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/>"
 	tests := []struct{ comment, in, want string }{
@@ -227,6 +231,10 @@ func TestUnreadableStanzas(t *testing.T) {
 		{"for somebody else", `<message from='a@c.example' to='other.example' id='q'/>`, "<message to='a@c.example' from='rooms.a.example' id='q' type='error'><error type='modify'><bad-request" + jabber},
 		{"too deep", `<message from='a@c.example'` + to + `>` + deep + `</message>`, "<message to='a@c.example' from='garden@rooms.a.example' id='q' type='error'><error type='modify'><policy-violation" + jabber},
 		{"too large", `<message from='a@c.example'` + to + `><body>` + huge + `</body></message>`, "<message to='a@c.example' from='garden@rooms.a.example' id='q' type='error'><error type='modify'><policy-violation" + jabber},
+		{"too many elements", `<message from='a@c.example'` + to + `>` + strings.Repeat("<x/>", xmpp.MaxNodes) + `</message>`, "<message to='a@c.example' from='garden@rooms.a.example' id='q' type='error'><error type='modify'><policy-violation" + jabber},
+		{"too many attributes", `<message from='a@c.example'` + to + `><x` + attrs + `/></message>`, "<message to='a@c.example' from='garden@rooms.a.example' id='q' type='error'><error type='modify'><policy-violation" + jabber},
+		{"too large, for the service", `<iq type='set' from='a@c.example' to='rooms.a.example' id='q'><query xmlns='urn:x'>` + huge + `</query></iq>`, "<iq to='a@c.example' from='rooms.a.example' id='q' type='error'><error type='modify'><policy-violation" + jabber},
+		{"too large, an error", `<message type='error' from='a@c.example'` + to + `><body>` + huge + `</body></message>`, ""},
 		{"an error", `<message type='error' from='a b@c.example'` + to + `/>`, ""},
 		{"a result", `<iq type='result' from='a b@c.example'` + to + `/>`, ""},
 		{"presence of somebody gone", `<presence type='unavailable' from='a b@c.example'` + to + `/>`, ""},
