@@ -66,6 +66,29 @@ func holds(t *testing.T, operation string) {
 	conform.HoldsClient(t, strings.ToLower(strings.TrimPrefix(name[0], "Test"))+" on "+name[1], ids...)
 }
 
+// onScreen are the requirements that the scenario of a client with a screen, when all of it was seen on both sides, shows to be met.
+var onScreen = map[string]string{
+	"TestConverse":  "7.2.2-1 7.2.2-2 7.4-1 7.6-1 8.2-1 8.2-3 10.1.1-2 10.1.2-1 10.2-2",
+	"TestProfanity": "7.2.2-1 7.2.2-2 7.2.7-1 7.4-1 8.2-1 8.2-3 9.1-5 10.1.1-2 10.1.1-4 10.1.1-5 10.1.1-6 10.1.3-1 10.1.3-2",
+}
+
+// showed claims them for the client and the server in the test's name.
+func showed(t *testing.T) {
+	t.Helper()
+	name := strings.Split(t.Name(), "/")
+	if t.Failed() || len(name) < 2 {
+		return
+	}
+	ids := strings.Fields(onScreen[name[0]])
+	if len(ids) == 0 {
+		t.Errorf("%s shows nothing", name[0])
+	}
+	for i := range ids {
+		ids[i] = "0045-" + ids[i]
+	}
+	conform.HoldsClient(t, strings.ToLower(strings.TrimPrefix(name[0], "Test"))+" on "+name[1], ids...)
+}
+
 // Every operation of the table is one that is done.
 func TestHeldOperations(t *testing.T) {
 	done := map[string]bool{}

@@ -59,5 +59,6 @@ func TestConverse(t *testing.T) {
 		if err != nil || !strings.Contains(out, "all observed") {
 			t.Fatalf("%v\n%s\nanteroom:\n%s\nserver:\n%s", err, out, s.stack.Anteroom.Output(), s.stack.XMPP.Log())
 		}
+		showed(t)
 	})
 }
