@@ -19,12 +19,20 @@ type created struct {
 	Secret []byte // of occupant ids
 	Locked bool   `json:",omitempty"` // until the owner has configured it
 	Veil   []byte `json:",omitempty"` // of pseudonyms
+
+	Listed  []listedUser `json:",omitempty"` // in a room that an operator made
+	Preauth []preauth    `json:",omitempty"`
 }
 
 func (e *created) apply(s *state, _ *stage) {
 	s.Secret, s.Veil = e.Secret, e.Veil
 	s.Exists, s.Created, s.Group, s.Epoch, s.Config, s.Locked = true, e.At, e.Group, 0, e.Config, e.Locked
 	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
+	s.Preauth = e.Preauth
+	for _, l := range e.Listed {
+		s.members[l.User] = &member{Role: l.Role}
+		s.veil(l.User, cmp.Or(l.As, l.User))
+	}
 	s.here.SetAnonymous(!e.Config.Anyone)
 	s.here.SetHidden(e.Config.Hidden.has)
 }

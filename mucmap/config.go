@@ -23,6 +23,10 @@ type roomConfig struct {
 	AllowInvites      bool   // roles_list: members may add members
 	Anyone            bool   // base_room_policy.pseudonyms_allowed is not set: everybody sees real JIDs, not only moderators (whois)
 
+	Fixed     bool // base_room_policy.fixed_membership: nobody comes or goes
+	Single    bool // base_room_policy.multi_device is not set: one device of a user at a time
+	Preauthed bool // roles_list: who is on the preauth_list may join
+
 	MaxUsers int // 0: as many as the service allows
 	History  int // messages shown to who enters
 	Lang     string
@@ -71,6 +75,7 @@ func (c *roomConfig) metadata(old *mimi.RoomMetadata) *mimi.RoomMetadata {
 func (c *roomConfig) base(old *mimi.BaseRoomPolicy) *mimi.BaseRoomPolicy {
 	p := *old
 	p.Persistent, p.Discoverable, p.Pseudonyms = c.Persistent, c.Public, !c.Anyone
+	p.FixedMembership, p.MultiDevice = c.Fixed, !c.Single
 	return &p
 }
 
@@ -85,6 +90,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 		}
 	}
 	c.Persistent, c.Public, c.Anyone = b.Persistent, b.Discoverable, !b.Pseudonyms
+	c.Fixed, c.Single = b.FixedMembership, !b.MultiDevice
 	if r, ok := s.Role(roleNone); ok {
 		// Without canOpenJoin a room is members-only or asks for a password, or both: the group does not tell which.
 		if open := r.Has(mimi.CanOpenJoin); open {
@@ -97,6 +103,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 	if r, ok := s.Role(roleMember); ok {
 		c.ChangeSubject = r.Has(mimi.CanChangeRoomSubject)
 		c.AllowInvites = r.Has(mimi.CanAddParticipant)
+		c.Preauthed = r.Has(mimi.CanJoinIfPreauthorized)
 	}
 	return c
 }
@@ -410,7 +417,7 @@ func (s *state) nonMembers() []mimi.URI {
 	}
 	var out []mimi.URI
 	for u, m := range s.members {
-		if m.Role != roleKeeper && standingOf(m.Role).affiliation == muc.AffiliationNone {
+		if _, may := s.preauthorised(u); m.Role != roleKeeper && standingOf(m.Role).affiliation == muc.AffiliationNone && !may {
 			out = append(out, u)
 		}
 	}

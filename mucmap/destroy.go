@@ -62,7 +62,15 @@ func (t *turn) raze(u mimi.URI, d muc.Destroy, done func(*turn), refuse func(*tu
 				x.signer = u
 			}
 			x.reason = d.Reason
-			x.replace(mimi.ComponentRolesList, x.r.pub.Config.roles(true))
+			end := x.r.pub.Config
+			end.Fixed = false // everybody is going
+			x.replace(mimi.ComponentRolesList, end.roles(true))
+			if x.r.pub.Config.Fixed {
+				x.replace(mimi.ComponentBaseRoomPolicy, end.base(x.state.Base()))
+			}
+			if len(x.state.Logging().Clients) > 0 { // loggers too
+				x.replace(mimi.ComponentLoggingPolicy, &mimi.LoggingPolicy{Logging: mimi.Forbidden})
+			}
 			return nil
 		},
 		done: func(t *turn) {

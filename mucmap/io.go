@@ -24,6 +24,8 @@ const (
 	RequestKeyMaterial                           // keyMaterial: by way of the hub, to add a user of ours to a room of another provider
 	RequestRequestConsent                        // requestConsent: a user of another provider wants to add one of ours
 	RequestUpdateConsent                         // updateConsent: a user of another provider lets itself be added, or does not
+	RequestCreate                                // of an operator, who is our own provider: the room document of a room to be made
+	RequestDocument                              // for the room document
 )
 
 // String is the endpoint's name in the directory.
@@ -43,6 +45,10 @@ func (k RequestKind) String() string {
 		return "requestConsent"
 	case RequestUpdateConsent:
 		return "updateConsent"
+	case RequestCreate:
+		return "create"
+	case RequestDocument:
+		return "document"
 	}
 	return "invalid"
 }

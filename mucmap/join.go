@@ -151,6 +151,7 @@ func ownPayload(st *xmpp.Stanza) []*xmpp.Element {
 // mayEnter says why a user may not enter now (XEP-0045 §7.2.5 to §7.2.9).
 func (r *Room) mayEnter(u mimi.URI) *xmpp.StanzaError {
 	a := r.pub.affiliation(u)
+	_, preauthorised := r.pub.preauthorised(u)
 	limit := r.svc.cfg.Limits.Occupants
 	switch {
 	case r.pub.Closing:
@@ -159,7 +160,7 @@ func (r *Room) mayEnter(u mimi.URI) *xmpp.StanzaError {
 		return r.lockedOut(a)
 	case a == muc.AffiliationOutcast:
 		return refusal(xmpp.Forbidden, "you are banned from this room")
-	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly:
+	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly && !preauthorised:
 		return refusal(xmpp.RegistrationRequired, "only members may enter this room")
 	case r.pub.strangerRefusal(u) != nil:
 		return r.pub.strangerRefusal(u)
@@ -233,7 +234,11 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		*v = "?" // known to nobody
 	}
 	j := &join{st: st, user: u, nick: nick, history: payload.History, mav: payload.Mav, payload: ownPayload(st)}
-	if r.pub.occupant(u) != nil {
+	if o := r.pub.occupant(u); o != nil {
+		if r.pub.Config.Single && r.pub.here.BySession(st.From) == nil && len(o.Sessions) > 0 {
+			t.refuse(st, refusal(xmpp.Conflict, "this room allows one device of a user, and another one of yours is here"))
+			return
+		}
 		t.letIn(j)
 		return
 	}
@@ -267,6 +272,9 @@ func (d *delta) enter(j *join) *xmpp.StanzaError {
 	}
 	role := d.state.RoleOf(j.user)
 	want := d.r.pub.Config.defaultRole(standingOf(role).affiliation)
+	if preauth, may := d.r.pub.preauthorised(j.user); may && standingOf(role).affiliation == muc.AffiliationNone {
+		want = preauth
+	}
 	if role != want {
 		d.setRole(j.user, want, why{})
 	}

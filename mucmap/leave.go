@@ -147,7 +147,7 @@ func (t *turn) linger() time.Time {
 
 // lingers says that u is a guest that is absent but holds a leaf.
 func (s *state) lingers(u mimi.URI, m *member) bool {
-	return m.Leaves > 0 && !m.Gone.IsZero() && m.Role != roleKeeper && standingOf(m.Role).affiliation == muc.AffiliationNone && s.svc.local(u)
+	return m.Leaves > 0 && !m.Gone.IsZero() && m.Role != roleKeeper && standingOf(m.Role).affiliation == muc.AffiliationNone && s.svc.local(u) && !s.logger(u)
 }
 
 func (t *turn) dismiss(due []mimi.URI) {

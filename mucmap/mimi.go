@@ -24,6 +24,10 @@ var endpoints = map[RequestKind]mimi.Endpoint{
 // request answers another provider (draft-ietf-mimi-protocol-06 §5.3, §5.4, §5.6).
 func (t *turn) request(in Request) {
 	r := t.r
+	if in.Kind == RequestCreate || in.Kind == RequestDocument {
+		t.documentRequest(in)
+		return
+	}
 	if in.Kind == RequestUpdateConsent {
 		t.updateConsent(in)
 		return

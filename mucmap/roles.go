@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"slices"
+
 	"anteroom/mimi"
 	"anteroom/xmpp/muc"
 )
@@ -180,7 +182,7 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 	if !ownerless {
 		owner.MinParticipants = 1
 	}
-	return &mimi.RolesList{Roles: []mimi.Role{
+	list := &mimi.RolesList{Roles: []mimi.Role{
 		none,
 		{Index: roleBanned, Name: mimi.BannedName, MaxActive: mimi.AtMost(0)},
 		member,
@@ -200,4 +202,14 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 		{Index: roleKeeper, Name: "keeper", Capabilities: capsKeeper, Changes: allTargets(), MinParticipants: 1,
 			MaxParticipants: mimi.AtMost(1), MinActive: 1, MaxActive: mimi.AtMost(1)},
 	}}
+	for i := range list.Roles {
+		role := &list.Roles[i]
+		if c.Fixed { // room-policy §6
+			role.Capabilities = slices.DeleteFunc(slices.Clone(role.Capabilities), func(c mimi.Capability) bool { return c == mimi.CanAddParticipant })
+		}
+		if _, listed := preauthLists[role.Index]; c.Preauthed && listed {
+			role.Capabilities = append(slices.Clone(role.Capabilities), mimi.CanJoinIfPreauthorized)
+		}
+	}
+	return list
 }

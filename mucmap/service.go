@@ -14,9 +14,10 @@ import (
 
 // Config is what all rooms of a service share.
 type Config struct {
-	Domain   xmpp.JID // the component's domain
-	Provider string   // our MIMI provider name, a host name
-	Users    []string // XMPP domains whose users are u/<local> of Provider; others are u/<local>%40<domain>
+	Domain   xmpp.JID              // the component's domain
+	Provider string                // our MIMI provider name, a host name
+	Teams    map[string][]xmpp.JID // who belongs to the teams that room documents name
+	Users    []string              // XMPP domains whose users are u/<local> of Provider; others are u/<local>%40<domain>
 
 	// Hub signs for the provider: it is named in external_senders and signs GroupInfo responses.
 	Hub mls.Signer

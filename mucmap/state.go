@@ -20,9 +20,10 @@ type state struct {
 
 	Exists     bool
 	Created    time.Time
-	Secret     []byte // occupant ids are made with it
-	Veil       []byte `json:",omitempty"` // pseudonyms are made with it; none in rooms of other providers
-	Group      string // id of the MLS group
+	Secret     []byte    // occupant ids are made with it
+	Preauth    []preauth `json:",omitempty"` // who enters without being asked
+	Veil       []byte    `json:",omitempty"` // pseudonyms are made with it; none in rooms of other providers
+	Group      string    // id of the MLS group
 	Epoch      uint64
 	Config     roomConfig
 	Subject    subject
