@@ -138,8 +138,8 @@ func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, err
 	return d, err
 }
 
-// AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name}
-// and /rooms/{name}/members, POST /rooms/{name}/release. It is for a socket that only
+// AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name},
+// /rooms/{name}/members and /rooms/{name}/document, POST /rooms/{name} of a document, and /rooms/{name}/release. It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -168,6 +168,8 @@ func (g *Gateway) AdminHandler() http.Handler {
 		d, err := g.RoomRelease(ctx, r.PathValue("name"))
 		answerJSON(w, d, err)
 	})
+	mux.HandleFunc("GET /rooms/{name}/document", g.roomDocument)
+	mux.HandleFunc("POST /rooms/{name}", g.createRoom)
 	return mux
 }
 

@@ -20,7 +20,7 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the gateway."`
 	CheckConfig checkConfigCommand `cmd:"" name:"check-config" help:"Check a configuration and say what it means."`
 	Config      configCommand      `cmd:"" help:"About the configuration file."`
-	Room        roomCommand        `cmd:"" help:"Look at the rooms of a running gateway."`
+	Room        roomCommand        `cmd:"" help:"Look at the rooms of a running gateway, and make some."`
 	Client      clientCommand      `cmd:"" help:"Take part in rooms as a MIMI user, without XMPP."`
 	CA          caCommand          `cmd:"" name:"ca" help:"Certificates for providers that trust each other."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`

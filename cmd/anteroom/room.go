@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 type roomCommand struct {
 	List    roomListCommand    `cmd:"" help:"List all rooms."`
 	Show    roomShowCommand    `cmd:"" help:"Describe one room."`
+	Create  roomCreateCommand  `cmd:"" help:"Make a room of a JSON document or a preset."`
 	Members roomMembersCommand `cmd:"" help:"List the participants of one room: roles, leaves and occupants."`
 	Abuse   roomAbuseCommand   `cmd:"" help:"List what other providers reported as abuse in our rooms."`
 	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
@@ -36,7 +38,8 @@ type roomAbuseCommand struct{ roomFlags }
 
 type roomShowCommand struct {
 	roomFlags
-	Name string `arg:"" help:"Localpart of the room's address."`
+	Format string `enum:"table,seed-json" default:"table" help:"table, or seed-json: the JSON document of draft-mahy-mimi-group-chat."`
+	Name   string `arg:"" help:"Localpart of the room's address."`
 }
 
 type roomMembersCommand struct {
@@ -62,6 +65,10 @@ func (c *roomListCommand) Run() error {
 
 // Run describes a room.
 func (c *roomShowCommand) Run() error {
+	if c.Format == "seed-json" {
+		c.JSON = true
+		return c.ask("/rooms/"+url.PathEscape(c.Name)+"/document", nil, nil)
+	}
 	var d gateway.RoomDetail
 	return c.ask("/rooms/"+url.PathEscape(c.Name), &d, func(w io.Writer) {
 		for _, row := range [][2]string{
@@ -116,7 +123,7 @@ func (f *roomFlags) send(method, path string, v any, table func(io.Writer)) erro
 	if err != nil {
 		return err
 	}
-	body, err := askSocket(cfg.Admin.Socket, method, path)
+	body, err := askSocket(cfg.Admin.Socket, method, path, nil)
 	if err != nil {
 		return err
 	}
@@ -132,14 +139,14 @@ func (f *roomFlags) send(method, path string, v any, table func(io.Writer)) erro
 	return w.Flush()
 }
 
-func askSocket(socket, method, path string) ([]byte, error) {
+func askSocket(socket, method, path string, body []byte) ([]byte, error) {
 	client := &http.Client{
 		Timeout: time.Minute,
 		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", socket)
 		}},
 	}
-	req, err := http.NewRequest(method, "http://anteroom"+path, nil)
+	req, err := http.NewRequest(method, "http://anteroom"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
@@ -148,14 +155,14 @@ func askSocket(socket, method, path string) ([]byte, error) {
 		return nil, fmt.Errorf("no gateway answers at admin.socket %s: is anteroom serve running?", socket)
 	}
 	defer resp.Body.Close()
-	body, err := io.ReadAll(resp.Body)
+	answer, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
 	}
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s", strings.TrimSpace(string(body)))
+	if resp.StatusCode >= http.StatusMultipleChoices {
+		return nil, fmt.Errorf("%s", strings.TrimSpace(string(answer)))
 	}
-	return body, nil
+	return answer, nil
 }
 
 func yes(b bool) string {

@@ -36,6 +36,12 @@ type Reporter interface {
 	ReportAbuse(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
 }
 
+// Documents is a Provider that describes its rooms too, by the JSON document of draft-mahy-mimi-group-chat ("Example Use"):
+// GET /room/{provider}/{roomId}. The room id is one path segment.
+type Documents interface {
+	RoomDocument(ctx context.Context, peer string, room mimi.URI) (status int, response []byte)
+}
+
 // Handler serves a provider's directory and endpoints.
 type Handler struct {
 	mux         *http.ServeMux
@@ -71,7 +77,38 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 			h.serve(w, r, e, call[e])
 		})
 	}
+	if d, ok := p.(Documents); ok {
+		h.mux.HandleFunc("GET /room/{provider}/{roomId}", func(w http.ResponseWriter, r *http.Request) { h.document(w, r, domain, d) })
+	}
 	return h
+}
+
+func (h *Handler) document(w http.ResponseWriter, r *http.Request, domain string, d Documents) {
+	peer, err := peerName(r.TLS, r.Header.Get("From"))
+	if err != nil {
+		refuse(w, http.StatusForbidden, err.Error())
+		return
+	}
+	room, err := mimi.RoomURI(r.PathValue("provider"), r.PathValue("roomId"))
+	if err != nil || room.Provider() != domain {
+		refuse(w, http.StatusNotFound, "no such room")
+		return
+	}
+	end, wait, why := h.floods.begin(time.Now(), peer, "room", room.String())
+	if why != "" {
+		later(w, wait)
+		refuse(w, http.StatusTooManyRequests, why)
+		return
+	}
+	defer end()
+	status, body := d.RoomDocument(r.Context(), peer, room)
+	if status != http.StatusOK {
+		h.log.Info("room document refused", "peer", peer, "room", room.String(), "status", status)
+		refuse(w, status, string(body))
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Write(body)
 }
 
 // ServeHTTP answers one request. A panic below it ends that request with 500 and is logged with its stack; the server goes on.

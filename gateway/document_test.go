@@ -1,0 +1,49 @@
+package gateway
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"anteroom/mimi"
+)
+
+// An operator makes a room of a document and sees it; so does a provider that takes part, by its own way, and nobody else.
+func TestRoomDocument(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		h := b.g.AdminHandler()
+		do := func(method, path, body string) (int, string) {
+			w := httptest.NewRecorder()
+			h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+			b.settle()
+			return w.Code, w.Body.String()
+		}
+		const text = `{"policy": {"moderated": true}, "user-affiliations": {"owner": ["juliet@a.example"], "member": ["mimi://b.example/u/bob"]}}`
+		for _, c := range []struct {
+			method, path, body string
+			status             int
+			wants              string
+		}{
+			{"GET", "/rooms/hall/document", "", http.StatusNotFound, "no such room"},
+			{"POST", "/rooms/hall", "{", http.StatusBadRequest, "roomdoc"},
+			{"POST", "/rooms/hall", text, http.StatusCreated, ""},
+			{"POST", "/rooms/hall", text, http.StatusConflict, "exists"},
+			{"POST", "/rooms/@hall", text, http.StatusBadRequest, "name"},
+			{"POST", "/rooms/hall%2525b.example", text, http.StatusBadRequest, "name"},
+			{"POST", "/rooms/Hall", text, http.StatusBadRequest, "name"},
+			{"GET", "/rooms/hall/document", "", http.StatusOK, `"juliet@a.example"`},
+			{"GET", "/rooms/hall", "", http.StatusOK, `"persistent": true`},
+		} {
+			if status, body := do(c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.wants) {
+				t.Errorf("%s %s: %d %s, want %d with %q", c.method, c.path, status, body, c.status, c.wants)
+			}
+		}
+		for provider, want := range map[string]int{"b.example": http.StatusOK, "c.example": http.StatusNotFound} {
+			if status, body := b.g.RoomDocument(context.Background(), provider, mimi.MustURI("mimi://a.example/r/hall")); status != want {
+				t.Errorf("%s: %d %s, want %d", provider, status, body, want)
+			}
+		}
+	}, withRooms(t))
+}
