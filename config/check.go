@@ -27,6 +27,7 @@ const (
 	MaxPeers      = 10_000
 	MaxNetworks   = 1000
 	MaxContacts   = 20  // addresses of one kind
+	MaxAdmins     = 100 // operators
 	maxSocketPath = 107 // sockaddr_un
 )
 
@@ -201,6 +202,16 @@ func (s *source) checkContact(c *Config) error {
 func (s *source) checkAdmin(c *Config) error {
 	if len(c.Admin.Socket) > maxSocketPath {
 		return s.fault("admin.socket", "%s is longer than the %d bytes that a socket's path may have", c.Admin.Socket, maxSocketPath)
+	}
+	if len(c.Admin.Admins) > MaxAdmins {
+		return s.fault("admin.admins", "has more than %d entries", MaxAdmins)
+	}
+	for i, text := range c.Admin.Admins {
+		j, err := xmpp.ParseJID(text)
+		if err != nil || j.Local() == "" || j.IsFull() {
+			return s.fault("admin.admins", "%q is not the address of a user such as juliet@a.example", text)
+		}
+		c.Admin.Admins[i] = j.String()
 	}
 	if c.Admin.Listen == "" {
 		return nil

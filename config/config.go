@@ -73,8 +73,9 @@ type Contact struct {
 
 // Admin is how operators look into a running anteroom.
 type Admin struct {
-	Socket string `toml:"socket" path:"file" example:"/run/anteroom/admin.sock" doc:"Unix socket for anteroom room …, with mode 0600. Default: admin.sock in /run/anteroom when this file lies under /etc, otherwise in the directory anteroom.state beside this file."`
-	Listen string `toml:"listen" example:"127.0.0.1:9090" doc:"Address of /metrics, /healthz and /readyz, without authentication. Default: none."`
+	Socket string   `toml:"socket" path:"file" example:"/run/anteroom/admin.sock" doc:"Unix socket for anteroom room …, with mode 0600. Default: admin.sock in /run/anteroom when this file lies under /etc, otherwise in the directory anteroom.state beside this file."`
+	Admins []string `toml:"admins" example:"juliet@a.example" doc:"Addresses of users who may use the service's ad-hoc commands for operators (XEP-0050): list and destroy rooms, announce something to all who are in rooms. Default: nobody."`
+	Listen string   `toml:"listen" example:"127.0.0.1:9090" doc:"Address of /metrics, /healthz and /readyz, without authentication. Default: none."`
 }
 
 // Log is what is logged and how.
@@ -154,4 +155,13 @@ func (p *Provider) Prefixes() []netip.Prefix {
 // isMIMIDomain reports whether s can be the name of a provider.
 func isMIMIDomain(s string) bool {
 	return mimi.CheckProvider(s) == nil
+}
+
+// Operators are the users who may use the commands of operators.
+func (c *Config) Operators() []xmpp.JID {
+	var out []xmpp.JID
+	for _, a := range c.Admin.Admins {
+		out = append(out, xmpp.MustParseJID(a)) // Load has checked it
+	}
+	return out
 }

@@ -19,6 +19,7 @@ type RoomLine struct {
 	Locked     bool      `json:"locked"` // new and not configured yet
 	Occupants  int       `json:"occupants"`
 	Loaded     bool      `json:"loaded"`
+	Epoch      uint64    `json:"epoch"`             // of the MLS group, as last seen
 	Trouble    string    `json:"trouble,omitempty"` // why a room of another provider was given up, or what it does to come back
 	Wake       time.Time `json:"wake,omitzero"`
 }
@@ -30,7 +31,6 @@ type RoomDetail struct {
 	URI          string `json:"uri"`
 	Group        string `json:"group"`         // id of the MLS group
 	Hub          string `json:"hub,omitempty"` // the provider that owns the room, if it is not ours
-	Epoch        uint64 `json:"epoch"`
 	Participants int    `json:"participants"`
 	Leaves       int    `json:"leaves"` // clients in the group, the keeper's included
 	Events       uint64 `json:"events"` // of its log
@@ -69,7 +69,7 @@ func (g *Gateway) line(s mucmap.Summary) RoomLine {
 	g.mu.Lock()
 	_, loaded := g.actors[s.Name]
 	g.mu.Unlock()
-	return RoomLine{Name: s.Name, Title: s.Title, Public: s.Public, Persistent: s.Persistent, Locked: s.Locked, Occupants: s.Occupants, Loaded: loaded, Trouble: s.Trouble, Wake: s.Wake}
+	return RoomLine{Name: s.Name, Title: s.Title, Public: s.Public, Persistent: s.Persistent, Locked: s.Locked, Occupants: s.Occupants, Loaded: loaded, Epoch: s.Epoch, Trouble: s.Trouble, Wake: s.Wake}
 }
 
 // inspect calls f in the room's own goroutine, loading the room if need be.
@@ -106,7 +106,7 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 	var d RoomDetail
 	err := g.inspect(ctx, name, func(a *actor) {
 		x := a.room.Describe()
-		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Hub: x.Hub, Epoch: x.Epoch,
+		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Hub: x.Hub,
 			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
 	})
 	return d, err
@@ -139,7 +139,8 @@ func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, err
 }
 
 // AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name},
-// /rooms/{name}/members and /rooms/{name}/document, POST /rooms/{name} of a document, and /rooms/{name}/release. It is for a socket that only
+// /rooms/{name}/members and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release and /destroy, and
+// POST /announce (adminorder.go). It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -170,6 +171,7 @@ func (g *Gateway) AdminHandler() http.Handler {
 	})
 	mux.HandleFunc("GET /rooms/{name}/document", g.roomDocument)
 	mux.HandleFunc("POST /rooms/{name}", g.createRoom)
+	g.orderHandlers(mux)
 	return mux
 }
 

@@ -102,7 +102,7 @@ func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recov
 	return r, rec, nil
 }
 
-func (s *tallies) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza {
+func (s *tallies) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) ([]xmpp.Stanza, *mucmap.Order) {
 	if body, _ := st.Body(); body == "panic" {
 		panic("asked to")
 	}
@@ -112,7 +112,7 @@ func (s *tallies) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[m
 	}
 	answer := st.Reply()
 	answer.ID = fmt.Sprintf("%d rooms", n)
-	return []xmpp.Stanza{answer}
+	return []xmpp.Stanza{answer}, nil
 }
 
 // apply folds one event and renders its stanzas.
@@ -249,7 +249,8 @@ func (r *tally) Idle() bool          { return len(r.here) == 0 }
 func (r *tally) Seq() uint64         { return r.seq }
 func (r *tally) MarkSent(seq uint64) { r.sent = seq }
 func (r *tally) Describe() mucmap.Description {
-	d := mucmap.Description{Summary: r.Summary(), Epoch: r.seq}
+	d := mucmap.Description{Summary: r.Summary()}
+	d.Epoch = r.seq
 	for _, h := range r.here {
 		u, _ := mimi.UserURI("a.example", h)
 		d.Participants = append(d.Participants, mucmap.Participant{User: u, Sessions: 1})

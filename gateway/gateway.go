@@ -53,11 +53,13 @@ type Gateway struct {
 	loading chan struct{} // semaphore of loading rooms
 	readers chan struct{} // semaphore of archive queries
 	service *mailbox      // stanzas to the bare domain
+	orders  chan struct{} // semaphore of orders of operators
 
 	mu         sync.Mutex
 	actors     map[string]*actor
 	wakes      map[string]*time.Timer // rooms that are not loaded and asked to be woken
 	privileges privileges
+	announcing bool // an announcement is on its way
 
 	ctx         context.Context // ends when the gateway stops at once
 	cancel      context.CancelFunc
@@ -87,6 +89,7 @@ func New(opt Options) (*Gateway, error) {
 		loading: make(chan struct{}, MaxLoading),
 		readers: make(chan struct{}, MaxReading),
 		service: newMailbox(MaxService),
+		orders:  make(chan struct{}, MaxOrders),
 		actors:  make(map[string]*actor),
 		wakes:   make(map[string]*time.Timer),
 		stop:    make(chan struct{}),

@@ -4,22 +4,25 @@ import "time"
 
 // Limits of Options that have no field of their own there. Each has a test.
 const (
-	MaxBatch       = 64               // inputs of one turn: a busy room yields to others after so many
-	MaxGroup       = 256              // batches of one group commit
-	MaxActors      = 200_000          // rooms in memory; more stanzas for others are answered with resource-constraint
-	MaxFollowed    = 10_000           // rooms of one provider that its hub can make us remember by asking for key packages
-	MaxReports     = 256              // reports of abuse that are kept; the oldest goes when one more comes
-	MaxPersons     = 100_000          // users whose questions and decisions about consent are kept; more are asked nothing
-	MaxLoading     = 32               // rooms that are loaded at the same time
-	MaxReading     = 16               // archive queries that are carried out at the same time
-	MaxSenders     = 100_000          // users whose rate is watched in the same minute
-	MaxService     = 1024             // stanzas to the service itself that wait
-	MaxPrivileges  = 64               // domains whose servers let us keep their users' bookmarks
-	MaxBookmarks   = 1024             // bookmarks under way; more are not made
-	MaxCrashes     = 5                // panics of one room within CrashWindow until it is quarantined
-	CrashWindow    = 10 * time.Minute //
-	QuarantineTime = 10 * time.Minute //
-	MaxTries       = 2                // turns that an input may be lost with before it is answered with an error
+	MaxBatch       = 64                    // inputs of one turn: a busy room yields to others after so many
+	MaxGroup       = 256                   // batches of one group commit
+	MaxActors      = 200_000               // rooms in memory; more stanzas for others are answered with resource-constraint
+	MaxFollowed    = 10_000                // rooms of one provider that its hub can make us remember by asking for key packages
+	MaxReports     = 256                   // reports of abuse that are kept; the oldest goes when one more comes
+	MaxPersons     = 100_000               // users whose questions and decisions about consent are kept; more are asked nothing
+	MaxLoading     = 32                    // rooms that are loaded at the same time
+	MaxReading     = 16                    // archive queries that are carried out at the same time
+	MaxSenders     = 100_000               // users whose rate is watched in the same minute
+	MaxService     = 1024                  // stanzas to the service itself that wait
+	MaxPrivileges  = 64                    // domains whose servers let us keep their users' bookmarks
+	MaxBookmarks   = 1024                  // bookmarks under way; more are not made
+	MaxCrashes     = 5                     // panics of one room within CrashWindow until it is quarantined
+	CrashWindow    = 10 * time.Minute      //
+	QuarantineTime = 10 * time.Minute      //
+	MaxTries       = 2                     // turns that an input may be lost with before it is answered with an error
+	MaxOrders      = 8                     // orders of operators by ad-hoc command that are carried out at the same time
+	AnnouncePace   = 20 * time.Millisecond // from one room to the next that hears an announcement
+	AnnounceTime   = 5 * time.Second       // a room that takes longer does not hear it
 
 	LeaseTime        = time.Minute      // of a room; renewed after a third of it
 	WriteTimeout     = 10 * time.Second // of one group commit

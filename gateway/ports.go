@@ -57,7 +57,7 @@ type Rooms interface {
 	PersonName(uri mimi.URI) string   // where consent of one of our users is kept; "": nobody of ours
 	DirectName(user, peer mimi.URI) string
 	Route(st *xmpp.Stanza, direct func(name string) bool) string // "": to the service itself
-	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) []xmpp.Stanza
+	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) ([]xmpp.Stanza, *mucmap.Order)
 }
 
 // Core makes the rooms of s runnable.

@@ -22,7 +22,10 @@ func (g *Gateway) answerService(st *xmpp.Stanza) {
 	if g.hearPrivilege(time.Now(), st) {
 		return
 	}
-	answers := g.opt.Rooms.HandleService(time.Now(), st, g.dir.all())
+	answers, order := g.opt.Rooms.HandleService(time.Now(), st, g.dir.all())
+	if order != nil {
+		g.obey(order)
+	}
 	out := make([]xmpp.Broadcast, 0, len(answers))
 	for _, a := range answers {
 		out = append(out, single(a))

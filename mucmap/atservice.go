@@ -21,6 +21,7 @@ type serviceQuery struct {
 	now   time.Time
 	st    *xmpp.Stanza
 	rooms iter.Seq[Summary] // all rooms, sorted by name
+	order *Order            // what is left to do before there is an answer
 }
 
 func (q *serviceQuery) payload() *xmpp.Element { return q.st.Payload[0] }
@@ -34,18 +35,20 @@ var serviceRoutes = []serviceRoute{
 	{xmpp.TypeGet, nsTime, "time", (*serviceQuery).time},
 	{xmpp.TypeGet, nsLast, "query", (*serviceQuery).last},
 	{xmpp.TypeGet, nsSearch, "search", (*serviceQuery).search},
+	{xmpp.TypeSet, nsCommands, "command", (*serviceQuery).command},
 }
 
-// HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name.
-func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[Summary]) []xmpp.Stanza {
+// HandleService answers a stanza to the bare domain of the component. rooms yields all rooms, sorted by name. An [Order] is to be carried out
+// first: it has the answer.
+func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[Summary]) ([]xmpp.Stanza, *Order) {
 	if !st.IsRequest() || st.ID == "" {
 		if st.AcceptsError() && st.Kind == xmpp.Message {
-			return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "this service takes messages in its rooms only"))}
+			return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "this service takes messages in its rooms only"))}, nil
 		}
-		return nil
+		return nil, nil
 	}
 	if len(st.Payload) != 1 {
-		return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.BadRequest, "a request has one payload (RFC 6120 §8.2.3)"))}
+		return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.BadRequest, "a request has one payload (RFC 6120 §8.2.3)"))}, nil
 	}
 	q := &serviceQuery{svc: s, now: now, st: st, rooms: rooms}
 	for _, r := range serviceRoutes {
@@ -54,24 +57,26 @@ func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[S
 		}
 		switch answer, e := r.handle(q); {
 		case e != nil:
-			return []xmpp.Stanza{st.ErrorReply(e)}
+			return []xmpp.Stanza{st.ErrorReply(e)}, nil
+		case q.order != nil:
+			return nil, q.order
 		case answer == nil:
-			return []xmpp.Stanza{st.Reply()}
+			return []xmpp.Stanza{st.Reply()}, nil
 		default:
-			return []xmpp.Stanza{st.Reply(answer)}
+			return []xmpp.Stanza{st.Reply(answer)}, nil
 		}
 	}
-	return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "the service does not know this request"))}
+	return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "the service does not know this request"))}, nil
 }
 
 // discoInfo describes the service (XEP-0045 §6.2).
 func (q *serviceQuery) discoInfo() (*xmpp.Element, *xmpp.StanzaError) {
-	if q.payload().Attr("node") != "" {
-		return nil, refusal(xmpp.ItemNotFound, "the service has no such node")
+	if node := q.payload().Attr("node"); node != "" {
+		return q.commandInfo(node)
 	}
 	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity("Rooms")}, Features: []string{
 		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard, muc.FeatureRooms, muc.FeatureStableID,
-		nsTime, nsLast, nsSearch}}
+		nsTime, nsLast, nsSearch, nsCommands}}
 	if f, ok := q.svc.cfg.Contact.form(); ok {
 		d.Forms = append(d.Forms, f)
 	}
@@ -80,7 +85,11 @@ func (q *serviceQuery) discoInfo() (*xmpp.Element, *xmpp.StanzaError) {
 
 // discoItems lists the public rooms (XEP-0045 §6.3).
 func (q *serviceQuery) discoItems() (*xmpp.Element, *xmpp.StanzaError) {
-	if q.payload().Attr("node") != "" {
+	switch q.payload().Attr("node") {
+	case "":
+	case nsCommands:
+		return q.commandItems(), nil
+	default:
 		return nil, refusal(xmpp.ItemNotFound, "the service has no such node")
 	}
 	return answerItems(q.payload(), q.svc.roomItems(q.rooms))

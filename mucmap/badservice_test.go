@@ -79,7 +79,7 @@ func TestBadInputToTheService(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%s: %v", tt.why, err)
 		}
-		answers := svc.HandleService(testService(t).cfg.Started, all[0], slices.Values([]Summary{{Name: "garden", Public: true}}))
+		answers, _ := svc.HandleService(testService(t).cfg.Started, all[0], slices.Values([]Summary{{Name: "garden", Public: true}}))
 		switch {
 		case tt.want == "" && len(answers) > 0:
 			t.Errorf("%s: answered by %s", tt.why, answers[0])

@@ -10,7 +10,6 @@ type Description struct {
 	Summary
 	URI          string // mimi:// URI; empty while the room does not exist
 	Group        string // id of its MLS group
-	Epoch        uint64
 	Hub          string // the provider that owns the room, if it is not ours
 	Leaves       int    // clients in the group, the keeper's included
 	Participants []Participant
@@ -36,7 +35,7 @@ func (r *Room) Describe() Description {
 	if !r.pub.Exists {
 		return d
 	}
-	d.URI, d.Group, d.Epoch = r.uri.String(), r.pub.Group, r.pub.Epoch
+	d.URI, d.Group = r.uri.String(), r.pub.Group
 	for _, u := range r.pub.users() {
 		m := r.pub.members[u]
 		d.Leaves += m.Leaves

@@ -103,8 +103,6 @@ func (t *turn) documentRequest(in Request) {
 	}
 }
 
-const statusConflict = 409
-
 // knows says that users of a provider take part in the room, or are preauthorised to.
 func (r *Room) knows(provider string) bool {
 	for u, m := range r.pub.members {

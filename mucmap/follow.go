@@ -106,7 +106,11 @@ func (t *turn) followStep(in Input) {
 	case StanzaIn:
 		t.stanza(in.Stanza)
 	case Request:
-		t.notified(in)
+		if in.Kind.ordered() {
+			t.order(in)
+		} else {
+			t.notified(in)
+		}
 	case Answered:
 		request := &follower.Request{Endpoint: mimi.Endpoint(in.Request.Endpoint), Body: in.Request.Body}
 		t.took(t.following().Answer(t.now, t.derive("answer"), request, in.Status, in.Body))

@@ -502,7 +502,8 @@ func (b *bench) do(s *script.Step) error {
 			return err
 		}
 		for _, st := range all {
-			for _, a := range b.svc.HandleService(b.now, st, slices.Values(append([]Summary{b.room.Summary()}, b.others...))) {
+			answers, _ := b.svc.HandleService(b.now, st, slices.Values(append([]Summary{b.room.Summary()}, b.others...)))
+			for _, a := range answers {
 				fmt.Fprintln(&b.out, a.String())
 			}
 		}

@@ -26,6 +26,8 @@ const (
 	RequestUpdateConsent                         // updateConsent: a user of another provider lets itself be added, or does not
 	RequestCreate                                // of an operator, who is our own provider: the room document of a room to be made
 	RequestDocument                              // for the room document
+	RequestDestroy                               // by an operator of ours, in the gateway's own name: Body is a Destruction in JSON
+	RequestAnnounce                              // the same: Body is the text
 )
 
 // String is the endpoint's name in the directory.
@@ -49,9 +51,16 @@ func (k RequestKind) String() string {
 		return "create"
 	case RequestDocument:
 		return "document"
+	case RequestDestroy:
+		return "destroy"
+	case RequestAnnounce:
+		return "announce"
 	}
 	return "invalid"
 }
+
+// ordered says that the request is an operator's (order.go).
+func (k RequestKind) ordered() bool { return k == RequestDestroy || k == RequestAnnounce }
 
 // Request is the body of an HTTP request of another provider, whose name TLS has verified. It is answered by one [Reply] of
 // the same ID, in this Step's Output.
@@ -186,6 +195,7 @@ type Summary struct {
 	Anyone      bool // everybody sees real addresses
 	Lang        string
 	Occupants   int
+	Epoch       uint64    // of the MLS group
 	Direct      bool      // of two users for themselves, who are both in it
 	Trouble     string    // of a room of another provider: why it was given up, or what it does to come back
 	Wake        time.Time // as in Output

@@ -36,6 +36,10 @@ func (t *turn) request(in Request) {
 		t.hostKeyMaterial(in)
 		return
 	}
+	if in.Kind.ordered() {
+		t.order(in)
+		return
+	}
 	if r.hub == nil || r.pub.Closing || r.pub.Locked {
 		answer, ok := hub.NoSuchRoom(endpoints[in.Kind], r.uri)
 		status := statusOK

@@ -83,6 +83,16 @@ const (
 	refused   decision = "refused"
 )
 
+// String says what the requester may do.
+func (d decision) String() string {
+	return map[decision]string{undecided: "asks", granted: "may", refused: "may not"}[d]
+}
+
+// String says what those may do about whom nothing is decided.
+func (o openness) String() string {
+	return map[openness]string{openAsk: "ask", openAll: "may", openNever: "may not"}[o]
+}
+
 func loadPerson(u mimi.URI, secrets map[string][]byte) (*person, error) {
 	p := &person{user: u}
 	b, ok := secrets[secretPerson]

@@ -26,16 +26,21 @@ func (t *turn) personSays(text string) xmpp.Stanza {
 
 // personStanza obeys a message of the user.
 func (t *turn) personStanza(st *xmpp.Stanza) {
-	if u, err := t.r.svc.UserURI(st.From); err != nil || u != t.r.person.user || st.Kind != xmpp.Message {
+	if u, err := t.r.svc.UserURI(st.From); err != nil || u != t.r.person.user || st.Kind != xmpp.Message && !isPersonCommand(st) {
 		t.note(NoteWarn, "stanza is not for this user", Attr{"from", st.From.String()})
 		return
 	}
+	if st.Kind == xmpp.IQ {
+		t.personIQ(st)
+		return
+	}
 	body, _ := st.Body()
-	answer := t.r.personCommand(t, strings.Fields(body))
+	answer, _ := t.r.personCommand(t, strings.Fields(body))
 	t.passTo([]xmpp.JID{st.From}, t.personSays(answer))
 }
 
-func (r *Room) personCommand(t *turn, words []string) string {
+// personCommand obeys a line; false: it changed nothing, and the text says why.
+func (r *Room) personCommand(t *turn, words []string) (string, bool) {
 	p := r.person
 	verb := ""
 	if len(words) > 0 {
@@ -43,47 +48,47 @@ func (r *Room) personCommand(t *turn, words []string) string {
 	}
 	switch {
 	case verb == "consents" && len(words) == 1:
-		return r.personList()
+		return r.personList(), true
 	case verb == "others" && len(words) == 2:
 		d, ok := map[string]openness{"ask": openAsk, "allow": openAll, "deny": openNever}[words[1]]
 		if !ok {
-			return "others: ask, allow or deny?"
+			return "others: ask, allow or deny?", false
 		}
 		p.Default = d
-		return "Done."
+		return "Done.", true
 	case verb == "provider" && len(words) == 3 && (words[2] == "allow" || words[2] == "ask"):
 		if mimi.CheckProvider(words[1]) != nil || words[1] == r.svc.cfg.Provider {
-			return words[1] + " is not the name of another provider."
+			return words[1] + " is not the name of another provider.", false
 		}
 		p.Providers = slices.DeleteFunc(p.Providers, func(s string) bool { return s == words[1] })
 		if words[2] == "allow" {
 			if len(p.Providers) >= MaxConsents {
-				return "There are too many providers on your list."
+				return "There are too many providers on your list.", false
 			}
 			p.Providers = append(p.Providers, words[1])
 		}
-		return "Done."
+		return "Done.", true
 	case (verb == "allow" || verb == "deny" || verb == "forget") && (len(words) == 2 || len(words) == 3):
 		return t.personDecides(verb, words[1:])
 	}
-	return strings.ReplaceAll(personHelp, "SERVICE", r.svc.cfg.Domain.String())
+	return strings.ReplaceAll(personHelp, "SERVICE", r.svc.cfg.Domain.String()), false
 }
 
-func (t *turn) personDecides(verb string, words []string) string {
+func (t *turn) personDecides(verb string, words []string) (string, bool) {
 	r := t.r
 	requester, ok := r.svc.namedUser(words[0])
 	if !ok {
-		return words[0] + " is not a user of another provider."
+		return words[0] + " is not a user of another provider.", false
 	}
 	var room mimi.URI
 	if len(words) == 2 {
 		if room, ok = r.svc.namedRoom(words[1]); !ok {
-			return words[1] + " is not a room."
+			return words[1] + " is not a room.", false
 		}
 	}
 	if verb == "forget" {
 		r.person.drop(requester, room)
-		return "Done."
+		return "Done.", true
 	}
 	var rooms []mimi.URI // that were asked for, when the answer is for all
 	for _, c := range r.person.Consents {
@@ -96,13 +101,13 @@ func (t *turn) personDecides(verb string, words []string) string {
 		d, op = refused, mimi.ConsentRevoke
 	}
 	if !t.decide(requester, room, d) {
-		return "There are too many decisions; forget some of them first."
+		return "There are too many decisions; forget some of them first.", false
 	}
 	t.tellConsent(op, requester, room)
 	for _, asked := range rooms {
 		t.tellConsent(op, requester, asked)
 	}
-	return "Done."
+	return "Done.", true
 }
 
 // personList says what was asked and decided.
@@ -110,8 +115,7 @@ func (r *Room) personList() string {
 	p := r.person
 	var b strings.Builder
 	for _, c := range p.Consents {
-		what := map[decision]string{undecided: "asks", granted: "may", refused: "may not"}[c.Decided]
-		b.WriteString(r.svc.UserJID(c.Requester).String() + " " + what)
+		b.WriteString(r.svc.UserJID(c.Requester).String() + " " + c.Decided.String())
 		if !c.Room.IsZero() {
 			b.WriteString(" " + c.Room.String())
 		}
@@ -120,7 +124,7 @@ func (r *Room) personList() string {
 	for _, name := range p.Providers {
 		b.WriteString("users of " + name + " may\n")
 	}
-	b.WriteString("others " + map[openness]string{openAsk: "ask", openAll: "may", openNever: "may not"}[p.Default])
+	b.WriteString("others " + p.Default.String())
 	return b.String()
 }
 
@@ -164,6 +168,9 @@ func (s *Service) Route(st *xmpp.Stanza, direct func(name string) bool) string {
 		if u, err := s.UserURI(st.From.Bare()); err == nil {
 			return s.PersonName(u)
 		}
+	}
+	if isPersonCommand(st) {
+		return s.personAt(st.From)
 	}
 	return ""
 }

@@ -267,7 +267,7 @@ func (r *Room) Summary() Summary {
 	}
 	_, two := r.direct()
 	return Summary{Name: r.name, Direct: two, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
-		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants(), Trouble: r.follow.trouble()}
+		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants(), Epoch: r.pub.Epoch, Trouble: r.follow.trouble()}
 }
 
 // earlier is the first of two times of which zero means none.

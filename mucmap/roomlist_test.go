@@ -32,7 +32,7 @@ func TestRoomListSaysThatItIsNotComplete(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		answers := svc.HandleService(time.Unix(0, 0), all[0], rooms)
+		answers, _ := svc.HandleService(time.Unix(0, 0), all[0], rooms)
 		if len(answers) != 1 {
 			t.Fatalf("%d answers", len(answers))
 		}

@@ -19,7 +19,7 @@ func ask(t *testing.T, s *Service, payload string, rooms iter.Seq[Summary]) *xmp
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers := s.HandleService(time.Unix(0, 0), all[0], rooms)
+	answers, _ := s.HandleService(time.Unix(0, 0), all[0], rooms)
 	if len(answers) != 1 {
 		t.Fatalf("%d answers", len(answers))
 	}

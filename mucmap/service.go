@@ -22,9 +22,10 @@ type Config struct {
 	// Hub signs for the provider: it is named in external_senders and signs GroupInfo responses.
 	Hub mls.Signer
 
-	Software, Version string    // XEP-0092
-	Started           time.Time // of the process (XEP-0012)
-	Contact           Contact   // XEP-0157
+	Software, Version string     // XEP-0092
+	Started           time.Time  // of the process (XEP-0012)
+	Contact           Contact    // XEP-0157
+	Operators         []xmpp.JID // who may use the commands of operators (XEP-0050)
 
 	PingAfter   time.Duration // how long a device may be silent before it is asked whether it is there; zero: it is never asked
 	GuestLinger time.Duration // how long an absent guest keeps its leaf; zero: DefaultGuestLinger
@@ -52,6 +53,7 @@ func NewService(cfg Config) (*Service, error) {
 		return nil, errors.New("mucmap: the hub has no signature key")
 	}
 	cfg.Users = slices.Clone(cfg.Users)
+	cfg.Operators = slices.Clone(cfg.Operators)
 	if cfg.GuestLinger == 0 {
 		cfg.GuestLinger = DefaultGuestLinger
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -20,7 +21,8 @@ type commands struct {
 	Serve       serveCommand       `cmd:"" help:"Run the gateway."`
 	CheckConfig checkConfigCommand `cmd:"" name:"check-config" help:"Check a configuration and say what it means."`
 	Config      configCommand      `cmd:"" help:"About the configuration file."`
-	Room        roomCommand        `cmd:"" help:"Look at the rooms of a running gateway, and make some."`
+	Room        roomCommand        `cmd:"" help:"Look at the rooms of a running gateway, make some, or destroy one."`
+	Announce    announceCommand    `cmd:"" help:"Tell all who are in a room something, in the room's name."`
 	Client      clientCommand      `cmd:"" help:"Take part in rooms as a MIMI user, without XMPP."`
 	CA          caCommand          `cmd:"" name:"ca" help:"Certificates for providers that trust each other."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
@@ -89,5 +91,8 @@ func (c *checkConfigCommand) Run() error {
 	}
 	fmt.Printf("store      %s, sealed with %s\n", cfg.Store.Redacted(), cfg.Store.KeyFile)
 	fmt.Printf("admin      %s\n", cfg.Admin.Socket)
+	if len(cfg.Admin.Admins) > 0 {
+		fmt.Printf("operators  %s\n", strings.Join(cfg.Admin.Admins, " "))
+	}
 	return nil
 }

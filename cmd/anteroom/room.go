@@ -25,6 +25,7 @@ type roomCommand struct {
 	Members roomMembersCommand `cmd:"" help:"List the participants of one room: roles, leaves and occupants."`
 	Abuse   roomAbuseCommand   `cmd:"" help:"List what other providers reported as abuse in our rooms."`
 	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
+	Destroy roomDestroyCommand `cmd:"" help:"Destroy one room, whoever owns it."`
 }
 
 type roomFlags struct {
@@ -56,9 +57,9 @@ type roomReleaseCommand struct {
 func (c *roomListCommand) Run() error {
 	var rooms []gateway.RoomLine
 	return c.ask("/rooms", &rooms, func(w io.Writer) {
-		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOCKED\tLOADED\tTITLE\tTROUBLE")
+		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOCKED\tLOADED\tEPOCH\tTITLE\tTROUBLE")
 		for _, r := range rooms {
-			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public && !r.Locked), yes(r.Persistent), yes(r.Locked), yes(r.Loaded), printable(r.Title), printable(r.Trouble))
+			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public && !r.Locked), yes(r.Persistent), yes(r.Locked), yes(r.Loaded), r.Epoch, printable(r.Title), printable(r.Trouble))
 		}
 	})
 }

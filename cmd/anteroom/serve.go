@@ -180,6 +180,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Version:     fullVersion(),
 		Started:     time.Now(),
 		Contact:     mucmap.Contact(s.cfg.Contact),
+		Operators:   s.cfg.Operators(),
 		PingAfter:   s.cfg.Limits.PingAfter.D(),
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
 		NoLock:      !s.cfg.Rooms.Locking,

@@ -1,0 +1,64 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"anteroom/gateway"
+)
+
+// roomDestroyCommand destroys a room by the administration's socket.
+type roomDestroyCommand struct {
+	configFile
+	Name     string `arg:"" help:"Localpart of the room's address."`
+	Reason   string `help:"What those who are in it are told."`
+	Venue    string `placeholder:"ADDRESS" help:"Room to go to instead; the name points there for 30 days."`
+	Password string `help:"Password of that room."`
+}
+
+// Run destroys a room.
+func (c *roomDestroyCommand) Run() error {
+	var a gateway.OrderAnswer
+	if err := c.order("/rooms/"+url.PathEscape(c.Name)+"/destroy", gateway.DestroyOrder{Reason: c.Reason, Venue: c.Venue, Password: c.Password}, &a); err != nil {
+		return err
+	}
+	fmt.Printf("%s: %s\n", c.Name, a.Text)
+	return nil
+}
+
+// announceCommand tells all rooms something.
+type announceCommand struct {
+	configFile
+	Text string `arg:"" help:"The text."`
+}
+
+// Run makes an announcement.
+func (c *announceCommand) Run() error {
+	var a gateway.Announcement
+	if err := c.order("/announce", gateway.AnnounceOrder{Text: c.Text}, &a); err != nil {
+		return err
+	}
+	fmt.Printf("on its way to %d rooms\n", a.Rooms)
+	return nil
+}
+
+// order posts an order to the running gateway.
+func (f *configFile) order(path string, order, answer any) error {
+	cfg, err := f.load()
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(order)
+	if err != nil {
+		return err
+	}
+	if body, err = askSocket(cfg.Admin.Socket, http.MethodPost, path, body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, answer); err != nil {
+		return fmt.Errorf("answer of the gateway: %w", err)
+	}
+	return nil
+}

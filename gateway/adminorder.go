@@ -1,0 +1,84 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"anteroom/mucmap"
+	"anteroom/xmpp"
+)
+
+// maxOrder bounds the body of an order at the administration's socket, in bytes.
+const maxOrder = 4 * mucmap.MaxAnnouncement
+
+// DestroyOrder is the body of POST /rooms/{name}/destroy.
+type DestroyOrder struct {
+	Reason   string `json:"reason,omitempty"`
+	Venue    string `json:"venue,omitempty"` // address of a room to go to instead
+	Password string `json:"password,omitempty"`
+}
+
+// AnnounceOrder is the body of POST /announce.
+type AnnounceOrder struct {
+	Text string `json:"text"`
+}
+
+// OrderAnswer says what came of an order.
+type OrderAnswer struct {
+	Text string `json:"text"`
+}
+
+// orderHandlers adds what changes something to the administration's handler.
+func (g *Gateway) orderHandlers(mux *http.ServeMux) {
+	mux.HandleFunc("POST /rooms/{name}/destroy", func(w http.ResponseWriter, r *http.Request) {
+		var o DestroyOrder
+		if !readOrder(w, r, &o) {
+			return
+		}
+		d := mucmap.Destruction{Reason: o.Reason, Password: o.Password}
+		if o.Venue != "" {
+			venue, err := xmpp.ParseJID(o.Venue)
+			if err != nil {
+				http.Error(w, "venue: "+err.Error(), http.StatusBadRequest)
+				return
+			}
+			d.Venue = venue.Bare()
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
+		defer cancel()
+		status, text := g.RoomDestroy(ctx, r.PathValue("name"), d)
+		switch {
+		case status >= http.StatusBadRequest:
+			http.Error(w, text, status)
+		case text == "":
+			answerJSON(w, OrderAnswer{"destroyed"}, nil)
+		default:
+			answerJSON(w, OrderAnswer{"destroyed; " + text}, nil)
+		}
+	})
+	mux.HandleFunc("POST /announce", func(w http.ResponseWriter, r *http.Request) {
+		var o AnnounceOrder
+		if !readOrder(w, r, &o) {
+			return
+		}
+		a, err := g.Announce(o.Text)
+		var bad *badOrder
+		if errors.As(err, &bad) {
+			http.Error(w, bad.why, http.StatusBadRequest)
+			return
+		}
+		answerJSON(w, a, err)
+	})
+}
+
+func readOrder(w http.ResponseWriter, r *http.Request, order any) bool {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxOrder))
+	d.DisallowUnknownFields()
+	if err := d.Decode(order); err != nil {
+		http.Error(w, "order: "+err.Error(), http.StatusBadRequest)
+		return false
+	}
+	return true
+}
