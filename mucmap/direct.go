@@ -330,6 +330,9 @@ func (t *turn) hearDirect(sender mimi.URI, data []byte) bool {
 		return true
 	}
 	shown := m.ToXMPP(content.Names{})
+	if len(shown.Payload) == 0 {
+		return true // a report that nobody here is told of
+	}
 	st := &xmpp.Stanza{Kind: xmpp.Message, Type: xmpp.TypeChat, ID: t.id(), Lang: shown.Lang, Payload: shown.Payload}
 	xml := string(st.AppendXML(nil))
 	if len(xml) > maxMessage {

@@ -80,6 +80,10 @@ func (t *turn) speak(st *xmpp.Stanza) {
 		t.limited(st, e)
 		return
 	}
+	if content.Transient(st) {
+		t.showState(st, o)
+		return
+	}
 	gone, ok := t.retracts(st, o, func(t *turn) { t.speak(st) })
 	if !ok {
 		return

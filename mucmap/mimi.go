@@ -113,6 +113,9 @@ func (t *turn) show(u mimi.URI, nick string, data []byte) {
 		return
 	}
 	shown := m.ToXMPP(t.r.pub.names())
+	if len(shown.Payload) == 0 {
+		return // a report that nobody here is told of
+	}
 	st := &xmpp.Stanza{Kind: xmpp.Message, ID: t.id(), Lang: shown.Lang, Payload: shown.Payload}
 	e := t.prepare(from, t.spoken(st, nick))
 	if len(e.XML) > maxMessage {

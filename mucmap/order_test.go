@@ -67,7 +67,7 @@ func TestOrders(t *testing.T) {
 	wantIn(t, "the name points to the other room", b.send(t, enter(2)), "<gone", "meadow@rooms.a.example")
 }
 
-// With participants elsewhere the order is answered before the commits that it takes; these go on after a restart.
+// With participants elsewhere the order is answered before the commits that it takes.
 func TestOrderToDestroyAFederatedRoom(t *testing.T) {
 	b := newBench(t)
 	b.send(t, enter(0))

@@ -78,6 +78,7 @@ func (s *state) references(u mimi.URI, recalled *record) content.References {
 			return s.recordBy(func(m *record) bool { return m.Own == id && m.From.User == u }).message()
 		},
 		OwnReaction: func(target content.MessageID) (content.MessageID, bool) { return s.reaction(u, target) },
+		User:        s.mentioned,
 	}
 }
 
@@ -100,9 +101,42 @@ func (s *state) reaction(u mimi.URI, target content.MessageID) (first content.Me
 	return first, ok
 }
 
+// mentioned is the user behind an occupant's address or a user's own, by the name that the group lists: addresses stay here (XEP-0372 §3.2).
+func (s *state) mentioned(j xmpp.JID) (mimi.URI, bool) {
+	var u mimi.URI
+	if j.Bare() == s.addr {
+		if o := s.here.ByNick(j.Resource()); o != nil {
+			u = userOf(o)
+		}
+	} else if known, err := s.svc.UserURI(j.Bare()); err == nil {
+		u = known
+	}
+	if u.IsZero() || s.members[u] == nil {
+		return mimi.URI{}, false
+	}
+	return s.listed(u), true
+}
+
+// mention is the address by which clients know a user whom a message mentions: the occupant, or, where everybody may see it, the real one.
+func (s *state) mention(uri string) (xmpp.JID, bool) {
+	u, err := mimi.ParseURI(uri)
+	if err != nil {
+		return xmpp.JID{}, false
+	}
+	u = s.behind(u)
+	switch o := s.occupant(u); {
+	case s.members[u] == nil:
+		return xmpp.JID{}, false
+	case o != nil:
+		return s.here.Address(o.Nick), true
+	}
+	return s.svc.UserJID(u), s.Config.Anyone
+}
+
 // names translates MIMI message ids into what the room calls messages.
 func (s *state) names() content.Names {
 	return content.Names{
+		User: s.mention,
 		StanzaID: func(id content.MessageID) (string, bool) {
 			m := s.recordByMessage(id)
 			if m == nil {

@@ -37,7 +37,7 @@ func TestSlowMode(t *testing.T) {
 		t.Error("and it is forwarded (§6)")
 	}
 	wantIn(t, "of another device (§8)", b.send(t, strings.ReplaceAll(enter(1), "/x'", "/y'")+strings.ReplaceAll(say, "/x'", "/y'")), "slow mode")
-	wantIn(t, "without body (§6)", b.send(t, groupchat(1, "<composing xmlns='http://jabber.org/protocol/chatstates'/>")), "composing", "stanza-id")
+	wantIn(t, "without body (§6)", b.send(t, groupchat(1, "<composing xmlns='http://jabber.org/protocol/chatstates'/>")), "<composing", "occupant-id")
 	wantIn(t, "of somebody else", b.send(t, groupchat(2, "<body>x</body>")), "stanza-id")
 	wantIn(t, "of an owner (§6)", b.send(t, groupchat(0, "<body>x</body>")+groupchat(0, "<body>y</body>")), "<body>y</body>")
 	if err := b.restart(true); err != nil {

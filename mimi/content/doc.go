@@ -3,7 +3,8 @@
 //
 // Every message stays readable for other MIMI clients, and two anterooms lose nothing: where XMPP payloads say more than the
 // content format can, the payloads ride along as a second part of media type application/xmpp+xml, without addresses.
-// Not implemented: message status (draft-mahy-mimi-message-status), decrypting external parts, markdown beyond showing its source.
+// Reports on messages are draft-mahy-mimi-message-status-01. Not implemented: decrypting external parts, showing parts that are neither text
+// nor external, markdown's indented code with styling, reference links and footnotes, which stay as written.
 //
 // The package is pure. Values are plain data: safe for concurrent reading, not for writing while read.
 package content

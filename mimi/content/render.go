@@ -13,6 +13,17 @@ type Names struct {
 	StanzaID func(MessageID) (string, bool)
 	// OwnID is the id attribute under which a message was sent here, which a correction names.
 	OwnID func(MessageID) (string, bool)
+	// User is the XMPP address of a user's URI, as a mention has it.
+	User func(uri string) (xmpp.JID, bool)
+}
+
+// user is the xmpp: URI of a user that a mention names.
+func (n Names) user(uri string) (string, bool) {
+	if n.User == nil {
+		return "", false
+	}
+	j, ok := n.User(uri)
+	return "xmpp:" + j.String(), ok
 }
 
 func name(f func(MessageID) (string, bool), id MessageID) (string, bool) {
@@ -29,16 +40,20 @@ type Rendered struct {
 }
 
 // ToXMPP returns what a message says to XMPP clients: the payload that rides along if there is one, with its references
-// translated, else the nearest thing to the content. It never returns an empty payload and no illegal characters.
+// translated, else the nearest thing to the content. It returns no illegal characters, and no payload only for a report that XMPP
+// clients are not told of.
 func (m *Message) ToXMPP(names Names) Rendered {
+	if report := m.renderReport(names); report != nil {
+		return Rendered{Payload: report}
+	}
 	var out Rendered
 	if carried, ok := m.carried(); ok {
 		out = Rendered{Lang: carried.Lang(), Payload: m.translate(carried, names)}
 	} else {
 		out = m.render(names)
 	}
-	if len(m.Topic) > 0 && !has(out.Payload, xmpp.NSClient, "thread") && utf8.Valid(m.Topic) && xmpp.LegalText(string(m.Topic)) {
-		out.Payload = append(out.Payload, xmpp.TextElement(xmpp.NSClient, "thread", string(m.Topic)))
+	if len(m.Topic) > 0 && !has(out.Payload, xmpp.NSClient, "thread") {
+		out.Payload = append(out.Payload, xmpp.TextElement(xmpp.NSClient, "thread", threadOf(m.Topic)))
 	}
 	if len(out.Payload) == 0 {
 		out.Payload = bodies("(an empty message)")
@@ -105,7 +120,14 @@ func (m *Message) translate(carried *xmpp.Element, names Names) []*xmpp.Element 
 			id, known = name(names.StanzaID, m.InReplyTo)
 		case e.Is(nsCorrect, "replace"):
 			id, known = name(names.OwnID, m.Replaces)
-		case e.Is(nsReactions, "reactions"), e.Is(nsRetract, "retract"):
+		case isMention(e):
+			if uri, ok := names.user(e.Attr("uri")); ok {
+				e = e.Clone()
+				e.SetAttr("uri", uri)
+				payload = append(payload, e)
+			}
+			continue
+		case e.Is(nsReactions, "reactions"), e.Is(nsRetract, "retract"), e.Is(nsMarkers, "displayed"), e.Is(nsReceipts, "received"):
 			known = false // those that can be expressed have no carried payload
 		default:
 			payload = append(payload, e)
@@ -129,19 +151,13 @@ func (m *Message) render(names Names) Rendered {
 	if m.Body.Cardinality == Null {
 		return Rendered{Payload: m.renderRetraction(names)}
 	}
-	text, lang, urls := flatten(&m.Body)
-	if text == "" {
-		text = "(a message without text)"
-	}
-	out := Rendered{Lang: language(lang), Payload: bodies(text)}
+	x := m.flat(names)
+	out := Rendered{Lang: x.lang, Payload: x.payload}
 	if id, ok := name(names.StanzaID, m.InReplyTo); ok {
 		out.Payload = append(out.Payload, xmpp.NewElement(nsReply, "reply").WithAttr("id", id))
 	}
 	if id, ok := name(names.OwnID, m.Replaces); ok {
 		out.Payload = append(out.Payload, xmpp.NewElement(nsCorrect, "replace").WithAttr("id", id))
-	}
-	for _, url := range urls {
-		out.Payload = append(out.Payload, xmpp.NewElement(nsOOB, "x").With(xmpp.TextElement(nsOOB, "url", url)))
 	}
 	return out
 }
@@ -187,100 +203,4 @@ func (m *Message) renderRetraction(names Names) []*xmpp.Element {
 	return append(bodies(text),
 		xmpp.NewElement(nsRetract, "retract").WithAttr("id", id),
 		xmpp.NewElement(nsFallback, "fallback").WithAttr("for", nsRetract))
-}
-
-// isText says whether a media type is shown as text: plain or markdown, with any parameters.
-func isText(mediaType string) bool {
-	base, _, _ := strings.Cut(mediaType, ";")
-	switch strings.ToLower(strings.TrimSpace(base)) {
-	case "text/plain", "text/markdown":
-		return true
-	}
-	return false
-}
-
-// language returns a tag that can stand in xml:lang, or nothing.
-func language(tag string) string {
-	if len(tag) > 64 {
-		return ""
-	}
-	for i := range len(tag) {
-		c := tag[i]
-		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '-') {
-			return ""
-		}
-	}
-	return tag
-}
-
-// flatten returns the text of a part, the language of the first text in it, and the URLs that a client may open as they are.
-func flatten(p *Part) (text, lang string, urls []string) {
-	switch p.Cardinality {
-	case Single:
-		if isText(p.ContentType) {
-			return string(p.Content), p.Language, nil
-		}
-		return "(content of type " + p.ContentType + ", which cannot be shown here)", "", nil
-	case External:
-		return flattenExternal(p)
-	case Multi:
-		if p.Semantics == ChooseOne {
-			return flatten(choose(p.Parts))
-		}
-		return flattenAll(p.Parts)
-	}
-	return "", "", nil
-}
-
-// choose picks the first text, else the first external part, else the first part.
-func choose(parts []Part) *Part {
-	if len(parts) == 0 {
-		return &Part{}
-	}
-	for i := range parts {
-		if parts[i].Cardinality == Single && isText(parts[i].ContentType) {
-			return &parts[i]
-		}
-	}
-	for i := range parts {
-		if parts[i].Cardinality == External || parts[i].Cardinality == Multi {
-			return &parts[i]
-		}
-	}
-	return &parts[0]
-}
-
-func flattenAll(parts []Part) (text, lang string, urls []string) {
-	var texts []string
-	for i := range parts {
-		t, l, u := flatten(&parts[i])
-		if t != "" {
-			texts = append(texts, t)
-		}
-		if lang == "" {
-			lang = l
-		}
-		urls = append(urls, u...)
-	}
-	return strings.Join(texts, "\n"), lang, urls
-}
-
-// flattenExternal shows a URL that can be opened; encrypted content needs a key that no XMPP client would be given in the clear.
-func flattenExternal(p *Part) (text, lang string, urls []string) {
-	e := p.External
-	label := e.Description
-	if label == "" {
-		label = e.Filename
-	}
-	if label == "" {
-		label = p.ContentType
-	}
-	web := strings.HasPrefix(e.URL, "https://") || strings.HasPrefix(e.URL, "http://")
-	if e.Encryption != 0 || !web || !xmpp.LegalText(e.URL) {
-		return "(attachment that cannot be opened here: " + label + ")", p.Language, nil
-	}
-	if label == p.ContentType {
-		return e.URL, p.Language, []string{e.URL}
-	}
-	return label + "\n" + e.URL, p.Language, []string{e.URL}
 }

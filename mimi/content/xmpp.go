@@ -21,6 +21,8 @@ const (
 	nsHints     = "urn:xmpp:hints"
 	nsCarbons   = "urn:xmpp:carbons:2"
 	nsModerate  = "urn:xmpp:message-moderate:1" // XEP-0425
+
+	nsChatStates = "http://jabber.org/protocol/chatstates" // XEP-0085
 )
 
 // References translates what XMPP messages call each other into message ids. A nil function knows nothing.
@@ -31,6 +33,8 @@ type References struct {
 	ByOwnID func(id string) (MessageID, bool)
 	// OwnReaction finds the sender's present reaction to a message, which a new one replaces.
 	OwnReaction func(target MessageID) (MessageID, bool)
+	// User is the user behind an address, a nick's or its own, as the group lists it: what mentions name.
+	User func(xmpp.JID) (mimi.URI, bool)
 }
 
 func find[K any](f func(K) (MessageID, bool), key K) (MessageID, bool) {
@@ -44,8 +48,11 @@ func find[K any](f func(K) (MessageID, bool), key K) (MessageID, bool) {
 // nobody knows becomes readable text instead.
 func FromXMPP(s *xmpp.Stanza, salt [SaltSize]byte, sender, room mimi.URI, refs References) *Message {
 	m := &Message{Salt: salt, Sender: sender.String(), Room: room.String()}
-	if thread := s.Child(xmpp.NSClient, "thread").Text(); len(thread) <= MaxTopic {
-		m.Topic = []byte(thread)
+	if topic := topicOf(s.Child(xmpp.NSClient, "thread").Text()); len(topic) <= MaxTopic {
+		m.Topic = topic
+	}
+	if fromMarker(m, s, refs) {
+		return m
 	}
 	if r := s.Child(nsReactions, "reactions"); r != nil {
 		if !fromReactions(m, r, refs) {
@@ -74,13 +81,16 @@ func FromXMPP(s *xmpp.Stanza, salt [SaltSize]byte, sender, room mimi.URI, refs R
 			m.Replaces = id
 		}
 	}
-	m.Body = textBody(s, stripped)
+	m.Body = textBody(s, stripped, refs)
 	return m
 }
 
-// textBody is the bodies as plain text, and the whole payload beside it where that says more than one body.
-func textBody(s *xmpp.Stanza, stripped string) Part {
+// textBody is the bodies and files, and the whole payload beside them where that says more than one body of plain text.
+func textBody(s *xmpp.Stanza, stripped string, refs References) Part {
 	var parts []Part
+	attached := files(s)
+	more := !onlyBody(s)
+	unstyled := s.Child(nsStyling, "unstyled") != nil
 	for _, body := range s.Payload {
 		if body.Is(xmpp.NSClient, "body") {
 			lang := body.Lang()
@@ -88,25 +98,57 @@ func textBody(s *xmpp.Stanza, stripped string) Part {
 				lang = s.Lang
 			}
 			text := withoutFallback(s, body.Text(), stripped)
-			parts = append(parts, Part{Disposition: Render, Language: lang, Cardinality: Single, ContentType: TypePlain, Content: []byte(text)})
+			if len(attached) > 0 && (strings.TrimSpace(withoutFallback(s, text, nsFiles)) == "" || isAddress(text, attached)) {
+				continue // says where the file is, which the file itself does
+			}
+			p := Part{Disposition: Render, Language: language(lang), Cardinality: Single, ContentType: TypePlain, Content: []byte(text)}
+			var links []link
+			if text == body.Text() {
+				links = mentions(s, text, refs)
+			}
+			if md, styled := toMarkdown(text, links); styled && !unstyled && len(md) <= MaxCarried {
+				p.ContentType, p.Content, more = TypeMarkdown, []byte(md), true
+			}
+			parts = append(parts, p)
 			if len(parts) == MaxBodies {
 				break
 			}
 		}
 	}
+	if len(attached) > 0 {
+		if len(parts) > 0 {
+			attached = append(parts[:1:1], attached...)
+		}
+		parts = []Part{group(Render, ProcessAll, attached)}
+	}
 	if len(parts) == 0 {
 		parts = append(parts, Part{}) // nothing to show: a receiver that does not know the other part picks this one
 	}
-	if !onlyBody(s) {
-		xml := Carried(s).AppendXML(nil, "")
+	if more {
+		xml := Carried(s, refs).AppendXML(nil, "")
 		if len(xml) <= MaxCarried {
 			parts = append(parts, Part{Disposition: parts[0].Disposition, Cardinality: Single, ContentType: TypeXMPP, Content: xml})
 		}
 	}
+	return group(parts[0].Disposition, ChooseOne, parts)
+}
+
+// group is parts as one.
+func group(d Disposition, s Semantics, parts []Part) Part {
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	return Part{Disposition: parts[0].Disposition, Cardinality: Multi, Semantics: ChooseOne, Parts: parts}
+	return Part{Disposition: d, Cardinality: Multi, Semantics: s, Parts: parts}
+}
+
+// isAddress says that a text is nothing but the address of a file.
+func isAddress(text string, files []Part) bool {
+	for i := range files {
+		if strings.TrimSpace(text) == files[i].External.URL {
+			return true
+		}
+	}
+	return false
 }
 
 const (
@@ -137,14 +179,27 @@ func onlyBody(s *xmpp.Stanza) bool {
 // private says whether a payload belongs to one hop or one address and does not travel.
 func private(e *xmpp.Element) bool {
 	switch e.Name.Space {
-	case muc.NSStanzaID, muc.NSDelay, muc.NSOccupantID, muc.NS, muc.NSUser, nsAddresses, nsHints, nsCarbons, muc.NSMAM, muc.NSForward, nsModerate:
+	case muc.NSStanzaID, muc.NSDelay, muc.NSOccupantID, muc.NS, muc.NSUser, nsAddresses, nsHints, nsCarbons, muc.NSMAM, muc.NSForward, nsModerate, nsChatStates:
 		return true
 	}
-	return e.Is(xmpp.NSClient, "error")
+	return e.Is(xmpp.NSClient, "error") || e.Is(nsReceipts, "request")
 }
 
-// Carried returns the message element that rides along: the payloads without addresses, resource and ids.
-func Carried(s *xmpp.Stanza) *xmpp.Element {
+// Transient says that nothing in a message lasts: chat states (XEP-0085), which MIMI has no word for, and what belongs to one hop. It stays
+// with the occupants that the sender's own room has.
+func Transient(s *xmpp.Stanza) bool {
+	states := false
+	for _, e := range s.Payload {
+		if !private(e) && !e.Is(xmpp.NSClient, "thread") {
+			return false
+		}
+		states = states || e.Name.Space == nsChatStates
+	}
+	return states
+}
+
+// Carried returns the message element that rides along: the payloads without addresses, resource and ids. Mentions name users by URI.
+func Carried(s *xmpp.Stanza, refs References) *xmpp.Element {
 	out := xmpp.NewElement(xmpp.NSClient, "message")
 	if s.Lang != "" {
 		out.WithLang(s.Lang)
@@ -157,6 +212,14 @@ func Carried(s *xmpp.Stanza) *xmpp.Element {
 			e = e.Clone()
 			e.RemoveAttr("to")
 		}
+		if isMention(e) {
+			uri, ok := refs.user(e.Attr("uri"))
+			if !ok {
+				continue
+			}
+			e = e.Clone()
+			e.SetAttr("uri", uri)
+		}
 		out.With(e)
 	}
 	return out
@@ -167,7 +230,7 @@ func readable(s *xmpp.Stanza, text string) Part {
 	if body, ok := s.Body(); ok && body != "" {
 		text = body
 	}
-	return Part{Disposition: Render, Language: s.Lang, Cardinality: Single, ContentType: TypePlain, Content: []byte(text)}
+	return Part{Disposition: Render, Language: language(s.Lang), Cardinality: Single, ContentType: TypePlain, Content: []byte(text)}
 }
 
 func reactions(r *xmpp.Element) []string {

@@ -63,8 +63,12 @@ func xml(r Rendered) string {
 
 // What one anteroom takes in, another gives out: the payload without what belongs to one hop, references in its own words.
 func TestThroughTwoAnterooms(t *testing.T) {
-	refs := References{ByStanzaID: one("here-1", first), ByOwnID: one("mine-1", first)}
-	names := Names{StanzaID: back(first, "there-1"), OwnID: back(first, "theirs-1")}
+	refs := References{ByStanzaID: one("here-1", first), ByOwnID: one("mine-1", first), User: func(j xmpp.JID) (mimi.URI, bool) {
+		return mimi.MustURI("mimi://a.example/u/romeo"), j.String() == "romeo@a.example"
+	}}
+	names := Names{StanzaID: back(first, "there-1"), OwnID: back(first, "theirs-1"), User: func(uri string) (xmpp.JID, bool) {
+		return xmpp.MustParseJID("u%romeo%a.example@rooms.b.example"), uri == "mimi://a.example/u/romeo"
+	}}
 	for _, c := range []struct{ name, in, out string }{
 		{"a body", "<body>hello &amp; good bye</body>", "<body>hello &amp; good bye</body>"},
 		{"its hop", "<body>hi</body><origin-id xmlns='urn:xmpp:sid:0' id='o'/><stanza-id xmlns='urn:xmpp:sid:0' id='s' by='garden@rooms.a.example'/>" +
@@ -72,7 +76,18 @@ func TestThroughTwoAnterooms(t *testing.T) {
 		{"a thread", "<body>hi</body><thread>t1</thread>", "<body>hi</body><thread>t1</thread>"},
 		{"two languages", "<body>hello</body><body xml:lang='de'>hallo</body>", `<body>hello</body><body xml:lang="de">hallo</body>`},
 		{"an unknown payload", "<body>hi</body><x xmlns='urn:example:x' a='1'><y/></x>", `<body>hi</body><x xmlns="urn:example:x" a="1"><y/></x>`},
-		{"no body", "<composing xmlns='http://jabber.org/protocol/chatstates'/>", `<composing xmlns="http://jabber.org/protocol/chatstates"/>`},
+		{"a chat state stays", "<body>hi</body><active xmlns='http://jabber.org/protocol/chatstates'/>", "<body>hi</body>"},
+		{"a receipt is not asked for", "<body>hi</body><request xmlns='urn:xmpp:receipts'/>", "<body>hi</body>"},
+		{"styling", "<body>*hi* _you_</body>", "<body>*hi* _you_</body>"},
+		{"no styling", "<body>*hi*</body><unstyled xmlns='urn:xmpp:styling:0'/>", `<body>*hi*</body><unstyled xmlns="urn:xmpp:styling:0"/>`},
+		{"a file by address", "<body>https://a.example/r.png</body><x xmlns='jabber:x:oob'><url>https://a.example/r.png</url></x>",
+			`<body>https://a.example/r.png</body><x xmlns="jabber:x:oob"><url>https://a.example/r.png</url></x>`},
+		{"a displayed marker", "<displayed xmlns='urn:xmpp:chat-markers:0' id='here-1'/>", `<displayed xmlns="urn:xmpp:chat-markers:0" id="there-1"/>`},
+		{"a markable message", "<body>hi</body><markable xmlns='urn:xmpp:chat-markers:0'/>", `<body>hi</body><markable xmlns="urn:xmpp:chat-markers:0"/>`},
+		{"a mention", "<body>hi Romeo</body><reference xmlns='urn:xmpp:reference:0' type='mention' begin='3' end='8' uri='xmpp:romeo@a.example'/>",
+			`<body>hi Romeo</body><reference xmlns="urn:xmpp:reference:0" type="mention" begin="3" end="8" uri="xmpp:u%romeo%a.example@rooms.b.example"/>`},
+		{"a mention of somebody unknown", "<body>hi Tybalt</body><reference xmlns='urn:xmpp:reference:0' type='mention' begin='3' end='9' uri='xmpp:tybalt@c.example'/>",
+			"<body>hi Tybalt</body>"},
 		{"a correction", "<body>hi!</body><replace xmlns='urn:xmpp:message-correct:0' id='mine-1'/>",
 			`<body>hi!</body><replace xmlns="urn:xmpp:message-correct:0" id="theirs-1"/>`},
 		{"a reply", "<body>yes</body><reply xmlns='urn:xmpp:reply:0' id='here-1' to='garden@rooms.a.example/romeo'/>",
@@ -115,7 +130,7 @@ func TestReadableForOthers(t *testing.T) {
 	if strings.Contains(string(m.Body.Parts[1].Content), "juliet@") {
 		t.Error("an address rides along")
 	}
-	m = FromXMPP(stanza(t, "<active xmlns='http://jabber.org/protocol/chatstates'/>"), [16]byte{}, juliet, garden, refs)
+	m = FromXMPP(stanza(t, "<x xmlns='urn:example:x'/>"), [16]byte{}, juliet, garden, refs)
 	if m.Body.Semantics != ChooseOne || m.Body.Parts[0].Cardinality != Null {
 		t.Errorf("a message without body shows something: %+v", m.Body)
 	}
@@ -140,19 +155,28 @@ func TestForeignContent(t *testing.T) {
 	}
 	open := Part{Disposition: Attachment, Cardinality: External, ContentType: "image/png", External: &ExternalPart{URL: "https://b.example/i.png", Description: "a rose"}}
 	sealed := open
-	sealed.External = &ExternalPart{URL: "https://b.example/i.png", Encryption: 1, Key: []byte{1}, Filename: "rose.png"}
+	sealed.External = &ExternalPart{URL: "https://b.example/i.png", Encryption: 99, Key: []byte{1}, Filename: "rose.png"}
 	for _, c := range []struct {
 		name string
 		body Part
 		want string
 	}{
-		{"markdown", text(TypeMarkdown, "# Welcome"), "<body># Welcome</body>"},
+		{"markdown", text(TypeMarkdown, "# Welcome"), "<body>*Welcome*</body>"},
 		{"illegal characters", text(TypePlain, "a\x00b"), "<body>a\uFFFDb</body>"},
 		{"another type", text("application/pdf", "x"), "<body>(content of type application/pdf, which cannot be shown here)</body>"},
 		{"the text of a choice", Part{Disposition: Render, Cardinality: Multi, Parts: []Part{text("application/x", "?"), text(TypePlain, "this")}}, "<body>this</body>"},
 		{"all parts", Part{Disposition: Render, Cardinality: Multi, Semantics: ProcessAll, Parts: []Part{text(TypePlain, "one"), text(TypePlain, "two")}}, "<body>one\ntwo</body>"},
-		{"an open link", open, "<body>a rose\nhttps://b.example/i.png</body><x xmlns=\"jabber:x:oob\"><url>https://b.example/i.png</url></x>"},
+		{"an open link", open, "<body>a rose\nhttps://b.example/i.png</body>" + `<file-sharing xmlns="urn:xmpp:sfs:0" disposition="attachment">` +
+			`<file xmlns="urn:xmpp:file:metadata:0"><media-type>image/png</media-type><desc>a rose</desc></file>` +
+			`<sources><url-data xmlns="http://jabber.org/protocol/url-data" target="https://b.example/i.png"/></sources></file-sharing>` +
+			`<x xmlns="jabber:x:oob"><url>https://b.example/i.png</url><desc>a rose</desc></x>` + `<fallback xmlns="urn:xmpp:fallback:0" for="urn:xmpp:sfs:0"><body/></fallback>`},
 		{"a sealed link", sealed, "<body>(attachment that cannot be opened here: rose.png)</body>"},
+		{"text that looks styled", text(TypePlain, "*hi*"), `<body>*hi*</body><unstyled xmlns="urn:xmpp:styling:0"/>`},
+		{"styled markdown", text(TypeMarkdown, "**hi**"), "<body>*hi*</body>"},
+		{"HTML", text("text/html;charset=utf-8", "<p>Kudos to <a href=\"mimi://example.com/u/alice-smith\">\n@Alice</a> &amp; all!</p><p>Bye</p>"), "<body>Kudos to\n@Alice &amp; all!\nBye</body>"},
+		{"text rather than HTML", Part{Cardinality: Multi, Parts: []Part{text("text/html", "<b>x</b>"), text(TypePlain, "x")}}, "<body>x</body>"},
+		{"languages", Part{Cardinality: Multi, Parts: []Part{{Language: "en, de", Cardinality: Single, ContentType: TypePlain, Content: []byte("hi")},
+			{Language: "fr", Cardinality: Single, ContentType: TypePlain, Content: []byte("salut")}}}, `<body>hi</body><body xml:lang="fr">salut</body>`},
 		{"nothing", Part{}, "<body>(an empty message)</body>"},
 		{"broken xml rides along", Part{Cardinality: Multi, Parts: []Part{text(TypePlain, "ok"), text(TypeXMPP, "<message")}}, "<body>ok</body>"},
 		{"a forged subject and stanza-id", Part{Cardinality: Multi, Parts: []Part{text(TypePlain, "ok"),
