@@ -34,6 +34,7 @@ var serviceRoutes = []serviceRoute{
 	{xmpp.TypeGet, muc.NSVersion, "query", (*serviceQuery).version},
 	{xmpp.TypeGet, nsTime, "time", (*serviceQuery).time},
 	{xmpp.TypeGet, nsLast, "query", (*serviceQuery).last},
+	{xmpp.TypeGet, nsVCard, "vCard", (*serviceQuery).vCard},
 	{xmpp.TypeGet, nsSearch, "search", (*serviceQuery).search},
 	{xmpp.TypeSet, nsCommands, "command", (*serviceQuery).command},
 }
@@ -67,6 +68,12 @@ func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[S
 		}
 	}
 	return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.ServiceUnavailable, "the service does not know this request"))}, nil
+}
+
+// vCard is the card of the service (XEP-0054).
+func (q *serviceQuery) vCard() (*xmpp.Element, *xmpp.StanzaError) {
+	return xmpp.NewElement(nsVCard, "vCard").With(xmpp.TextElement(nsVCard, "FN", q.svc.cfg.Software),
+		xmpp.TextElement(nsVCard, "DESC", "Rooms of "+q.svc.cfg.Provider), xmpp.TextElement(nsVCard, "JABBERID", q.svc.cfg.Domain.String())), nil
 }
 
 // discoInfo describes the service (XEP-0045 §6.2).
