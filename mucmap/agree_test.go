@@ -282,18 +282,46 @@ func agreeOnOccupants(here map[string]seen, f *facts) error {
 	return nil
 }
 
+// domainsOf are the banned domains among those for whose ban there is a reason.
+func domainsOf(reasons map[xmpp.JID]string) map[xmpp.JID]string {
+	return maps.Collect(func(yield func(xmpp.JID, string) bool) {
+		for j, why := range reasons {
+			if j.Local() == "" && !yield(j, why) {
+				return
+			}
+		}
+	})
+}
+
+// domain is the domain whose ban hits a participant: of other providers, the provider.
+func (f *facts) domain(j xmpp.JID) xmpp.JID {
+	if f.local[j] {
+		return xmpp.MustParseJID(j.Domain())
+	}
+	return xmpp.MustParseJID(j.Local()[strings.LastIndex(j.Local(), "%")+1:])
+}
+
 func agreeOnLists(here map[string]seen, watched bool, f *facts, reasons map[xmpp.JID]string) error {
 	nicks := map[xmpp.JID]string{}
 	for nick, o := range here {
 		nicks[o.user] = nick
 	}
 	listed := 0
+	banned := domainsOf(reasons)
 	for a, items := range f.lists {
 		listed += len(items)
 		if !slices.IsSortedFunc(items, func(x, y muc.Item) int { return cmp.Compare(x.JID.String(), y.JID.String()) }) {
 			return fmt.Errorf("the list of %s is not in order: %v", a, items)
 		}
 		for _, it := range items {
+			if it.JID.Local() == "" {
+				if why, is := reasons[it.JID]; !is || a != muc.AffiliationOutcast || it.Affiliation != a || it.Reason != why {
+					return fmt.Errorf("the list of %s has the domain %+v, banned are %v", a, it, banned)
+				}
+				listed--
+				delete(banned, it.JID)
+				continue
+			}
 			st, is := f.participants[it.JID]
 			if !is || st.affiliation != a || it.Affiliation != a || it.Role != muc.RoleUnset {
 				return fmt.Errorf("the list of %s has %+v, for the group it is %s", a, it, st.affiliation)
@@ -306,7 +334,13 @@ func agreeOnLists(here map[string]seen, watched bool, f *facts, reasons map[xmpp
 			}
 		}
 	}
+	if len(banned) > 0 {
+		return fmt.Errorf("no list has the banned domains %v", banned)
+	}
 	for j, st := range f.participants {
+		if _, is := reasons[f.domain(j)]; is && st.affiliation == muc.AffiliationNone {
+			return fmt.Errorf("%s has no affiliation, and its domain is banned", j)
+		}
 		if st.affiliation != muc.AffiliationNone {
 			listed--
 		} else if f.leaves[j] == 0 {

@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -24,10 +25,12 @@ type agreeWalk struct {
 	rng     *rand.Rand
 	watch   *watcher
 	remotes []*remote
-	reasons map[xmpp.JID]string // of bans
-	done    map[string]int      // what was granted, by kind
-	asked   map[string][]muc.Item
-	told    []*xmpp.Stanza // forms that ask moderators or admins for something
+	reasons map[xmpp.JID]string   // of bans, of users and of domains
+	done    map[string]int        // what was granted, by kind
+	asked   map[string][]muc.Item // requests without answer
+	lost    []muc.Item            // asked for before a crash: nobody knows whether it took effect
+	forgets bool                  // what must not be: a restored room does not repeat what it may not have sent
+	told    []*xmpp.Stanza        // forms that ask moderators or admins for something
 	log     []string
 }
 
@@ -40,6 +43,7 @@ const (
 func newAgreeWalk(t *testing.T, seed uint64) *agreeWalk {
 	w := &agreeWalk{bench: newBench(t), rng: rand.New(rand.NewPCG(seed, 45)), reasons: map[xmpp.JID]string{}, done: map[string]int{},
 		asked: map[string][]muc.Item{}}
+	w.onCrash = w.afterCrash
 	w.watch = newWatcher(xmpp.MustParseJID(room))
 	w.seen = func(bs []xmpp.Broadcast) {
 		for _, b := range bs {
@@ -49,6 +53,9 @@ func newAgreeWalk(t *testing.T, seed uint64) *agreeWalk {
 			}
 			if st.Kind == xmpp.IQ && st.Type == xmpp.TypeResult {
 				w.banned(w.asked[st.ID])
+			}
+			if st.Kind == xmpp.IQ {
+				delete(w.asked, st.ID)
 			}
 		}
 		if err := w.watch.see(bs); err != nil {
@@ -62,9 +69,12 @@ func newAgreeWalk(t *testing.T, seed uint64) *agreeWalk {
 }
 
 func (w *agreeWalk) pick(of ...string) string { return of[w.rng.IntN(len(of))] }
-func (w *agreeWalk) user() string             { return fmt.Sprintf("u%d@a.example", w.rng.IntN(agreeUsers)) }
-func (w *agreeWalk) device() string           { return w.user() + "/" + w.pick("a", "b") }
-func (w *agreeWalk) nick() string             { return fmt.Sprintf("N%d", w.rng.IntN(agreeUsers+2)) }
+func (w *agreeWalk) user() string {
+	n := w.rng.IntN(agreeUsers)
+	return fmt.Sprintf("u%d@%s", n, []string{"a.example", "c.example"}[n/4])
+}
+func (w *agreeWalk) device() string { return w.user() + "/" + w.pick("a", "b") }
+func (w *agreeWalk) nick() string   { return fmt.Sprintf("N%d", w.rng.IntN(agreeUsers+2)) }
 
 // whoMay is a device of somebody present of at least this affiliation, as the watcher knows it; without one anybody's.
 func (w *agreeWalk) whoMay(a muc.Affiliation) string {
@@ -134,7 +144,7 @@ func (w *agreeWalk) stanza() (kind, text string) {
 	}
 	admin := func(items string) string { return w.iq(from, "set", muc.NSAdmin, items) }
 	switch kind = w.pick("enter", "enter", "enter", "enter", "enter", "leave", "nick", "status", "message", "subject", "private", "kick", "role", "role", "affiliation",
-		"affiliation", "affiliation", "ban", "bans", "configure", "configure", "invite", "decline", "register", "decide", "voice", "ghost", "destroy"); kind {
+		"affiliation", "affiliation", "ban", "bans", "domain", "configure", "configure", "invite", "decline", "register", "decide", "voice", "ghost", "destroy"); kind {
 	case "enter":
 		return kind, presence(w.device(), w.nick(), "", "<x xmlns='"+muc.NS+"'><password>secret</password></x>")
 	case "leave":
@@ -168,6 +178,11 @@ func (w *agreeWalk) stanza() (kind, text string) {
 		return kind, admin("<item jid='" + w.somebody() + "' affiliation='outcast'><reason>" + w.pick("rude", "loud") + "</reason></item>")
 	case "bans":
 		return kind, admin("<item jid='" + w.somebody() + "' affiliation='outcast'/><item jid='" + w.somebody() + "' affiliation='none'/>")
+	case "domain":
+		if w.rng.IntN(3) > 0 {
+			return kind, admin("<item jid='" + w.pick("b.example", "c.example") + "' affiliation='none'/>")
+		}
+		return kind, admin("<item jid='" + w.pick("b.example", "c.example") + "' affiliation='outcast'><reason>" + w.pick("spam", "flood") + "</reason></item>")
 	case "configure":
 		if w.rng.IntN(5) > 0 {
 			from = w.whoMay(muc.AffiliationOwner)
@@ -221,8 +236,37 @@ func (w *agreeWalk) stanza() (kind, text string) {
 	return kind, w.iq(from, "set", muc.NSOwner, "<destroy><reason>over</reason></destroy>")
 }
 
-// act does one thing.
+// act does one thing, and survives if the process crashes in it.
 func (w *agreeWalk) act() error {
+	if w.rng.IntN(12) == 0 {
+		w.crashAt, w.after = w.writes+1+w.rng.IntN(3), w.rng.IntN(2) == 0
+	}
+	return w.survive(w.one())
+}
+
+// survive restores the room from what was durable, if there was a crash. Who had no answer then never gets one.
+func (w *agreeWalk) survive(err error) error {
+	for errors.Is(err, errCrash) {
+		err = w.afterCrash()
+	}
+	return err
+}
+
+func (w *agreeWalk) afterCrash() error {
+	w.log = append(w.log, fmt.Sprintf("crash, after the write: %v", w.after))
+	w.done["crash"]++
+	for _, items := range w.asked {
+		w.lost = append(w.lost, items...)
+	}
+	clear(w.asked)
+	if w.forgets {
+		defer func(seen func([]xmpp.Broadcast)) { w.seen = seen }(w.seen)
+		w.seen = nil
+	}
+	return w.restart(false)
+}
+
+func (w *agreeWalk) one() error {
 	w.now = w.now.Add(20 * time.Second)
 	switch n := w.rng.IntN(40); {
 	case n == 0:
@@ -274,7 +318,7 @@ func (w *agreeWalk) release() error {
 	w.held = nil
 	for _, j := range held {
 		if err := w.run(j); err != nil {
-			return err
+			return err // after a crash the others are wishes that nobody remembers
 		}
 	}
 	return nil
@@ -343,16 +387,32 @@ func (w *agreeWalk) banned(items []muc.Item) {
 	for i := range items {
 		if it := &items[i]; it.Affiliation == muc.AffiliationOutcast && (it.Reason != "" || w.reasons[it.JID.Bare()] == "") {
 			w.reasons[it.JID.Bare()] = it.Reason
+		} else if it.JID.Local() == "" && it.Affiliation == muc.AffiliationNone {
+			delete(w.reasons, it.JID)
 		}
 	}
 }
 
-// noteReasons forgets the reasons of bans that are lifted.
+// noteReasons forgets the reasons of bans that are lifted, and takes over what was asked for before a crash and did take effect.
 func (w *agreeWalk) noteReasons(f *facts) {
 	for j := range w.reasons {
-		if f.participants[j].affiliation != muc.AffiliationOutcast {
+		if j.Local() != "" && f.participants[j].affiliation != muc.AffiliationOutcast {
 			delete(w.reasons, j)
 		}
+	}
+	for _, asked := range w.lost {
+		j := asked.JID.Bare()
+		i := slices.IndexFunc(f.lists[muc.AffiliationOutcast], func(it muc.Item) bool { return it.JID == j })
+		switch {
+		case asked.Affiliation == muc.AffiliationOutcast && i >= 0 && f.lists[muc.AffiliationOutcast][i].Reason == asked.Reason:
+			w.reasons[j] = asked.Reason
+		case asked.Affiliation != muc.AffiliationOutcast && i < 0:
+			delete(w.reasons, j)
+		}
+	}
+	w.lost = nil
+	if !f.exists {
+		clear(w.reasons)
 	}
 }
 
@@ -374,7 +434,7 @@ func (w *agreeWalk) check(t *testing.T) *facts {
 }
 
 // At every step of random histories of all operations, what XMPP users see by the presences that they were sent, the participant list
-// and the leaves of the group, and all lists say the same, restarts in between or not.
+// and the leaves of the group, and all lists say the same, also behind a restart, or a crash at any write.
 func TestEverybodyAgrees(t *testing.T) {
 	conform.Holds(t, "0045-5.1-4", "0045-5.2-3", "0045-5.1.3-1", "0045-5.2.2-1", "0045-17.3-8", "0045-17.3-9")
 	done := map[string]int{}
@@ -394,8 +454,8 @@ func TestEverybodyAgrees(t *testing.T) {
 			codes[c] += n
 		}
 	}
-	for _, kind := range []string{"enter", "leave", "nick", "status", "message", "subject", "private", "kick", "role", "affiliation", "ban", "bans", "configure",
-		"invite", "register", "decide", "ghost", "destroy", "restart", "remote enters", "remote speaks", "remote leaves"} {
+	for _, kind := range []string{"enter", "leave", "nick", "status", "message", "subject", "private", "kick", "role", "affiliation", "ban", "bans", "domain", "configure",
+		"invite", "register", "decide", "ghost", "destroy", "restart", "crash", "remote enters", "remote speaks", "remote leaves"} {
 		if done[kind] == 0 {
 			t.Errorf("no history had a %q that was granted", kind)
 		}
@@ -412,16 +472,8 @@ func TestEverybodyAgrees(t *testing.T) {
 // The comparison finds whatever is made to differ: a presence that was not sent, or said something else; a leaf too many or too few; a
 // participant, an entry of a list, a reason or the order changed.
 func TestAgreementCanFail(t *testing.T) {
-	for what, wrong := range map[string]func(*xmpp.Stanza) bool{
-		"an unavailable presence":    func(st *xmpp.Stanza) bool { return st.Type == xmpp.TypeUnavailable },
-		"the presence of a newcomer": func(st *xmpp.Stanza) bool { return st.Type == "" && st.From.Resource() == "N3" },
-		"the presence of a moderator": func(st *xmpp.Stanza) bool {
-			return st.Type == "" && strings.Contains(st.String(), "affiliation='admin'")
-		},
-	} {
-		found := false
-		for seed := uint64(0); seed < agreeSeeds && !found; seed++ {
-			w := newAgreeWalk(t, seed)
+	presence := func(wrong func(*xmpp.Stanza) bool) func(*agreeWalk) {
+		return func(w *agreeWalk) {
 			lost := false
 			w.watch.drop = func(_ xmpp.JID, st *xmpp.Stanza) bool {
 				if lost || !wrong(st) {
@@ -430,6 +482,24 @@ func TestAgreementCanFail(t *testing.T) {
 				lost = true
 				return true
 			}
+		}
+	}
+	for what, wrong := range map[string]func(*agreeWalk){
+		"an unavailable presence that one device did not get": presence(func(st *xmpp.Stanza) bool { return st.Type == xmpp.TypeUnavailable }),
+		"the presence of a newcomer that one device did not get": presence(func(st *xmpp.Stanza) bool {
+			return st.Type == "" && st.From.Resource() == "N3"
+		}),
+		"the presence of a moderator that one device did not get": presence(func(st *xmpp.Stanza) bool {
+			return st.Type == "" && strings.Contains(st.String(), "affiliation='admin'")
+		}),
+		"sending before writing":                 func(w *agreeWalk) { w.early = true },
+		"sending nothing again behind a crash":   func(w *agreeWalk) { w.forgets = true },
+		"the ban of a domain that nobody obeyed": func(w *agreeWalk) { w.reasons[xmpp.MustParseJID("c.example")] = "spam" },
+	} {
+		found := false
+		for seed := uint64(0); seed < agreeSeeds && !found; seed++ {
+			w := newAgreeWalk(t, seed)
+			wrong(w)
 			for range agreeSteps {
 				if err := w.act(); err != nil {
 					t.Fatal(err)
@@ -442,14 +512,13 @@ func TestAgreementCanFail(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.noteReasons(f)
-				if w.watch.agrees(f, w.reasons) != nil {
-					found = lost
+				if found = w.watch.agrees(f, w.reasons) != nil; found {
 					break
 				}
 			}
 		}
 		if !found {
-			t.Errorf("%s that one device did not get went unnoticed", what)
+			t.Errorf("%s went unnoticed", what)
 		}
 	}
 
@@ -467,12 +536,19 @@ func TestAgreementCanFail(t *testing.T) {
 		"another nick":                  func(f *facts) { f.lists[muc.AffiliationOwner][0].Nick = "other" },
 		"a list of roles without one":   func(f *facts) { f.roles[muc.RoleModerator] = nil },
 		"no group":                      func(f *facts) { f.exists = false },
+		"a ban of a domain off the list": func(f *facts) {
+			f.lists[muc.AffiliationOutcast] = slices.DeleteFunc(f.lists[muc.AffiliationOutcast], func(it muc.Item) bool { return it.JID.Local() == "" })
+		},
+		"somebody whose domain is banned": func(f *facts) {
+			j := xmpp.MustParseJID("u5@c.example")
+			f.participants[j], f.local[j], f.leaves[j] = standingOf(roleGuest), true, 1
+		},
 	} {
 		f, err := b.facts()
 		if err != nil {
 			t.Fatal(err)
 		}
-		reasons := map[xmpp.JID]string{xmpp.MustParseJID("u4@a.example"): "rude"}
+		reasons := map[xmpp.JID]string{xmpp.MustParseJID("u4@a.example"): "rude", xmpp.MustParseJID("c.example"): "spam"}
 		if err := w.agrees(f, reasons); err != nil {
 			t.Fatal(err)
 		}
@@ -483,7 +559,7 @@ func TestAgreementCanFail(t *testing.T) {
 	}
 }
 
-// agreeScene is a room with an owner and a member who are present, a member who is not, and somebody banned.
+// agreeScene is a room with an owner and a member who are present, a member who is not, somebody banned and a banned domain.
 func agreeScene(t *testing.T) (*bench, *watcher) {
 	b, w := newBench(t), newWatcher(xmpp.MustParseJID(room))
 	b.seen = func(bs []xmpp.Broadcast) {
@@ -495,6 +571,6 @@ func agreeScene(t *testing.T) (*bench, *watcher) {
 		return "<iq from='u0@a.example/a' to='" + room + "' type='set' id='a'><query xmlns='" + muc.NSAdmin + "'>" + items + "</query></iq>"
 	}
 	b.send(t, "<presence from='u0@a.example/a' to='"+room+"/N0'>"+joinX+"</presence><presence from='u1@a.example/a' to='"+room+"/N1'>"+joinX+"</presence>"+
-		owner("<item jid='u1@a.example' affiliation='member'/><item jid='u2@a.example' affiliation='member'/><item jid='u4@a.example' affiliation='outcast'><reason>rude</reason></item>"))
+		owner("<item jid='u1@a.example' affiliation='member'/><item jid='u2@a.example' affiliation='member'/><item jid='u4@a.example' affiliation='outcast'><reason>rude</reason></item><item jid='c.example' affiliation='outcast'><reason>spam</reason></item>"))
 	return b, w
 }

@@ -141,8 +141,10 @@ type bench struct {
 	writes  int
 	crashAt int // number of the write that crashes, from 1; 0: none
 	after   bool
+	early   bool // what must not be: stanzas leave before the write that crashes
 	crashed bool
-	open    []Input // whose commits are not through
+	onCrash func() error // restores the room while another provider waits for an answer
+	open    []Input      // whose commits are not through
 
 	others []Summary // further rooms of the service
 
@@ -179,6 +181,9 @@ func (b *bench) step(in Input) error {
 			}
 		}
 		if crash {
+			if b.early {
+				b.show(&o)
+			}
 			return errCrash
 		}
 	}

@@ -65,7 +65,12 @@ func (r *remote) request(kind RequestKind, body []byte) []byte {
 	r.t.Helper()
 	r.n++
 	id := fmt.Sprintf("%s %d", r.client.Provider(), r.n)
-	r.must(r.b.step(Request{ID: id, Provider: r.client.Provider(), Kind: kind, Body: body}))
+	err := r.b.step(Request{ID: id, Provider: r.client.Provider(), Kind: kind, Body: body})
+	for errors.Is(err, errCrash) && r.b.onCrash != nil { // no answer: asked again, byte for byte
+		r.must(r.b.onCrash())
+		err = r.b.step(Request{ID: id, Provider: r.client.Provider(), Kind: kind, Body: body})
+	}
+	r.must(err)
 	reply, ok := r.b.reply[id]
 	if !ok || reply.Status != 200 {
 		r.t.Fatalf("%s was answered with %+v", kind, reply)
