@@ -47,7 +47,7 @@ bench: bench-mls bench-room ## speeds and sizes, each with the orientation it is
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) run ./interop/bench
 
-bench-room: build ## joins and fan-out of one room behind a fake XEP-0114 server
+bench-room: build ## joins, fan-out and memory of rooms behind a fake XEP-0114 server, and beside Prosody and ejabberd; docs/bench.md
 	$(GO) run ./internal/bench/roombench
 
 bench-mls: ## MLS groups of 100 to 10,000 members: one table with goals and growth; SIZES=100,1000 for some of them

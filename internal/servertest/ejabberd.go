@@ -33,6 +33,9 @@ listen:
     ip: "127.0.0.1"
     module: ejabberd_service
     hosts: { {{.Component}}: { password: {{.Secret}} }{{if .Second}}, {{.Second}}: { password: {{.Secret}} }{{end}} }
+{{- if .Second}}
+    global_routes: false # otherwise each of the two connections gets what is for the other
+{{- end}}
 modules:
   mod_roster: {}
   mod_disco: {}
@@ -42,7 +45,8 @@ modules:
     host: {{.MUC}}
     max_users: 10000
     max_user_conferences: 10000
-    default_room_options: { max_users: 10000 }
+    default_room_options: { max_users: 10000, mam: true }
+  mod_mam: {}
 {{- end}}
 `))
 

@@ -41,6 +41,8 @@ Component "{{.Second}}"
     component_secret = "{{.Secret}}"
 {{end}}{{if .MUC}}
 Component "{{.MUC}}" "muc"
+    modules_enabled = { "muc_mam" }
+    muc_log_by_default = true
 {{end}}`))
 
 var prosody = software{

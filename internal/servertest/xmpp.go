@@ -26,7 +26,8 @@ type XMPPOptions struct {
 	Secret    string            // component's secret; "s3cret"
 	Users     map[string]string // localpart to password
 
-	// For comparing with the server's own rooms: a second component with the same secret, and the domain of the rooms. Empty: none.
+	// For comparing with the server's own rooms: a second component with the same secret, and the domain of the rooms, which
+	// keep archives as ours do. Empty: none.
 	Second, MUC string
 }
 

@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"strings"
 	"sync"
 
 	"anteroom/xmpp"
@@ -20,14 +19,35 @@ type load struct {
 	domain string
 	conn   net.Conn
 
-	mu        sync.Mutex
+	mu      sync.Mutex
+	counts                // since begin, up to the last read
+	err     error         // why reading ended
+	changed chan struct{} // closed and renewed
+}
+
+// counts are of stanzas that came.
+type counts struct {
 	presences int64 // available ones: who is in a room
 	messages  int64 // with a body: what was said
 	results   int64 // of iqs
 	errors    int64
+	bytes     int64 // of presences and messages
 	lastError string
-	err       error
-	changed   chan struct{} // closed and renewed
+	message   []byte // the last of messages
+}
+
+func (c *counts) add(n *counts) {
+	c.presences += n.presences
+	c.messages += n.messages
+	c.results += n.results
+	c.errors += n.errors
+	c.bytes += n.bytes
+	if n.errors > 0 {
+		c.lastError = n.lastError
+	}
+	if n.messages > 0 {
+		c.message = n.message
+	}
 }
 
 // connect shakes hands with a server.
@@ -40,12 +60,12 @@ func connect(ctx context.Context, addr, domain, secret string) (*load, error) {
 	if _, err := fmt.Fprintf(conn, "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' to='%s'>", domain); err != nil {
 		return nil, err
 	}
-	f := &frames{conn: conn}
+	f := &frames{conn: conn, idle: func() {}}
 	open, err := f.next()
 	if err != nil {
 		return nil, err
 	}
-	id := attribute(open, "id")
+	id := string(attribute(open, "id"))
 	sum := sha1.Sum([]byte(id + secret))
 	if _, err := io.WriteString(conn, "<handshake>"+hex.EncodeToString(sum[:])+"</handshake>"); err != nil {
 		return nil, err
@@ -62,19 +82,26 @@ func connect(ctx context.Context, addr, domain, secret string) (*load, error) {
 }
 
 // attribute of a start tag, without entities.
-func attribute(tag []byte, name string) string {
-	for _, quote := range []string{"'", `"`} {
-		if _, rest, ok := strings.Cut(string(tag), " "+name+"="+quote); ok {
-			value, _, _ := strings.Cut(rest, quote)
-			return value
+func attribute(tag []byte, name string) []byte {
+	for rest := tag; ; {
+		i := bytes.Index(rest, []byte(name))
+		if i < 1 {
+			return nil
 		}
+		after := rest[i+len(name):]
+		if rest[i-1] != ' ' || len(after) < 2 || after[0] != '=' {
+			rest = after
+			continue
+		}
+		value, _, _ := bytes.Cut(after[2:], after[1:2])
+		return value
 	}
-	return ""
 }
 
 type frames struct {
 	conn   net.Conn
 	framer xmpp.Framer
+	idle   func() // called before each read
 }
 
 func (f *frames) next() ([]byte, error) {
@@ -83,6 +110,7 @@ func (f *frames) next() ([]byte, error) {
 		if err != nil || frame.Kind != xmpp.NeedMore {
 			return frame.Bytes, err
 		}
+		f.idle()
 		n, err := f.conn.Read(f.framer.Space())
 		f.framer.Filled(n)
 		if n == 0 && err != nil {
@@ -91,21 +119,26 @@ func (f *frames) next() ([]byte, error) {
 	}
 }
 
+// read counts until the stream ends, and tells once for each read, so that it costs those who are measured little.
 func (l *load) read(f *frames) {
-	for {
-		b, err := f.next()
+	var seen counts
+	tell := func(err error) {
 		l.mu.Lock()
-		if err != nil {
-			l.err = err
-		} else {
-			l.count(b)
-		}
+		defer l.mu.Unlock()
+		l.counts.add(&seen)
+		l.err = err
+		seen = counts{}
 		close(l.changed)
 		l.changed = make(chan struct{})
-		l.mu.Unlock()
+	}
+	f.idle = func() { tell(nil) }
+	for {
+		b, err := f.next()
 		if err != nil {
+			tell(err)
 			return
 		}
+		seen.count(b)
 	}
 }
 
@@ -114,19 +147,22 @@ var (
 	bodyTag                        = []byte("<body")
 )
 
-func (l *load) count(b []byte) {
+func (c *counts) count(b []byte) {
 	tag := b[:max(0, bytes.IndexByte(b, '>'))]
 	kind := attribute(tag, "type")
 	switch {
-	case kind == "error":
-		l.errors++
-		l.lastError = string(b)
-	case bytes.HasPrefix(b, presenceTag) && kind == "" && strings.Contains(attribute(tag, "from"), "/"): // a room has one of its own
-		l.presences++
+	case string(kind) == "error":
+		c.errors++
+		c.lastError = string(b)
+	case bytes.HasPrefix(b, presenceTag) && len(kind) == 0 && bytes.IndexByte(attribute(tag, "from"), '/') > 0: // a room has one of its own
+		c.presences++
+		c.bytes += int64(len(b))
 	case bytes.HasPrefix(b, messageTag) && bytes.Contains(b, bodyTag):
-		l.messages++
-	case bytes.HasPrefix(b, iqTag) && kind == "result":
-		l.results++
+		c.messages++
+		c.bytes += int64(len(b))
+		c.message = append(c.message[:0], b...)
+	case bytes.HasPrefix(b, iqTag) && string(kind) == "result":
+		c.results++
 	}
 }
 
@@ -136,26 +172,38 @@ func (l *load) send(b []byte) error {
 	return err
 }
 
+// dead says that the server ended the stream.
+func (l *load) dead() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.err != nil
+}
+
+// now is what was counted up to now.
+func (l *load) now() counts {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.counts
+}
+
 // wait waits until the counts are as wanted. An error that came is a failure: nothing that is measured may be refused.
-func (l *load) wait(ctx context.Context, what string, met func() bool) error {
+func (l *load) wait(ctx context.Context, what string, met func(*counts) bool) error {
 	for {
 		l.mu.Lock()
-		ok, changed := met(), l.changed
-		state := fmt.Sprintf("%d presences, %d messages, %d results", l.presences, l.messages, l.results)
-		failed, last, err := l.errors > 0, l.lastError, l.err
+		c, err, changed := l.counts, l.err, l.changed
 		l.mu.Unlock()
 		switch {
-		case ok:
+		case met(&c):
 			return nil
-		case failed:
-			return fmt.Errorf("%s: refused: %s", what, last)
+		case c.errors > 0:
+			return fmt.Errorf("%s: refused: %s", what, c.lastError)
 		case err != nil:
 			return fmt.Errorf("%s: %w", what, err)
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%s: %w with %s", what, ctx.Err(), state)
+			return fmt.Errorf("%s: %w with %d presences, %d messages, %d results", what, context.Cause(ctx), c.presences, c.messages, c.results)
 		}
 	}
 }
@@ -164,7 +212,7 @@ func (l *load) wait(ctx context.Context, what string, met func() bool) error {
 func (l *load) begin() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.presences, l.messages, l.results, l.errors = 0, 0, 0, 0
+	l.counts = counts{}
 }
 
 func (l *load) user(i int) string { return fmt.Sprintf("user%d@%s/x", i, l.domain) }

@@ -4,7 +4,8 @@
 // and a durable store included. CPU time is that of the anteroom process alone; the fake server counts in this process.
 //
 // Beside Prosody and ejabberd, in the same run with their own rooms: users of a component enter either's rooms through the same server,
-// so that all have the same load. Memory is what the process that keeps the rooms grew by: anteroom, or the whole server.
+// so that all have the same load. Memory is what the process that keeps the rooms grew by: anteroom, or the whole server. What the way
+// through the server costs by itself is measured, too.
 package main
 
 import (
@@ -31,32 +32,55 @@ const (
 
 func main() {
 	binary := flag.String("anteroom", "bin/anteroom", "path of the anteroom binary")
-	stores := flag.String("stores", "memory,bolt,redis", "stores to measure, separated by commas")
-	sizes := flag.String("sizes", "200,500,1000", "occupants of the room, separated by commas")
-	peers := flag.String("peers", "prosody,ejabberd", "servers with whose own rooms to compare, separated by commas")
-	messages := flag.Int("messages", 300, "groupchat messages per measurement")
+	stores := flag.String("stores", "memory,bolt,redis", "stores to measure behind the fake server, separated by commas; empty: none")
+	sizes := flag.String("sizes", "200,500,1000", "occupants of the room behind the fake server, separated by commas")
+	messages := flag.Int("messages", 300, "groupchat messages per measurement behind the fake server")
+	peers := flag.String("peers", "prosody,ejabberd", "servers with whose own rooms to compare, separated by commas; empty: none")
+	c := comparison{}
+	peerSizes := flag.String("peer-sizes", "50,200,500", "occupants of the rooms of that comparison, separated by commas; 1,000 are a million stanzas through the server twice")
+	flag.IntVar(&c.talkers, "talkers", 200, "occupants of the room in which the fan-out is compared")
+	flag.IntVar(&c.messages, "peer-messages", 100, "groupchat messages there")
+	flag.IntVar(&c.idle, "idle", 500, "idle rooms there")
+	flag.DurationVar(&c.patience, "patience", time.Minute, "for one figure of the comparison; one that takes longer is given up")
 	flag.Parse()
-	if err := run(*binary, names(*stores), names(*peers), names(*sizes), *messages); err != nil {
+	c.binary = *binary
+	if err := run(&c, names(*stores), names(*peers), names(*sizes), names(*peerSizes), *messages); err != nil {
 		fmt.Fprintln(os.Stderr, "roombench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary string, stores, peers, sizes []string, messages int) error {
-	var occupants []int
-	for _, size := range sizes {
-		n, err := strconv.Atoi(size)
-		if err != nil || n < 2 {
-			return fmt.Errorf("size %q is no number of occupants", size)
-		}
-		occupants = append(occupants, n)
+func run(c *comparison, stores, peers, sizes, peerSizes []string, messages int) error {
+	occupants, err := numbers(sizes)
+	if err != nil {
+		return err
+	}
+	if c.sizes, err = numbers(peerSizes); err != nil {
+		return err
 	}
 	if len(stores) > 0 {
-		if err := measureAlone(binary, stores, occupants, messages); err != nil {
+		if err := measureAlone(c.binary, stores, occupants, messages); err != nil {
 			return err
 		}
 	}
-	return comparePeers(binary, peers, occupants, messages)
+	for _, name := range peers {
+		if err := c.run(name); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// numbers reads sizes of rooms.
+func numbers(sizes []string) (occupants []int, err error) {
+	for _, size := range sizes {
+		n, err := strconv.Atoi(size)
+		if err != nil || n < 2 {
+			return nil, fmt.Errorf("size %q is no number of occupants", size)
+		}
+		occupants = append(occupants, n)
+	}
+	return occupants, nil
 }
 
 func measureAlone(binary string, stores []string, sizes []int, messages int) error {

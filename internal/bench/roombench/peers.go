@@ -1,92 +1,164 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 
 	"anteroom/internal/servertest"
 )
 
-// A comparison is one server with its own rooms and anteroom's beside it: the same load, made of users of a component, through the same
-// server, one after the other.
+// Users of a component enter rooms through a server: its own rooms, and anteroom's beside another process of the same server. What is
+// measured of one is measured of the other right after it.
 const (
 	usersDomain  = "users.a.example"
 	nativeDomain = "muc.a.example"
-	idleRooms    = 1000
-	talkers      = 200 // occupants of the room in which the fan-out is measured
-	peerPatience = 20 * time.Minute
+	batchOfRooms = 100 // that are made at once
 )
 
-// service is what is measured: rooms under a domain, and the process that keeps them.
+// comparison says what to compare.
+type comparison struct {
+	binary   string
+	sizes    []int // occupants of rooms that all enter at once
+	talkers  int   // occupants of the room in which the fan-out is measured
+	messages int
+	idle     int           // rooms that nobody is in
+	patience time.Duration // for one figure of one side
+}
+
+// service is what is measured: rooms under a domain, the process that keeps them, and the server if that is another.
 type service struct {
 	name, domain string
-	pid          int
+	rooms        int // process id
+	server       int // process id, 0 when the server keeps the rooms
+	load         *load
+	delivered    []byte // a message as talk brought it
+	stops        []func()
 }
 
-// result is a column of the comparison.
-type result struct {
-	joins        []time.Duration // of each size
-	deliveries   float64         // per second
-	occupantSize float64         // bytes of one occupant of the largest room
-	roomSize     float64         // bytes of one idle room
+func (s *service) stop() {
+	for _, f := range slices.Backward(s.stops) {
+		f()
+	}
 }
 
-func comparePeers(binary string, software []string, sizes []int, messages int) error {
-	for _, name := range software {
-		if err := comparePeer(binary, name, sizes, messages); err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+// figure is what one row found about one side. cpu is of deliveries.
+type figure struct {
+	value             float64
+	deliveries, bytes int64
+	serverCPU, ownCPU time.Duration
+}
+
+// errSlow: the patience of a row was not enough.
+var errSlow = errors.New("not within the time of -patience")
+
+func (c *comparison) run(software string) error {
+	native, err := c.start(software, true)
+	if err != nil {
+		return err
+	}
+	defer native.stop()
+	ours, err := c.start(software, false)
+	if err != nil {
+		return err
+	}
+	defer ours.stop()
+	fmt.Printf("\nThrough %[1]s, users of a component: its own rooms, and anteroom's (bolt) beside another %[1]s\n", software)
+	fmt.Printf("%-44s %10s %10s %7s   CPU ms per 1,000 deliveries: %s, %s beside anteroom + anteroom; bytes of a delivery\n", "", software, "anteroom", "ratio", software, software)
+	row := func(what, format string, measure func(context.Context, *service) (figure, error)) {
+		fmt.Printf("%-44s", what)
+		var sides [2]figure
+		var errs [2]error
+		for i, s := range []*service{native, ours} {
+			if s.load.dead() {
+				errs[i] = errors.New("gone")
+			} else {
+				ctx, cancel := context.WithTimeoutCause(context.Background(), c.patience, errSlow)
+				sides[i], errs[i] = measure(ctx, s)
+				cancel()
+			}
+			if errs[i] != nil {
+				fmt.Printf(" %10s", "-")
+			} else {
+				fmt.Printf(" %10s", fmt.Sprintf(format, sides[i].value))
+			}
+		}
+		if errs[0] == nil && errs[1] == nil && sides[0].value != 0 {
+			fmt.Printf(" %7.2f", sides[1].value/sides[0].value)
+		}
+		if a, b := sides[0], sides[1]; a.deliveries > 0 && b.deliveries > 0 {
+			fmt.Printf("   %.0f, %.0f + %.1f; %d, %d", a.per1000(a.ownCPU), b.per1000(b.serverCPU), b.per1000(b.ownCPU), a.bytes/a.deliveries, b.bytes/b.deliveries)
+		}
+		fmt.Println()
+		for i, s := range []*service{native, ours} {
+			if errs[i] == nil {
+				continue
+			}
+			fmt.Printf("  %s: %v\n", s.name, errs[i])
+			s.stop() // it works on what it has not finished: nothing can be measured any more
+			if s.load.conn != nil {
+				fresh, err := c.start(software, i == 0)
+				if err != nil {
+					fmt.Printf("  %s was not started again: %v\n", s.name, err)
+					continue
+				}
+				*s = *fresh
+			}
 		}
 	}
+	row(fmt.Sprintf("KiB per idle room of %d", c.idle), "%.1f", c.idleRooms)
+	for i, n := range c.sizes {
+		row(fmt.Sprintf("joins/s into a room of %d", n), "%.0f", func(ctx context.Context, s *service) (figure, error) {
+			return s.fill(ctx, s.room(fmt.Sprintf("join%d", i)), n)
+		})
+	}
+	row(fmt.Sprintf("deliveries/s in a room of %d", c.talkers), "%.0f", func(ctx context.Context, s *service) (figure, error) {
+		return s.talk(ctx, c.talkers, c.messages)
+	})
+	row("the same stanzas/s, a component to itself", "%.0f", func(ctx context.Context, s *service) (figure, error) {
+		return s.hop(ctx, c.talkers*c.messages)
+	})
 	return nil
 }
 
-func comparePeer(binary, software string, sizes []int, messages int) error {
-	ctx, cancel := context.WithTimeout(context.Background(), peerPatience)
+func (f *figure) per1000(cpu time.Duration) float64 {
+	return 1000 * 1000 * cpu.Seconds() / float64(f.deliveries)
+}
+
+// start starts a server, anteroom beside it unless its own rooms are wanted, and users.
+func (c *comparison) start(software string, native bool) (s *service, err error) {
+	ctx, cancel := context.WithTimeoutCause(context.Background(), 2*time.Minute, errors.New("the service does not answer"))
 	defer cancel()
-	var results []result
-	for _, native := range []bool{true, false} { // each with a server of its own: no memory of the other in it
-		r, err := measurePeer(ctx, binary, software, native, sizes, messages)
-		if err != nil {
-			return err
-		}
-		results = append(results, r)
-	}
-	printComparison(software, sizes, results[0], results[1])
-	return nil
-}
-
-func measurePeer(ctx context.Context, binary, software string, native bool, sizes []int, messages int) (r result, err error) {
 	server, err := servertest.StartXMPP(software, servertest.XMPPOptions{Second: usersDomain, MUC: nativeDomain})
 	if err != nil {
-		return r, err
+		return nil, err
 	}
-	defer server.Stop()
-	s := service{software + "'s own rooms", nativeDomain, server.PID()}
-	if !native {
-		stop, pid, err := serveBeside(ctx, binary, server, slices.Max(sizes))
+	s = &service{name: software + "'s own rooms", domain: nativeDomain, rooms: server.PID(), stops: []func(){func() { server.Stop() }}}
+	defer func() {
 		if err != nil {
-			return r, err
+			s.stop()
 		}
-		defer stop()
-		s = service{"anteroom beside " + software, server.Component, pid}
+	}()
+	if !native {
+		stop, pid, err := serveBeside(ctx, c.binary, server, slices.Max(append(c.sizes, c.talkers)))
+		if err != nil {
+			return nil, err
+		}
+		s.name, s.domain, s.rooms, s.server = "anteroom beside "+software, server.Component, pid, server.PID()
+		s.stops = append(s.stops, stop)
 	}
-	l, err := connect(ctx, server.ComponentAddr(), usersDomain, server.Secret)
-	if err != nil {
-		return r, err
+	if s.load, err = connect(ctx, server.ComponentAddr(), usersDomain, server.Secret); err != nil {
+		return nil, err
 	}
-	defer l.conn.Close()
-	r, err = s.measure(ctx, l, sizes, messages)
-	if err != nil {
-		err = fmt.Errorf("%s: %w", s.name, err)
-	}
-	return r, err
+	s.stops = append(s.stops, func() { s.load.conn.Close() })
+	return s, s.warm(ctx)
 }
 
 // serveBeside runs anteroom with its durable default store beside a server and waits until it is a component there.
@@ -106,7 +178,7 @@ key_file = "seal.key"
 [admin]
 socket = "admin.sock"
 [log]
-level = "warn"
+level = "error"
 [limits]
 occupants = %d
 message_rate = 0
@@ -116,7 +188,7 @@ join_rate = 0
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		return nil, 0, err
 	}
-	cmd := exec.CommandContext(ctx, binary, "serve", "--config", config)
+	cmd := exec.Command(binary, "serve", "--config", config)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
 	if err := cmd.Start(); err != nil {
 		return nil, 0, err
@@ -130,7 +202,7 @@ join_rate = 0
 		select {
 		case <-ctx.Done():
 			stop()
-			return nil, 0, ctx.Err()
+			return nil, 0, context.Cause(ctx)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -139,143 +211,124 @@ join_rate = 0
 
 func (s *service) room(name string) string { return name + "@" + s.domain }
 
-// measure does everything with one service: idle rooms first, while nothing else is in memory.
-func (s *service) measure(ctx context.Context, l *load, sizes []int, messages int) (r result, err error) {
-	if err := s.warm(ctx, l); err != nil {
-		return r, err
-	}
-	before := residentSize(s.pid)
-	if err := s.idle(ctx, l); err != nil {
-		return r, err
-	}
-	r.roomSize = float64(residentSize(s.pid)-before) / idleRooms
-	for i, n := range sizes {
-		room := s.room(fmt.Sprintf("join%d", i))
-		before := residentSize(s.pid)
-		took, err := s.fill(ctx, l, room, n)
-		if err != nil {
-			return r, err
-		}
-		r.joins = append(r.joins, took)
-		if n == slices.Max(sizes) {
-			r.occupantSize = float64(residentSize(s.pid)-before) / float64(n)
-		}
-	}
-	r.deliveries, err = s.talk(ctx, l, messages)
-	return r, err
-}
-
-// create makes a room of user 0's, unlocks it, and waits.
-func (s *service) create(ctx context.Context, l *load, room string, persistent bool) error {
+// create makes rooms of user 0's, unlocks them, and waits.
+func (s *service) create(ctx context.Context, persistent bool, rooms ...string) error {
+	l := s.load
 	l.begin()
-	if err := l.send(l.enter(nil, 0, room)); err != nil {
+	var enter, configure []byte
+	for _, room := range rooms {
+		enter = l.enter(enter, 0, room)
+		configure = l.configure(configure, 0, room, persistent)
+	}
+	n := int64(len(rooms))
+	if err := l.send(enter); err != nil {
 		return err
 	}
-	if err := l.wait(ctx, "creating "+room, func() bool { return l.presences == 1 }); err != nil {
+	if err := l.wait(ctx, "creating "+rooms[0], func(c *counts) bool { return c.presences == n }); err != nil {
 		return err
 	}
-	if err := l.send(l.configure(nil, 0, room, persistent)); err != nil {
+	if err := l.send(configure); err != nil {
 		return err
 	}
-	return l.wait(ctx, "configuring "+room, func() bool { return l.results == 1 })
+	return l.wait(ctx, "configuring "+rooms[0], func(c *counts) bool { return c.results == n })
 }
 
 // warm retries until the service answers: its component may not be routed to yet.
-func (s *service) warm(ctx context.Context, l *load) error {
+func (s *service) warm(ctx context.Context) error {
+	l := s.load
 	for {
 		l.begin()
 		if err := l.send(fmt.Appendf(nil, "<iq from='%s' to='%s' type='get' id='warm'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", l.user(0), s.domain)); err != nil {
 			return err
 		}
-		if err := l.wait(ctx, "asking "+s.domain, func() bool { return l.results+l.errors > 0 }); err != nil {
+		if err := l.wait(ctx, "asking "+s.domain, func(c *counts) bool { return c.results+c.errors > 0 }); err != nil {
 			return err
 		}
-		l.mu.Lock()
-		ok := l.results > 0
-		l.mu.Unlock()
-		if ok {
-			return s.create(ctx, l, s.room("warm"), false)
+		if c := l.now(); c.results > 0 {
+			return s.create(ctx, false, s.room("warm"))
 		}
 		select {
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// idle makes persistent rooms that nobody is in.
-func (s *service) idle(ctx context.Context, l *load) error {
-	for i := range idleRooms {
-		room := s.room(fmt.Sprintf("idle%d", i))
-		if err := s.create(ctx, l, room, true); err != nil {
-			return err
+// idleRooms makes persistent rooms that nobody is in and says by how much the process grew that keeps them, in KiB of a room.
+func (c *comparison) idleRooms(ctx context.Context, s *service) (f figure, err error) {
+	before := residentSize(s.rooms)
+	for i := 0; i < c.idle; i += batchOfRooms {
+		var rooms []string
+		var leave []byte
+		for k := i; k < min(i+batchOfRooms, c.idle); k++ {
+			rooms = append(rooms, s.room(fmt.Sprintf("idle%d", k)))
+			leave = s.load.leave(leave, 0, rooms[k-i])
 		}
-		if err := l.send(l.leave(nil, 0, room)); err != nil {
-			return err
+		if err := s.create(ctx, true, rooms...); err != nil {
+			return f, err
+		}
+		if err := s.load.send(leave); err != nil {
+			return f, err
 		}
 	}
-	return nil
+	f.value = float64(residentSize(s.rooms)-before) / 1024 / float64(c.idle)
+	return f, nil
 }
 
-// fill lets n users enter a room at once and waits until everybody has seen everybody.
-func (s *service) fill(ctx context.Context, l *load, room string, n int) (time.Duration, error) {
-	if err := s.create(ctx, l, room, false); err != nil {
-		return 0, err
+// measured sends what makes a number of deliveries and waits for them. Its value is so many of unit per second.
+func (s *service) measured(ctx context.Context, what string, stanzas []byte, unit int, want int64, got func(*counts) int64) (f figure, err error) {
+	s.load.begin()
+	own, server, start := cpuTime(s.rooms), cpuTime(s.server), time.Now()
+	sent := make(chan error, 1)
+	go func() { sent <- s.load.send(stanzas) }()
+	if err := s.load.wait(ctx, what, func(c *counts) bool { return got(c) >= want }); err != nil {
+		return f, err
+	}
+	f = figure{value: float64(unit) / time.Since(start).Seconds(), deliveries: want, bytes: s.load.now().bytes, ownCPU: cpuTime(s.rooms) - own, serverCPU: cpuTime(s.server) - server}
+	return f, <-sent
+}
+
+// fill lets n users enter a room at once and waits until everybody has seen everybody: joins per second.
+func (s *service) fill(ctx context.Context, room string, n int) (f figure, err error) {
+	if err := s.create(ctx, false, room); err != nil {
+		return f, err
 	}
 	var all []byte
 	for i := 1; i < n; i++ {
-		all = l.enter(all, i, room)
+		all = s.load.enter(all, i, room)
 	}
-	l.begin()
-	want, start := int64(n)*int64(n)-1, time.Now()
-	sent := make(chan error, 1)
-	go func() { sent <- l.send(all) }()
-	if err := l.wait(ctx, fmt.Sprintf("%d joins", n), func() bool { return l.presences >= want }); err != nil {
-		return 0, err
-	}
-	return time.Since(start), <-sent
+	return s.measured(ctx, fmt.Sprintf("%d joins", n), all, n, int64(n)*int64(n)-1, func(c *counts) int64 { return c.presences })
 }
 
 // talk measures deliveries of groupchat messages per second.
-func (s *service) talk(ctx context.Context, l *load, messages int) (float64, error) {
+func (s *service) talk(ctx context.Context, talkers, messages int) (f figure, err error) {
 	room := s.room("talk")
-	if _, err := s.fill(ctx, l, room, talkers); err != nil {
-		return 0, err
+	if _, err := s.fill(ctx, room, talkers); err != nil {
+		return f, err
 	}
 	var all []byte
 	for i := range messages {
 		all = fmt.Appendf(all, "<message from='%s' to='%s' type='groupchat' id='m%d'><body>Message number %d, about as long as what people say.</body></message>",
-			l.user(i%talkers), room, i, i)
+			s.load.user(i%talkers), room, i, i)
 	}
-	l.begin()
-	want, start := int64(messages)*talkers, time.Now()
-	sent := make(chan error, 1)
-	go func() { sent <- l.send(all) }()
-	if err := l.wait(ctx, fmt.Sprintf("%d messages", messages), func() bool { return l.messages >= want }); err != nil {
-		return 0, err
-	}
-	return float64(want) / time.Since(start).Seconds(), <-sent
+	want := int64(messages) * int64(talkers)
+	f, err = s.measured(ctx, fmt.Sprintf("%d messages", messages), all, int(want), want, func(c *counts) int64 { return c.messages })
+	s.delivered = s.load.now().message
+	return f, err
 }
 
-func printComparison(software string, sizes []int, native, ours result) {
-	fmt.Printf("\nThrough %s, users of a component: its own rooms and anteroom's (bolt) beside it\n", software)
-	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintf(table, "\t%s\tanteroom\tratio\t\n", software)
-	row := func(what, format string, a, b float64, more bool) {
-		better := "less is better"
-		if more {
-			better = "more is better"
-		}
-		fmt.Fprintf(table, "%s (%s)\t"+format+"\t"+format+"\t%.2f\t\n", what, better, a, b, b/a)
+// hop lets the users' component send itself, through the server, as many stanzas as talk delivered and of the same form: what the way
+// from a component through the server to another one costs by itself. Anteroom's deliveries cannot cost less; a server's own rooms
+// need only the second half of it.
+func (s *service) hop(ctx context.Context, n int) (f figure, err error) {
+	if s.delivered == nil {
+		return f, errors.New("no message was delivered")
 	}
-	for i, n := range sizes {
-		row(fmt.Sprintf("joins/s into a room of %d", n), "%.0f", float64(n)/native.joins[i].Seconds(), float64(n)/ours.joins[i].Seconds(), true)
+	one := bytes.ReplaceAll(s.delivered, []byte(s.domain), []byte(usersDomain))
+	if s.server != 0 {
 	}
-	row(fmt.Sprintf("deliveries/s in a room of %d", talkers), "%.0f", native.deliveries, ours.deliveries, true)
-	row(fmt.Sprintf("KiB per occupant of a room of %d", slices.Max(sizes)), "%.1f", native.occupantSize/1024, ours.occupantSize/1024, false)
-	row(fmt.Sprintf("KiB per idle room of %d", idleRooms), "%.1f", native.roomSize/1024, ours.roomSize/1024, false)
-	table.Flush()
+	return s.measured(ctx, fmt.Sprintf("%d stanzas", n), bytes.Repeat(one, n), n, int64(n), func(c *counts) int64 { return c.messages })
 }
 
 // names splits a flag.
