@@ -3,6 +3,7 @@ package follower
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"anteroom/mimi"
 	"anteroom/mimi/policy"
@@ -169,7 +170,29 @@ func (t *turn) buildChange(w *Wish, leaf mls.LeafIndex) (*flight, error) {
 			out[p.User] = true
 		}
 	}
+	clients := map[string]bool{}
+	for _, node := range t.r.group.Public().Leaves() {
+		clients[string(node.Credential.Identity)] = true
+	}
 	var proposals []mls.Proposal
+	for _, a := range w.Adds {
+		if _, listed := t.r.state.Position(a.User); listed {
+			continue
+		}
+		if !slices.ContainsFunc(update.Added, func(p mimi.Participant) bool { return p.User == a.User }) {
+			update.Added = append(update.Added, mimi.Participant{User: a.User, Role: a.Role})
+		}
+		for i := range a.Packages {
+			client, err := mimi.CredentialClient(a.Packages[i].LeafNode.Credential)
+			if err != nil || client.ClientUser() != a.User {
+				return nil, fmt.Errorf("key package: is not one of %s", a.User)
+			}
+			if !clients[client.String()] {
+				clients[client.String()] = true
+				proposals = append(proposals, mls.Add{KeyPackage: a.Packages[i]})
+			}
+		}
+	}
 	for i, node := range t.r.group.Public().Leaves() {
 		if client, err := mimi.CredentialClient(node.Credential); err == nil && out[client.ClientUser()] {
 			proposals = append(proposals, mls.Remove{Removed: i})

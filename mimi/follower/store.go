@@ -20,7 +20,8 @@ const (
 	groupPrefix = "g."
 	stagePrefix = "s."
 
-	encodingVersion = 3
+	encodingVersion = 4
+	withoutAdds     = 3 // before wishes added users
 	withoutGap      = 2 // before anything was kept
 )
 
@@ -96,6 +97,11 @@ func (r *Room) encode() []byte {
 		for i := range r.queue {
 			r.queue[i].wish.MarshalTLS(w)
 			w.U32(uint32(r.queue[i].attempts))
+			w.Vector(func(w *wire.Writer) {
+				for n := range r.queue[i].wish.Adds {
+					r.queue[i].wish.Adds[n].MarshalTLS(w)
+				}
+			})
 		}
 	})
 	w.Vector(func(w *wire.Writer) {
@@ -152,7 +158,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	r := &Room{options: o}
 	in := wire.NewReader(parts[partRoom])
 	version := in.At("room.version").U8()
-	if in.Err() == nil && version != encodingVersion && version != withoutGap {
+	if in.Err() == nil && (version < withoutGap || version > encodingVersion) {
 		return nil, fmt.Errorf("follower: encoding version %d is unknown", version)
 	}
 	r.uri = readURI(in, "room.uri")
@@ -163,6 +169,13 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		var q queued
 		q.wish.UnmarshalTLS(in)
 		q.attempts = int(in.U32())
+		if version > withoutAdds {
+			in.At("room.queue.adds").Vector(func(in *wire.Reader) {
+				var a Addition
+				a.UnmarshalTLS(in)
+				q.wish.Adds = append(q.wish.Adds, a)
+			})
+		}
 		r.queue = append(r.queue, q)
 	})
 	in.At("room.leaving").Vector(func(in *wire.Reader) { r.leaving = append(r.leaving, readURI(in, "room.leaving")) })
@@ -177,9 +190,9 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		r.flight.body = bytes.Clone(in.Opaque())
 		r.flight.whole = in.Bool()
 		r.flight.commit = bytes.Clone(in.Opaque())
-		r.flight.anew = version == encodingVersion && in.Bool()
+		r.flight.anew = version > withoutGap && in.Bool()
 	})
-	if version == encodingVersion {
+	if version > withoutGap {
 		r.lost = in.At("room.lost").String()
 		r.since = readTime(in.At("room.since"))
 		r.tries = int(in.At("room.tries").U32())

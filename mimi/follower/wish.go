@@ -15,7 +15,7 @@ const (
 	Join   WishKind = iota + 1 // become a member by external commit
 	Leave                      // propose the removal of Client and of its user
 	Send                       // send Data
-	Change                     // commit Roles, Kick and Metadata
+	Change                     // commit Roles, Kick, Adds and Metadata
 )
 
 // Wish is what one of our clients wants. It is built into messages anew for every epoch in which it is tried.
@@ -28,7 +28,31 @@ type Wish struct {
 	Data     []byte             // Send
 	Roles    []mimi.Participant // Change: the new role of each user, RoleNone to take it off the list. Clients of users that are taken off or banned are removed
 	Kick     []mimi.URI         // Change: users whose clients are removed
+	Adds     []Addition         // Change: who is added, unless listed by then
 	Metadata *mimi.RoomMetadata // Change: nil to leave it
+}
+
+// Addition is a user who is to be listed, and the key packages of the clients that come with it. Of a user who is listed meanwhile nobody else may
+// add clients: then nothing is done.
+type Addition struct {
+	User     mimi.URI
+	Role     mimi.RoleIndex
+	Packages []mls.KeyPackage
+}
+
+func (a *Addition) MarshalTLS(out *wire.Writer) {
+	out.OpaqueString(a.User.String())
+	out.U32(uint32(a.Role))
+	wire.WriteVector(out, a.Packages)
+}
+
+func (a *Addition) UnmarshalTLS(in *wire.Reader) {
+	*a = Addition{User: readURI(in, "wish.adds.user"), Role: mimi.RoleIndex(in.At("wish.adds.role").U32())}
+	in.At("wish.adds.packages").Vector(func(in *wire.Reader) {
+		var kp mls.KeyPackage
+		kp.UnmarshalTLS(in)
+		a.Packages = append(a.Packages, kp)
+	})
 }
 
 func (w *Wish) MarshalTLS(out *wire.Writer) {

@@ -40,6 +40,7 @@ type world struct {
 	room    *follower.Room
 	stored  map[string][]byte
 	post    [][]byte
+	far     []hub.Fanout // to other providers
 	events  []follower.Event
 	request *follower.Request // on the way to the hub
 }
@@ -123,6 +124,8 @@ func (w *world) accept(a *hub.Accepted, err error) {
 	for _, f := range a.Fanout {
 		if f.Provider == "b.example" {
 			w.post = append(w.post, f.Body)
+		} else {
+			w.far = append(w.far, f)
 		}
 	}
 }

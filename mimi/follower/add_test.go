@@ -1,0 +1,130 @@
+package follower_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"anteroom/mimi"
+	"anteroom/mimi/follower"
+	"anteroom/mls"
+	"anteroom/mls/wire"
+)
+
+var carol = mimi.MustURI("mimi://c.example/d/carol/cli")
+
+// adding is a wish of bob's, who may add, and the keys of carol's two clients.
+func (w *world) adding() (follower.Wish, []*mls.KeyPackageSecrets) {
+	w.t.Helper()
+	w.put(bob.ClientUser(), roleOwner)
+	w.deliver()
+	wish := follower.Wish{ID: 7, Kind: follower.Change, Client: bob, Adds: []follower.Addition{{User: carol.ClientUser(), Role: roleGuest}}}
+	var keys []*mls.KeyPackageSecrets
+	for _, client := range []mimi.URI{carol, mimi.MustURI("mimi://c.example/d/carol/phone")} {
+		kp, err := keyPackage(w.seed(), client, w.now)
+		w.must(err)
+		keys = append(keys, kp)
+		wish.Adds[0].Packages = append(wish.Adds[0].Packages, kp.KeyPackage)
+	}
+	w.news()
+	return wish, keys
+}
+
+// arrived holds that each client of carol can open the Welcome that the hub sent to its provider, into the room's epoch.
+func (w *world) arrived(keys []*mls.KeyPackageSecrets) {
+	w.t.Helper()
+	for _, kp := range keys {
+		ok := false
+		for _, f := range w.far {
+			messages, err := mimi.ParseFanout(f.Body)
+			w.must(err)
+			for _, m := range messages {
+				if f.Provider != "c.example" || m.Message.Welcome == nil {
+					continue
+				}
+				g, err := mls.Join(m.Message.Welcome, kp, mls.JoinParams{Tree: m.RatchetTree.Tree, Config: mls.Config{Components: mimi.Components{}, Now: uint64(w.now.Unix())}})
+				ok = ok || err == nil && string(g.EpochAuthenticator()) == string(w.hub.Group().EpochAuthenticator())
+			}
+		}
+		if !ok {
+			w.t.Errorf("a client of carol's got no Welcome into epoch %d", w.hub.Group().Public().Epoch())
+		}
+	}
+}
+
+// A member whose role may adds a user of a third provider, with all its clients and with one commit; the hub routes the Welcome. Where the epoch
+// moves on meanwhile, or the process ends, it is made anew.
+func TestAddUser(t *testing.T) {
+	for _, trouble := range []string{"", "wrong epoch", "restart"} {
+		w := both(t)
+		wish, keys := w.adding()
+		w.adopt(w.room.Do(w.now, w.seed(), wish))
+		switch trouble {
+		case "wrong epoch":
+			w.commit(mls.CommitParams{})
+		case "restart":
+			w.restart()
+		}
+		for w.ask() || len(w.post) > 0 {
+			w.deliver()
+		}
+		w.agree()
+		if role := w.hub.State().RoleOf(carol.ClientUser()); role != roleGuest || w.hub.State().Clients(carol.ClientUser()) != 2 {
+			t.Fatalf("%s: carol has role %d and %d clients", trouble, role, w.hub.State().Clients(carol.ClientUser()))
+		}
+		w.arrived(keys)
+		if trouble == "wrong epoch" {
+			w.want(trouble, "epoch 4", "epoch 5")
+		}
+	}
+}
+
+// What waits behind another request survives a restart with its key packages.
+func TestAddUserStored(t *testing.T) {
+	w := both(t)
+	wish, keys := w.adding()
+	w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{ID: 1, Kind: follower.Send, Client: bella, Data: []byte("first")}))
+	w.adopt(w.room.Do(w.now, w.seed(), wish))
+	w.restart()
+	for w.ask() || len(w.post) > 0 {
+		w.deliver()
+	}
+	w.arrived(keys)
+}
+
+// Somebody who was listed meanwhile keeps role and clients as they are: only the user itself adds clients then.
+func TestAddUserListedMeanwhile(t *testing.T) {
+	w := both(t)
+	wish, _ := w.adding()
+	w.adopt(w.room.Do(w.now, w.seed(), wish))
+	list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: carol.ClientUser(), Role: roleOwner}}}
+	w.commit(mls.CommitParams{ByValue: []mls.Proposal{mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}}})
+	for w.ask() || len(w.post) > 0 {
+		w.deliver()
+	}
+	w.agree()
+	if role := w.room.State().RoleOf(carol.ClientUser()); role != roleOwner || w.room.State().Clients(carol.ClientUser()) != 0 {
+		t.Errorf("carol has role %d and %d clients", role, w.room.State().Clients(carol.ClientUser()))
+	}
+	if !slices.ContainsFunc(w.events, func(e follower.Event) bool { done, ok := e.(follower.Done); return ok && done.Wish.ID == 7 }) {
+		t.Error("the wish is not told to be fulfilled")
+	}
+}
+
+// What policy does not allow never leaves, nor do key packages of somebody else.
+func TestAddUserRefused(t *testing.T) {
+	w := both(t)
+	wish, _ := w.adding()
+	wish.Client = bella // a guest
+	w.wish(wish)
+	if got := w.news(); len(got) != 1 || !strings.Contains(got[0], "canAddParticipant") {
+		t.Errorf("a guest adds: %q", got)
+	}
+	wish.Client = bob
+	wish.Adds[0].User = mimi.MustURI("mimi://c.example/u/eve")
+	w.wish(wish)
+	w.want("a key package of somebody else", "refused key package: is not one of mimi://c.example/u/eve")
+	if w.room.InFlight() != nil || len(w.far) > 0 {
+		t.Error("something left")
+	}
+}
