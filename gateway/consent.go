@@ -25,14 +25,22 @@ func (g *Gateway) UpdateConsent(ctx context.Context, peer string, requester mimi
 	case requester.Provider() != g.opt.Provider:
 		return http.StatusNotFound, []byte("requesterUri: is not one of our users")
 	}
-	name := g.opt.Rooms.RoomName(c.Room)
-	if c.Room.IsZero() { // for all rooms: the one that asks again by itself is that of the two
-		name = g.opt.Rooms.DirectName(c.Requester, c.Target)
+	names := []string{g.opt.Rooms.RoomName(c.Room)}
+	switch {
+	case c.Room.IsZero(): // for all rooms: each that waits for somebody looks whether it is this one
+		names = g.dir.awaiting()
+	case names[0] == "":
+		names[0] = g.opt.Rooms.FollowedName(c.Room)
 	}
-	if name == "" || !g.dir.known(name) {
-		return http.StatusCreated, nil // accepted and of no consequence: we do not tell who asked for what
+	for _, name := range names {
+		if name == "" || !g.dir.known(name) {
+			continue
+		}
+		if status, answer := g.askRoom(ctx, mucmap.RequestUpdateConsent, peer, name, body); status != http.StatusCreated {
+			return status, answer // and is asked again for all of them, which does no harm
+		}
 	}
-	return g.askRoom(ctx, mucmap.RequestUpdateConsent, peer, name, body)
+	return http.StatusCreated, nil // also when it is of no consequence: we do not tell who asked for what
 }
 
 // RequestConsent takes the wish of a user of another provider to add one of ours (draft-ietf-mimi-protocol-06 §5.7).

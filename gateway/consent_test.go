@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"net/http"
+	"slices"
 	"testing"
 
 	"anteroom/mimi"
@@ -43,6 +44,56 @@ func TestUpdateConsent(t *testing.T) {
 			t.Errorf("%d rooms are loaded, want the one that juliet is in", len(b.g.actors))
 		}
 	})
+}
+
+// Consent for a room goes to that room, whoever owns it; consent for all rooms to each that waits for somebody's.
+func TestUpdateConsentReachesRooms(t *testing.T) {
+	juliet, bob := mimi.MustURI("mimi://a.example/u/juliet"), mimi.MustURI("mimi://b.example/u/bob")
+	inBubble(t, func(b *bench) {
+		names := []string{"garden", "hall%c.example", "waiting1", "waiting2%c.example"}
+		for _, name := range names {
+			if !b.join(name, "juliet@a.example/x") {
+				t.Fatal("juliet is refused")
+			}
+		}
+		b.settle()
+		told := func(room mimi.URI) (list []string) {
+			before := map[string]uint64{}
+			for s := range b.g.dir.all() {
+				before[s.Name] = b.epoch(s.Name)
+			}
+			body := wire.Marshal(&mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: juliet, Target: bob, Room: room})
+			if status, text := b.g.UpdateConsent(b.t.Context(), "b.example", juliet, body); status != http.StatusCreated {
+				t.Errorf("%s: %d %q", room, status, text)
+			}
+			b.settle()
+			for _, name := range names {
+				if b.epoch(name) != before[name] {
+					list = append(list, name)
+				}
+			}
+			return list
+		}
+		for room, want := range map[string][]string{"": {"waiting1", "waiting2%c.example"}, "mimi://a.example/r/garden": {"garden"},
+			"mimi://c.example/r/hall": {"hall%c.example"}} {
+			var uri mimi.URI
+			if room != "" {
+				uri = mimi.MustURI(room)
+			}
+			if got := told(uri); !slices.Equal(got, want) {
+				t.Errorf("%q: told %q, want %q", room, got, want)
+			}
+		}
+	})
+}
+
+// epoch is the number of events of a room.
+func (b *bench) epoch(name string) (n uint64) {
+	done := make(chan uint64, 1)
+	if err := b.g.inspect(b.t.Context(), name, func(a *actor) { done <- a.room.Describe().Epoch }); err != nil {
+		b.t.Fatal(err)
+	}
+	return <-done
 }
 
 // A provider asks only for its own users, and only users of ours; what a room tells at home finds user and room.

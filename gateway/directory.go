@@ -136,6 +136,16 @@ func (d *directory) direct(name string) bool {
 	return d.rooms[name].Direct
 }
 
+// awaiting names the rooms that wait for somebody's consent, sorted.
+func (d *directory) awaiting() (names []string) {
+	for s := range d.all() {
+		if s.Awaiting {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}
+
 func (d *directory) isOpen(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -171,7 +171,8 @@ func (r *tally) Step(now time.Time, _ [32]byte, in mucmap.Input) mucmap.Output {
 			break
 		}
 		emit(tallyEvent{Who: in.Provider, Say: string(in.Body)})
-		out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: 200, Body: []byte("took " + string(in.Body))})
+		status := map[bool]int{true: 201, false: 200}[in.Kind == mucmap.RequestUpdateConsent && in.Provider != "a.example"]
+		out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: status, Body: []byte("took " + string(in.Body))})
 	case mucmap.Answered:
 		emit(tallyEvent{Who: in.Request.Provider, Say: fmt.Sprintf("answers %d %s", in.Status, in.Body)})
 	case mucmap.CommitDone:
@@ -258,7 +259,7 @@ func (r *tally) Describe() mucmap.Description {
 	return d
 }
 func (r *tally) Summary() mucmap.Summary {
-	return mucmap.Summary{Name: r.name, Public: true, Occupants: len(r.here), Wake: r.wakeAt}
+	return mucmap.Summary{Name: r.name, Public: true, Occupants: len(r.here), Wake: r.wakeAt, Awaiting: strings.HasPrefix(r.name, "waiting")}
 }
 
 // line is a fake component connection: it keeps what was sent, in order.

@@ -183,16 +183,21 @@ func (t *turn) addConsenting() {
 	}
 }
 
+// cancelConsent takes a question back.
+func (t *turn) cancelConsent(a awaited) {
+	t.consent(a.User.Provider(), mimi.EndpointRequestConsent, a.User,
+		&mimi.ConsentEntry{Operation: mimi.ConsentCancel, Requester: a.As, Target: a.User, Room: t.r.uri})
+}
+
 // endAwaiting gives up on those who do not answer, and returns when to look again.
 func (t *turn) endAwaiting() time.Time {
 	s := t.r.pub
 	for len(s.Awaiting) > 0 && !s.Awaiting[0].At.Add(consentPatience).After(t.now) {
 		a := s.Awaiting[0]
-		t.consent(a.User.Provider(), mimi.EndpointRequestConsent, a.User,
-			&mimi.ConsentEntry{Operation: mimi.ConsentCancel, Requester: a.As, Target: a.User, Room: t.r.uri})
+		t.cancelConsent(a)
 		t.declined(a, a.User.String()+" did not answer")
 	}
-	if len(s.Awaiting) == 0 || t.r.hub == nil {
+	if len(s.Awaiting) == 0 || t.r.group() == nil {
 		return time.Time{}
 	}
 	return s.Awaiting[0].At.Add(consentPatience)

@@ -33,6 +33,7 @@ type asker struct {
 	gone *record // what a message retracts
 	join *join   // of somebody who enters
 	done func(t *turn)
+	fail func(t *turn, e *xmpp.StanzaError) // nil: st is refused
 }
 
 func newFollow(uri mimi.URI) *follow {
@@ -101,6 +102,7 @@ func (t *turn) followStep(in Input) {
 	if r.restored {
 		r.restored = false
 		t.took(t.following().Resume(t.now, t.derive("resume")))
+		t.addConsenting()
 	}
 	switch in := in.(type) {
 	case StanzaIn:
@@ -112,6 +114,10 @@ func (t *turn) followStep(in Input) {
 			t.notified(in)
 		}
 	case Answered:
+		if in.Request.ID != "" {
+			t.keysAnswered(in)
+			break
+		}
 		request := &follower.Request{Endpoint: mimi.Endpoint(in.Request.Endpoint), Body: in.Request.Body}
 		t.took(t.following().Answer(t.now, t.derive("answer"), request, in.Status, in.Body))
 	case ArchivePage:
@@ -170,6 +176,9 @@ func (t *turn) notified(in Request) {
 	case RequestRequestConsent:
 		t.invitationAsked(in)
 		return
+	case RequestUpdateConsent:
+		t.updateConsent(in)
+		return
 	}
 	if in.Kind != RequestNotify {
 		reply.Status, reply.Body = statusNotFound, []byte("this provider is not the room's hub")
@@ -226,9 +235,7 @@ func (t *turn) took(out follower.Output) {
 		case follower.Refused:
 			t.denied(e)
 		case follower.Removed:
-			if t.r.pub.Exists {
-				t.emit(&unfollowed{At: t.now})
-			}
+			t.unfollow("")
 		case follower.Dropped:
 			t.note(NoteDebug, "from the hub, not applied", Attr{"reason", e.Text})
 		case follower.Lost:
@@ -237,11 +244,20 @@ func (t *turn) took(out follower.Output) {
 			t.followResynced(e)
 		case follower.Broken:
 			t.note(NoteError, "the room is given up: its hub cannot be followed", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})
-			if t.r.pub.Exists {
-				t.emit(&unfollowed{At: t.now, Reason: "the room's provider " + t.r.uri.Provider() + " cannot be followed: " + e.Text})
-			}
+			t.unfollow("the room's provider " + t.r.uri.Provider() + " cannot be followed: " + e.Text)
 		}
 	}
+}
+
+// unfollow ends the room for us. Whose consent is asked for is not needed any more.
+func (t *turn) unfollow(reason string) {
+	if !t.r.pub.Exists {
+		return
+	}
+	for _, a := range t.r.pub.Awaiting {
+		t.cancelConsent(a)
+	}
+	t.emit(&unfollowed{At: t.now, Reason: reason})
 }
 
 // answer takes who waits for a wish.
@@ -271,7 +287,10 @@ func (t *turn) denied(e follower.Refused) {
 		if who.join != nil {
 			t.unwait(who.join)
 		}
-		if who.join == nil || !who.join.wish.closed {
+		switch {
+		case who.fail != nil:
+			who.fail(t, t.r.condition(e))
+		case who.join == nil || !who.join.wish.closed:
 			t.refuse(who.st, t.r.condition(e))
 		}
 	}
@@ -279,7 +298,7 @@ func (t *turn) denied(e follower.Refused) {
 	if t.r.pub.Exists && gone {
 		t.note(NoteWarn, "the room does not exist any more", Attr{"hub", t.r.uri.Provider()})
 		t.emit(&destroyed{Reason: "the room does not exist any more at " + t.r.uri.Provider()})
-		t.emit(&unfollowed{At: t.now})
+		t.unfollow("")
 		t.r.follow.room = follower.New(t.r.uri, follower.Options{})
 	}
 }
@@ -314,7 +333,7 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 // followEnd closes a Step: absent guests leave, what changed is stored, what the hub must be asked is put out.
 func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
-	waits := t.impatient()
+	waits := earlier(t.impatient(), t.endAwaiting())
 	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), f.room.Wake())
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {

@@ -12,24 +12,29 @@ import (
 // Invitations and requests for voice in a room of another provider: what only concerns users of ours is passed on here, what changes the room's list is
 // a commit by the leaf of whoever acts.
 
-// followInvite passes invitations to users of ours on, all or none (XEP-0045 §7.8.2). In a room for members they are listed first.
+// followInvite passes invitations to users of ours on (XEP-0045 §7.8.2); in a room for members they are listed first. Everybody else is added, if the
+// inviter's role may add.
 func (t *turn) followInvite(st *xmpp.Stanza, o *presence.Occupant, users []mimi.URI, invites []muc.Invite) {
 	r, u := t.r, userOf(o)
 	for _, user := range users {
-		if !r.svc.local(user) {
-			t.refuse(st, refusal(xmpp.NotAllowed, "from here only users of "+r.svc.cfg.Provider+" are invited: ask somebody at "+r.uri.Provider()+" to invite "+user.String()))
+		if _, e := r.roleToAdd(u); e != nil && !r.svc.local(user) {
+			t.refuse(st, e)
 			return
 		}
 	}
 	send := func(t *turn) {
 		for i := range invites {
-			t.sendInvite(st, o, invites[i])
+			if r.svc.local(users[i]) {
+				t.sendInvite(st, o, invites[i])
+			} else {
+				t.inviteRemote(st, u, users[i], invites[i].Reason)
+			}
 		}
 	}
 	w := follower.Wish{Kind: follower.Change, Client: r.svc.clientURI(u)}
 	state := r.follow.room.State()
 	for _, user := range users {
-		if !r.pub.Config.MembersOnly || state.RoleOf(user) != mimi.RoleNone {
+		if !r.pub.Config.MembersOnly || !r.svc.local(user) || state.RoleOf(user) != mimi.RoleNone {
 			continue
 		}
 		role, e := roleFor(state, u, roleNone, roleMember)
@@ -45,6 +50,43 @@ func (t *turn) followInvite(st *xmpp.Stanza, o *presence.Occupant, users []mimi.
 	}
 	w.AAD = r.followWhy(mimi.Why{Actor: r.nickOf(u)})
 	t.wish(&asker{st: st, done: send}, w)
+}
+
+// roleToAdd is the room's role into which a user of ours may add somebody: that of whoever enters, or else of a member; in a room for members that
+// of a member. Without keeper of our own, who adds needs the right itself.
+func (r *Room) roleToAdd(by mimi.URI) (mimi.RoleIndex, *xmpp.StanzaError) {
+	state := r.follow.room.State()
+	if !state.Can(by, mimi.CanAddParticipant) {
+		return 0, refusal(xmpp.NotAllowed, "your role in this room lacks canAddParticipant: ask an admin, or somebody at "+r.uri.Provider())
+	}
+	wanted := []mimi.RoleIndex{roleMember, roleMemberVisitor}
+	if !r.pub.Config.MembersOnly {
+		wanted = []mimi.RoleIndex{r.pub.Config.defaultRole(muc.AffiliationNone), roleMember, roleMemberVisitor}
+	}
+	roles := translate(state)
+	for _, want := range wanted {
+		for i := range state.Roles() {
+			if index := state.Roles()[i].Index; index != roleNone && roles[index] == want && state.MayChange(by, roleNone, index) {
+				return index, nil
+			}
+		}
+	}
+	return 0, refusal(xmpp.NotAllowed, "your role in this room may not make anybody a guest or a member of it")
+}
+
+// followAdd lists a user of another provider and adds its clients, by the inviter's own leaf.
+func (t *turn) followAdd(by, target mimi.URI, packages []mls.KeyPackage, reason string, refuse func(*turn, *xmpp.StanzaError)) {
+	r := t.r
+	role, e := r.roleToAdd(by)
+	if e == nil {
+		e = r.addable(target)
+	}
+	if e != nil {
+		refuse(t, e)
+		return
+	}
+	t.wish(&asker{fail: refuse}, follower.Wish{Kind: follower.Change, Client: r.svc.clientURI(by), AAD: r.followWhy(mimi.Why{Actor: r.nickOf(by), Reason: reason}),
+		Adds: []follower.Addition{{User: target, Role: role, Packages: packages}}})
 }
 
 // followVoice gives voice to somebody who asked for it (XEP-0045 §8.6).

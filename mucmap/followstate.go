@@ -63,7 +63,7 @@ func (e *unfollowed) apply(s *state, p *stage) {
 		}
 		s.here.Leave(o)
 	}
-	s.members = map[mimi.URI]*member{}
+	s.members, s.Awaiting = map[mimi.URI]*member{}, nil
 	s.Exists, s.Closing, s.Until = false, false, e.At.Add(s.svc.cfg.GuestLinger)
 }
 

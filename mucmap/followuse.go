@@ -7,6 +7,7 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/content"
 	"anteroom/mimi/follower"
+	"anteroom/mls"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
@@ -165,16 +166,34 @@ func (t *turn) followAdmin(st *xmpp.Stanza) {
 	case r.pub.members[u] == nil || r.pub.members[u].Leaves == 0:
 		e = refusal(xmpp.Forbidden, "enter the room first: who acts in a room of another provider is in it")
 	default:
-		w.Client = r.svc.clientURI(u)
 		e = r.followItems(u, q.Items, &w)
 	}
 	if e != nil {
 		t.refuse(st, e)
 		return
 	}
+	if targets := r.newcomers(q.Items); len(targets) > 0 && r.follow.room.State().Can(u, mimi.CanAddParticipant) {
+		t.seekAll(u, targets, func(t *turn, guests map[mimi.URI][]mls.KeyPackage) { t.followItemsWith(st, u, q.Items, guests) })
+		return
+	}
+	t.followItemsWith(st, u, q.Items, nil)
+}
+
+// followItemsWith asks for changes that were checked. guests are the clients of users of other providers who are listed with them.
+func (t *turn) followItemsWith(st *xmpp.Stanza, u mimi.URI, items []muc.Item, guests map[mimi.URI][]mls.KeyPackage) {
+	w := follower.Wish{Kind: follower.Change, Client: t.r.svc.clientURI(u)}
+	if e := t.r.followItems(u, items, &w); e != nil {
+		t.refuse(st, e)
+		return
+	}
 	if len(w.Roles) == 0 && len(w.Kick) == 0 {
 		t.result(st)
 		return
+	}
+	for _, p := range w.Roles {
+		if packages := guests[p.User]; len(packages) > 0 {
+			w.Adds = append(w.Adds, follower.Addition{User: p.User, Role: p.Role, Packages: packages})
+		}
 	}
 	t.wish(&asker{st: st, done: func(t *turn) { t.result(st) }}, w)
 }

@@ -150,6 +150,10 @@ func (r *Room) invitable(st *xmpp.Stanza, o *presence.Occupant, invites []muc.In
 
 // mayAddMembers says why a user may not add others to the member list (XEP-0045 §9.5).
 func (r *Room) mayAddMembers(u mimi.URI) *xmpp.StanzaError {
+	if r.follow != nil {
+		_, e := r.roleToAdd(u)
+		return e
+	}
 	a := r.pub.affiliation(u)
 	if a >= muc.AffiliationAdmin || a == muc.AffiliationMember && r.pub.Config.AllowInvites && r.pub.role(u) == roleMember {
 		return nil

@@ -47,8 +47,12 @@ func (r *Room) addable(target mimi.URI) *xmpp.StanzaError {
 // addRemote lists a user of another provider and adds its clients. The inviter proposes both if its role may, the keeper otherwise: in a room
 // where anybody may enter, anybody with voice may invite.
 func (t *turn) addRemote(by, target mimi.URI, packages []mls.KeyPackage, reason string, refuse func(*turn, *xmpp.StanzaError)) {
-	if t.r.forTwo() {
+	switch {
+	case t.r.forTwo():
 		t.admitPeer(packages)
+		return
+	case t.r.follow != nil:
+		t.followAdd(by, target, packages, reason, refuse)
 		return
 	}
 	t.ask(&wish{
@@ -79,14 +83,8 @@ func (t *turn) addRemote(by, target mimi.URI, packages []mls.KeyPackage, reason 
 // listRemote gives affiliations to users of other providers who are not listed yet: their clients come with them, if their providers give key
 // packages now. It calls next, in this Step or a later one, with what there is.
 func (t *turn) listRemote(by mimi.URI, items []muc.Item, next func(t *turn, guests map[mimi.URI][]mls.KeyPackage)) {
-	var targets []mimi.URI
-	for i := range items {
-		u, e := t.r.target(&items[i])
-		if e == nil && !t.r.svc.local(u) && items[i].Affiliation >= muc.AffiliationMember && t.r.pub.members[u] == nil {
-			targets = append(targets, u)
-		}
-	}
-	if len(targets) == 0 || len(targets) > MaxInvites {
+	targets := t.r.newcomers(items)
+	if len(targets) == 0 {
 		next(t, nil)
 		return
 	}
@@ -94,19 +92,36 @@ func (t *turn) listRemote(by mimi.URI, items []muc.Item, next func(t *turn, gues
 	t.askAs(by, &wish{
 		what: "leaf of " + by.String(),
 		plan: func(d *delta) *xmpp.StanzaError { d.empty = true; return nil },
-		done: func(t *turn) {
-			guests, open := map[mimi.URI][]mls.KeyPackage{}, len(targets)
-			for _, u := range targets {
-				t.seekKeys(by, u, func(t *turn, m material) {
-					if open--; m.refused == nil {
-						guests[u] = m.packages
-					}
-					if open == 0 {
-						next(t, guests)
-					}
-				})
-			}
-		},
+		done:   func(t *turn) { t.seekAll(by, targets, next) },
 		refuse: func(t *turn, _ *xmpp.StanzaError) { next(t, nil) },
 	})
+}
+
+// newcomers are the users of other providers who get an affiliation by items and are not listed yet, if they are not too many to ask about.
+func (r *Room) newcomers(items []muc.Item) (targets []mimi.URI) {
+	for i := range items {
+		u, e := r.target(&items[i])
+		if e == nil && !r.svc.local(u) && items[i].Affiliation >= muc.AffiliationMember && r.pub.members[u] == nil {
+			targets = append(targets, u)
+		}
+	}
+	if len(targets) > MaxInvites {
+		return nil
+	}
+	return targets
+}
+
+// seekAll asks for the key packages of several users and calls next with what came.
+func (t *turn) seekAll(by mimi.URI, targets []mimi.URI, next func(t *turn, guests map[mimi.URI][]mls.KeyPackage)) {
+	guests, open := map[mimi.URI][]mls.KeyPackage{}, len(targets)
+	for _, u := range targets {
+		t.seekKeys(by, u, func(t *turn, m material) {
+			if open--; m.refused == nil {
+				guests[u] = m.packages
+			}
+			if open == 0 {
+				next(t, guests)
+			}
+		})
+	}
 }

@@ -197,6 +197,7 @@ type Summary struct {
 	Occupants   int
 	Epoch       uint64    // of the MLS group
 	Direct      bool      // of two users for themselves, who are both in it
+	Awaiting    bool      // somebody's consent
 	Trouble     string    // of a room of another provider: why it was given up, or what it does to come back
 	Wake        time.Time // as in Output
 }

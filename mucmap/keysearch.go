@@ -10,8 +10,8 @@ import (
 	"anteroom/xmpp"
 )
 
-// Key packages of users of other providers, with which our users add them to rooms of ours (draft-ietf-mimi-protocol-06 §5.2). The hub
-// of the room is here, so the request goes straight to the user's provider, signed by the leaf of who adds.
+// Key packages of users of other providers, with which our users add them (draft-ietf-mimi-protocol-06 §5.2). The request is signed by the leaf
+// of who adds and goes by way of the room's hub: of a room of ours, which is its own hub, straight to the user's provider.
 
 const (
 	// MaxSearches is how many requests for key packages a room has on the way.
@@ -44,7 +44,8 @@ func (t *turn) seekKeys(by, target mimi.URI, done func(t *turn, m material)) {
 		done(t, noMaterial(xmpp.ResourceConstraint, "too many users of other providers are being added"))
 		return
 	}
-	if r.hub == nil {
+	g := r.group()
+	if g == nil {
 		done(t, noMaterial(xmpp.ItemNotFound, "there is no such room"))
 		return
 	}
@@ -57,7 +58,6 @@ func (t *turn) seekKeys(by, target mimi.URI, done func(t *turn, m material)) {
 		done(t, noMaterial(xmpp.NotAcceptable, "who adds a user of another provider is in the room"))
 		return
 	}
-	g := r.hub.Group()
 	node, _ := g.Public().Leaf(leaf)
 	q := &mimi.KeyMaterialRequest{Requester: r.pub.listed(by), Target: target, Room: r.uri, Suites: []mls.CipherSuite{g.Public().Suite()},
 		Required: mimi.RequiredCapabilities(), Credential: node.Credential}
@@ -72,8 +72,16 @@ func (t *turn) seekKeys(by, target mimi.URI, done func(t *turn, m material)) {
 	}
 	id := t.id()
 	r.searches[id] = &keySearch{by: by, target: target, done: done}
-	t.out.Asks = append(t.out.Asks, PeerRequest{ID: id, Provider: target.Provider(), Endpoint: string(mimi.EndpointKeyMaterial), Room: target.String(),
+	t.out.Asks = append(t.out.Asks, PeerRequest{ID: id, Provider: r.keySource(target), Endpoint: string(mimi.EndpointKeyMaterial), Room: target.String(),
 		Body: wire.Marshal(q), Patience: keyMaterialPatience})
+}
+
+// keySource is the provider that is asked for the key packages of a user.
+func (r *Room) keySource(target mimi.URI) string {
+	if r.follow != nil {
+		return r.uri.Provider()
+	}
+	return target.Provider()
 }
 
 // keysAnswered goes on after a provider's answer.
@@ -96,6 +104,9 @@ func (t *turn) readMaterial(target mimi.URI, status int, body []byte) material {
 	switch status {
 	case statusOK:
 	case statusGatewayTimeout:
+		if by := t.r.keySource(target); by != provider {
+			provider = by + " or " + provider
+		}
 		m := noMaterial(xmpp.RemoteServerTimeout, provider+" does not answer: "+target.String()+" cannot be added now")
 		m.refused = m.refused.WithType(xmpp.Wait)
 		return m
@@ -129,6 +140,10 @@ func (t *turn) learn(target mimi.URI, a *mimi.KeyMaterialResponse) material {
 	var m material
 	exhausted := false
 	required := mimi.RequiredCapabilities()
+	g := r.group()
+	if g == nil {
+		return noMaterial(xmpp.ItemNotFound, "there is no such room any more")
+	}
 	cfg := r.svc.groupConfig(t.now)
 	var clients []mimi.URI
 	for i := range a.Clients {
@@ -141,7 +156,7 @@ func (t *turn) learn(target mimi.URI, a *mimi.KeyMaterialResponse) material {
 		switch {
 		case err != nil || client != c.Client || client.ClientUser() != target || slices.Contains(clients, client):
 		case !capable(&c.KeyPackage.LeafNode.Capabilities, &required):
-		case c.KeyPackage.Validate(r.hub.Group().Public().Suite(), cfg) != nil:
+		case c.KeyPackage.Validate(g.Public().Suite(), cfg) != nil:
 		default:
 			clients = append(clients, client)
 			m.packages = append(m.packages, *c.KeyPackage)
@@ -154,6 +169,9 @@ func (t *turn) learn(target mimi.URI, a *mimi.KeyMaterialResponse) material {
 			m.refused = refusal(xmpp.NotAcceptable, target.Provider()+" has no client of "+target.String()+" that can be in this room")
 		}
 		return m
+	}
+	if r.hub == nil {
+		return m // another's hub knows to whom Welcomes go
 	}
 	h, err := r.hub.LearnKeyMaterial(t.now, target.Provider(), a)
 	if err != nil {

@@ -215,8 +215,22 @@ func (t *turn) store() {
 	}
 }
 
+// group is the room's group, nil while we are not in it.
+func (r *Room) group() *mls.Group {
+	switch {
+	case r.hub != nil:
+		return r.hub.Group()
+	case r.follow != nil && r.follow.room.Member():
+		return r.follow.room.Group()
+	}
+	return nil
+}
+
 // leaf is the leaf of one of our users.
 func (r *Room) leaf(u mimi.URI) (mls.LeafIndex, bool) {
+	if r.follow != nil {
+		return r.follow.room.Leaf(r.svc.clientURI(u))
+	}
 	if r.leaves == nil {
 		r.leaves = localLeaves(r.hub.Group())
 	}
@@ -266,7 +280,7 @@ func (r *Room) Summary() Summary {
 		return Summary{Name: r.name, Trouble: r.follow.trouble()}
 	}
 	_, two := r.direct()
-	return Summary{Name: r.name, Direct: two, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
+	return Summary{Name: r.name, Direct: two, Awaiting: len(r.pub.Awaiting) > 0, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
 		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants(), Epoch: r.pub.Epoch, Trouble: r.follow.trouble()}
 }
 

@@ -102,9 +102,7 @@ func TestPrivateMessageAcrossProviders(t *testing.T) {
 		Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", "between us")}})
 	settle(t, w)
 	expect(t, "users of one provider, in a room of another", nurse, "Romeo: between us")
-	f := muc.NewForm(muc.FormSubmit, "http://jabber.org/protocol/muc#roomconfig", muc.TextField("muc#roomconfig_whois", "", "anyone"))
-	w.Send(xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: juliet.JID, To: juliet.Room.Bare(), ID: w.ID(),
-		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(f.Element())}})
+	whoisAnyone(w, juliet)
 	settle(t, w)
 	romeo.Tell("others allow")
 	settle(t, w)

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"anteroom/mucmap"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
@@ -20,6 +21,15 @@ func ownerDestroy(w *World, u *User, reason string) xmpp.Stanza {
 
 func membersOnly(w *World, u *User) {
 	f := muc.NewForm(muc.FormSubmit, "http://jabber.org/protocol/muc#roomconfig", muc.BoolField("muc#roomconfig_membersonly", "", true))
+	w.Send(xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: u.JID, To: u.Room.Bare(), ID: w.ID(),
+		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(f.Element())}})
+}
+
+type participant = mucmap.Participant
+
+// whoisAnyone lets everybody see who the occupants are.
+func whoisAnyone(w *World, u *User) {
+	f := muc.NewForm(muc.FormSubmit, "http://jabber.org/protocol/muc#roomconfig", muc.TextField("muc#roomconfig_whois", "", "anyone"))
 	w.Send(xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: u.JID, To: u.Room.Bare(), ID: w.ID(),
 		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(f.Element())}})
 }

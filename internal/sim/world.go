@@ -356,11 +356,14 @@ func (n *Node) askNext() {
 // bring carries a request, asked at a time, to its provider and the answer to give.
 func (w *World) bring(n *Node, q mucmap.PeerRequest, asked time.Time, give func(status int, body []byte)) {
 	hub := w.Providers[q.Provider]
-	if hub == nil || hub.down {
+	away := func() {
 		w.Now = w.Now.Add(time.Second)
 		if q.Patience > 0 && w.Now.Sub(asked) > q.Patience {
 			give(504, []byte("down"))
 		}
+	}
+	if hub == nil || hub.down {
+		away()
 		return
 	}
 	if w.chance(w.Faults.LoseRequest) {
@@ -368,6 +371,10 @@ func (w *World) bring(n *Node, q mucmap.PeerRequest, asked time.Time, give func(
 	}
 	p := post{n.p.Name, q.Provider, q.Endpoint, q.Room, q.Body}
 	reply, ok := w.receive(p)
+	if reply.Status == 502 {
+		away()
+		return
+	}
 	if !ok || reply.Status >= 500 || w.chance(w.Faults.LoseReply) {
 		return
 	}
@@ -420,6 +427,12 @@ func (w *World) receive(p post) (mucmap.Reply, bool) {
 		if err := wire.Unmarshal(p.body, &q); err != nil {
 			panic(err)
 		}
+		if uri.Provider() != p.to { // the hub passes it on
+			if next := w.Providers[uri.Provider()]; next == nil || next.down {
+				return mucmap.Reply{Status: 502}, true
+			}
+			return w.receive(post{p.to, uri.Provider(), p.endpoint, p.room, p.body})
+		}
 		if reply, ok := to.ask(p, kind, to.svc.PersonName(uri)); !ok || reply.Status != 204 {
 			return reply, ok
 		}
@@ -436,11 +449,30 @@ func (w *World) receive(p post) (mucmap.Reply, bool) {
 		if err := wire.Unmarshal(p.body, &c); err != nil {
 			panic(err)
 		}
-		if name = to.svc.RoomName(c.Room); c.Room.IsZero() {
-			name = to.svc.DirectName(c.Requester, c.Target)
+		if name = to.svc.RoomName(c.Room); name == "" {
+			name = to.svc.FollowedName(c.Room)
+		}
+		if c.Room.IsZero() {
+			return to.askAwaiting(p, kind)
+		}
+		if to.Rooms[name] == nil {
+			return mucmap.Reply{Status: 201}, true
 		}
 	}
 	return to.ask(p, kind, name)
+}
+
+// askAwaiting gives a word about all rooms to each that waits for somebody's consent.
+func (to *Provider) askAwaiting(p post, kind mucmap.RequestKind) (mucmap.Reply, bool) {
+	for _, name := range slices.Sorted(maps.Keys(to.Rooms)) {
+		if !to.Rooms[name].room.Summary().Awaiting {
+			continue
+		}
+		if reply, ok := to.ask(p, kind, name); !ok || reply.Status != 201 {
+			return reply, ok
+		}
+	}
+	return mucmap.Reply{Status: 201}, true
 }
 
 func (to *Provider) ask(p post, kind mucmap.RequestKind, name string) (mucmap.Reply, bool) {
