@@ -90,8 +90,8 @@ func (t *turn) listRemote(by mimi.URI, items []muc.Item, next func(t *turn, gues
 	}
 	// Who gives an affiliation may be absent and without leaf; the request for key packages needs one.
 	t.askAs(by, &wish{
-		what: "leaf of " + by.String(),
-		plan: func(d *delta) *xmpp.StanzaError { d.empty = true; return nil },
+		what:   "leaf of " + by.String(),
+		plan:   func(d *delta) *xmpp.StanzaError { d.empty = true; return nil },
 		done:   func(t *turn) { t.seekAll(by, targets, next) },
 		refuse: func(t *turn, _ *xmpp.StanzaError) { next(t, nil) },
 	})
