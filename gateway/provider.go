@@ -111,6 +111,8 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		return http.StatusNotFound, []byte("roomId: the room is not one of this provider's")
 	case target.Provider() == g.opt.Provider:
 		return g.ownKeyMaterial(ctx, peer, &q, body)
+	case !g.dir.known(g.opt.Rooms.RoomName(q.Room)):
+		return http.StatusNotFound, []byte("roomId: there is no such room")
 	case g.opt.Peers == nil:
 		return http.StatusBadGateway, []byte("this provider has no way to others")
 	}
@@ -122,7 +124,10 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		g.log.Info("key material was not relayed", "provider", target.Provider(), "error", err)
 		return http.StatusBadGateway, []byte("the target's provider cannot be reached")
 	}
-	return reply.Status, reply.Body
+	if reply.Status != http.StatusOK {
+		return reply.Status, reply.Body
+	}
+	return g.askRoom(ctx, mucmap.RequestRelayed, target.Provider(), g.opt.Rooms.RoomName(q.Room), reply.Body)
 }
 
 // ownKeyMaterial asks a user of ours, and then the room of ours to which somebody wants to add it.

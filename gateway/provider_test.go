@@ -33,6 +33,8 @@ func keyRequest(t *testing.T, requester, target, room string) []byte {
 func TestKeyMaterialIsRelayed(t *testing.T) {
 	const bob, carol, garden = "mimi://b.example/u/bob", "mimi://c.example/u/carol", "mimi://a.example/r/garden"
 	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
 		ask := func(peer, target string, body []byte) (int, []byte) {
 			return b.g.KeyMaterial(b.t.Context(), peer, mimi.MustURI(target), body)
 		}
@@ -40,9 +42,10 @@ func TestKeyMaterialIsRelayed(t *testing.T) {
 		b.posts.answer = func(string, string, int) (PeerReply, error) {
 			return PeerReply{Status: 200, Body: []byte("packages")}, nil
 		}
-		if status, body := ask("b.example", carol, good); status != 200 || string(body) != "packages" || !slices.Equal(b.posts.all(), []string{"c.example " + string(good)}) {
+		if status, body := ask("b.example", carol, good); status != 200 || string(body) != "took packages" || !slices.Equal(b.posts.all(), []string{"c.example " + string(good)}) {
 			t.Errorf("relayed: %d %q, posted %d", status, body, len(b.posts.all()))
 		}
+		b.want("the room learns what c.example gave out", juliet, "joined "+juliet, "c.example: packages")
 		b.posts.forget()
 		for _, tt := range []struct {
 			why, peer, target string
@@ -54,6 +57,7 @@ func TestKeyMaterialIsRelayed(t *testing.T) {
 			{"a client in place of a user", "b.example", "mimi://c.example/d/carol/cli", keyRequest(t, bob, "mimi://c.example/d/carol/cli", garden), http.StatusBadRequest},
 			{"on behalf of another provider's user", "d.example", carol, good, http.StatusForbidden},
 			{"with a broken signature", "b.example", carol, append(slices.Clone(good[:len(good)-1]), good[len(good)-1]^1), http.StatusForbidden},
+			{"for a room that does not exist", "b.example", carol, keyRequest(t, bob, carol, "mimi://a.example/r/hall"), http.StatusNotFound},
 			{"for a room that is not ours", "b.example", carol, keyRequest(t, bob, carol, "mimi://d.example/r/garden"), http.StatusNotFound},
 		} {
 			if status, body := ask(tt.peer, tt.target, tt.body); status != tt.status {
@@ -65,7 +69,7 @@ func TestKeyMaterialIsRelayed(t *testing.T) {
 		}
 
 		own := "mimi://a.example/u/juliet"
-		if status, body := ask("b.example", own, keyRequest(t, bob, own, garden)); status != http.StatusNotFound {
+		if status, body := ask("b.example", own, keyRequest(t, bob, own, "mimi://a.example/r/hall")); status != http.StatusNotFound {
 			t.Errorf("our own user, for a room that is not there: %d %q", status, body)
 		}
 		for want, err := range map[int]error{http.StatusGatewayTimeout: context.DeadlineExceeded, http.StatusBadGateway: errors.New("refused")} {

@@ -79,7 +79,11 @@ func (o *RatchetTreeOption) UnmarshalTLS(r *wire.Reader) {
 	o.Representation = TreeRepresentation(r.At("RatchetTreeOption.representation").U8())
 	switch o.Representation {
 	case TreeFull:
-		o.Tree.UnmarshalTLS(r.At("RatchetTreeOption.ratchet_tree"))
+		if r.At("RatchetTreeOption.ratchet_tree"); vectorLength(r) > MaxTreeBytes {
+			r.Failf("longer than %d bytes", MaxTreeBytes)
+			return
+		}
+		o.Tree.UnmarshalTLS(r)
 	case TreeHTTPS:
 		o.URL = readText(r, "RatchetTreeOption.ratchet_tree_url", MaxTreeURL)
 		if r.Err() == nil && !strings.HasPrefix(o.URL, "https://") {
@@ -92,6 +96,12 @@ func (o *RatchetTreeOption) UnmarshalTLS(r *wire.Reader) {
 	default:
 		r.Failf("unknown representation %d", o.Representation)
 	}
+}
+
+// vectorLength is the length of the vector that r is about to read, without reading it.
+func vectorLength(r *wire.Reader) int {
+	look := *r
+	return look.Varint()
 }
 
 func (p *PartialGroupInfo) MarshalTLS(w *wire.Writer) {

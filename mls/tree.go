@@ -103,6 +103,10 @@ func (t RatchetTree) MarshalTLS(w *wire.Writer) {
 func (t *RatchetTree) UnmarshalTLS(r *wire.Reader) {
 	*t = nil
 	r.At("ratchet_tree").Vector(func(r *wire.Reader) {
+		if len(*t) >= 2*MaxLeaves-1 { // blank nodes take one byte each
+			r.At("ratchet_tree").Failf("more than %d leaves", MaxLeaves)
+			return
+		}
 		var n *Node
 		r.Optional(func(r *wire.Reader) {
 			n = new(Node)

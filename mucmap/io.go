@@ -28,6 +28,7 @@ const (
 	RequestDocument                              // for the room document
 	RequestDestroy                               // by an operator of ours, in the gateway's own name: Body is a Destruction in JSON
 	RequestAnnounce                              // the same: Body is the text
+	RequestRelayed                               // the answer of Provider to keyMaterial for the room that went by way of us
 )
 
 // String is the endpoint's name in the directory.
@@ -55,6 +56,8 @@ func (k RequestKind) String() string {
 		return "destroy"
 	case RequestAnnounce:
 		return "announce"
+	case RequestRelayed:
+		return "relayed"
 	}
 	return "invalid"
 }

@@ -40,6 +40,10 @@ func (t *turn) request(in Request) {
 		t.order(in)
 		return
 	}
+	if in.Kind == RequestRelayed {
+		t.learnRelayed(in)
+		return
+	}
 	if r.hub == nil || r.pub.Closing || r.pub.Locked {
 		answer, ok := hub.NoSuchRoom(endpoints[in.Kind], r.uri)
 		status := statusOK

@@ -280,15 +280,16 @@ func (s *service) openListeners(reg *prometheus.Registry) error {
 		}},
 	}
 	if s.cfg.Federated() {
-		l, err := net.Listen("tcp", s.cfg.Provider.Listen)
+		open, err := net.Listen("tcp", s.cfg.Provider.Listen)
 		if err != nil {
 			return fmt.Errorf("provider.listen: %w", err)
 		}
+		l := mimihttp.Limit(open)
 		h := mimihttp.NewHandler(s.cfg.Provider.Domain, s.gateway, s.log, mimi.EndpointKeyMaterial, mimi.EndpointUpdate,
 			mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo, mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent,
 			mimi.EndpointReportAbuse)
 		srv := mimihttp.NewServer(s.identity.Load(), h, s.log)
-		srv.TLSConfig.GetConfigForClient = func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.identity.Load().ServerTLS(), nil }
+		srv.TLSConfig.GetConfigForClient = l.TLS(func() *tls.Config { return s.identity.Load().ServerTLS() })
 		s.serve("provider.listen", srv, func() error { return srv.ServeTLS(l, "", "") })
 		s.log.Info("listening for providers", "address", l.Addr().String())
 	}

@@ -100,6 +100,12 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 			if refusal := r.checkOwn(e.Before, e.Proposals[i].Proposal, e.Proposals[i].Sender); refusal != nil {
 				return nil, refusal
 			}
+			if e.Proposals[i].Ref != nil {
+				continue // was accepted
+			}
+			if refusal := r.checkThird(e.Proposals[i].Proposal, e.Proposals[i].Sender, from); refusal != nil {
+				return nil, refusal
+			}
 		}
 	}
 	added, err := additions(e)

@@ -242,7 +242,9 @@ func TestForgedUpdates(t *testing.T) {
 // ownerAdds makes bob an owner, who adds carol.
 func ownerAdds(w *world) *mimi.UpdateRequest {
 	w.commit(w.leaf(alice), mls.CommitParams{ByValue: []mls.Proposal{w.roleChange(bob.ClientUser(), roleOwner)}})
-	return bobCommits(w, mls.Add{KeyPackage: w.give(carol).KeyPackage}, w.roleChange(carol.ClientUser(), roleGuest))
+	kp := w.give(carol)
+	w.learn(carol, kp)
+	return bobCommits(w, mls.Add{KeyPackage: kp.KeyPackage}, w.roleChange(carol.ClientUser(), roleGuest))
 }
 
 // joinAs makes an external commit with a credential of b.example's choice.

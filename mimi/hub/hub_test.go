@@ -84,9 +84,7 @@ func TestWelcome(t *testing.T) {
 	w := newWorld(t)
 	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
 	kp := w.give(carol)
-	next, err := w.room.LearnKeyMaterial(w.now, "c.example", &mimi.KeyMaterialResponse{User: carol.ClientUser(), Clients: []mimi.ClientKeyMaterial{{Client: carol, KeyPackage: &kp.KeyPackage}}})
-	w.must(err)
-	w.room = next
+	w.learn(carol, kp)
 	w.propose(alice, mls.Add{KeyPackage: kp.KeyPackage}, w.roleChange(carol.ClientUser(), roleGuest))
 	w.received("b.example")
 	accepted := w.commitPending()

@@ -6,6 +6,9 @@ const (
 	MaxRemembered = 512
 	// MaxRoutes is how many claimed key packages are waiting for their Welcome. The one that expires first is forgotten first.
 	MaxRoutes = 8192
-	// MaxPending is how many accepted proposals may wait for a commit.
-	MaxPending = 256
+	// MaxRoutesShare is how many of them may be one provider's. Its own that expire first are forgotten first.
+	MaxRoutesShare = 1024
+	// MaxPending is how many accepted proposals may wait for a commit, MaxPendingShare how many of them may be those of one other provider.
+	MaxPending      = 256
+	MaxPendingShare = 128
 )

@@ -8,6 +8,7 @@ import (
 	"anteroom/mimi/follower"
 	"anteroom/mimi/hub"
 	"anteroom/mls"
+	"anteroom/mls/wire"
 )
 
 func memory(i int) (m hub.Memory) {
@@ -27,24 +28,39 @@ func TestLimits(t *testing.T) {
 		t.Errorf("memory of requests grows from %d to %d bytes", full, got)
 	}
 
-	kp := w.keyPackage(carol)
-	response := &mimi.KeyMaterialResponse{User: carol.ClientUser()}
-	for range 1000 {
-		response.Clients = append(response.Clients, mimi.ClientKeyMaterial{Client: carol, KeyPackage: &kp.KeyPackage})
-	}
-	for range hub.MaxRoutes/1000 + 1 {
-		next, err := w.room.LearnKeyMaterial(w.now, "c.example", response)
+	learn := func(provider string, n int) {
+		t.Helper()
+		client := mimi.MustURI("mimi://" + provider + "/d/carol/cli")
+		kp := w.keyPackage(client).KeyPackage
+		response := &mimi.KeyMaterialResponse{User: client.ClientUser()}
+		for i := range n {
+			other := kp
+			other.Signature = binary.BigEndian.AppendUint32(nil, uint32(i)) // another key package to whoever does not verify it
+			response.Clients = append(response.Clients, mimi.ClientKeyMaterial{Client: client, KeyPackage: &other})
+		}
+		next, err := w.room.LearnKeyMaterial(w.now, provider, response)
 		w.must(err)
+		if again, err := next.LearnKeyMaterial(w.now, provider, response); err != nil || len(again.Encode()) != len(next.Encode()) {
+			t.Errorf("key packages of %s are kept twice: %v", provider, err)
+		}
+		if stranger, err := next.LearnKeyMaterial(w.now, "z.example", response); err != nil || len(stranger.Encode()) != len(next.Encode()) {
+			t.Errorf("a provider speaks for another's key packages: %v", err)
+		}
 		w.room = next
 	}
-	full = len(w.room.Encode())
-	next, err := w.room.LearnKeyMaterial(w.now, "c.example", response)
-	w.must(err)
-	if got := len(next.Encode()); got != full {
-		t.Errorf("routes grow from %d to %d bytes", full, got)
+	learn("c.example", hub.MaxRoutesShare)
+	share := len(w.room.Encode())
+	learn("c.example", hub.MaxRoutesShare+10)
+	if got := len(w.room.Encode()); got != share {
+		t.Errorf("one provider's routes grow from %d to %d bytes", share, got)
 	}
-	if next, err := w.room.LearnKeyMaterial(w.now, "b.example", response); err != nil || len(next.Encode()) != full {
-		t.Errorf("a provider speaks for another's key packages: %v", err)
+	for i := range hub.MaxRoutes/hub.MaxRoutesShare - 1 {
+		learn(string(rune('d'+i))+".example", hub.MaxRoutesShare)
+	}
+	full = len(w.room.Encode())
+	learn("y.example", hub.MaxRoutesShare)
+	if got := len(w.room.Encode()); got != full {
+		t.Errorf("routes grow from %d to %d bytes", full, got)
 	}
 }
 
@@ -58,6 +74,40 @@ func TestPendingLimit(t *testing.T) {
 	if _, err := w.room.AcceptLocalProposals(w.now, group, m); err == nil {
 		t.Error("the limit of pending proposals does not hold")
 	}
+}
+
+// One provider's clients cannot fill what waits for a commit.
+func TestPendingShare(t *testing.T) {
+	w := newWorld(t)
+	w.bobIsOwner()
+	group, leaf := bobsGroup(w)
+	propose := func(from, to int) (next *mls.Group, request *mimi.UpdateRequest) {
+		next = group
+		for i := from; i < to; i++ {
+			var m *mls.Message
+			var err error
+			next, m, err = next.Propose(leaf, mls.AppEphemeral{Component: 0x8001, Data: []byte{byte(i)}}, aad())
+			w.must(err)
+			if request == nil {
+				request = &mimi.UpdateRequest{Message: m}
+			} else {
+				request.More = append(request.More, m)
+			}
+		}
+		return next, request
+	}
+	_, request := propose(0, hub.MaxPendingShare+1)
+	_, answer, err := w.room.AcceptUpdate(w.now, "b.example", wire.Marshal(request))
+	wantUpdate(t, "one more than its share", answer, err, mimi.UpdateNotAllowed, "pending-share")
+	next, request := propose(0, hub.MaxPendingShare)
+	accepted, _, err := w.room.AcceptUpdate(w.now, "b.example", wire.Marshal(request))
+	w.must(err)
+	w.room, group = accepted.Next, next
+	_, request = propose(hub.MaxPendingShare, hub.MaxPendingShare+1)
+	_, answer, err = w.room.AcceptUpdate(w.now, "b.example", wire.Marshal(request))
+	wantUpdate(t, "one after its share", answer, err, mimi.UpdateNotAllowed, "pending-share")
+	w.propose(alice, mls.AppEphemeral{Component: 0x8001, Data: []byte("others may")})
+	w.commitPending()
 }
 
 // A follower's queue is bounded.

@@ -2,6 +2,7 @@ package hub
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"slices"
@@ -66,8 +67,8 @@ func (r *Room) remember(m Memory) {
 	r.remembered = append(slices.Clip(slices.Clone(kept)), m)
 }
 
-// LearnKeyMaterial notes to whom the Welcomes for the key packages in a key material response go. The response came from provider.
-// Key packages of other providers' clients are ignored.
+// LearnKeyMaterial notes to whom the Welcomes for the key packages in a key material response go, and that the response's provider gave them out for
+// this room (checkThird). The response came from provider. Key packages of other providers' clients are ignored.
 func (r *Room) LearnKeyMaterial(now time.Time, provider string, response *mimi.KeyMaterialResponse) (*Room, error) {
 	seconds := uint64(now.Unix())
 	routes := slices.DeleteFunc(slices.Clone(r.routes), func(e route) bool { return e.notAfter < seconds })
@@ -84,23 +85,36 @@ func (r *Room) LearnKeyMaterial(now time.Time, provider string, response *mimi.K
 		if err != nil {
 			return nil, fmt.Errorf("hub: key package of %s: %w", client, err)
 		}
+		if slices.ContainsFunc(routes, func(e route) bool { return bytes.Equal(e.ref, ref) }) {
+			continue // one that may be used again (draft-ietf-mls-extensions, last_resort_key_package)
+		}
 		routes = append(routes, route{ref, provider, kp.LeafNode.Lifetime.NotAfter})
 	}
-	if over := len(routes) - MaxRoutes; over > 0 {
-		slices.SortStableFunc(routes, func(a, b route) int {
-			switch {
-			case a.notAfter < b.notAfter:
-				return -1
-			case a.notAfter > b.notAfter:
-				return 1
-			}
-			return 0
-		})
-		routes = slices.Delete(routes, 0, over)
-	}
+	routes = forgetRoutes(routes, MaxRoutesShare, func(e route) bool { return e.provider == provider })
 	next := *r
-	next.routes = routes
+	next.routes = forgetRoutes(routes, MaxRoutes, func(route) bool { return true })
 	return &next, nil
+}
+
+// forgetRoutes keeps at most limit of certain routes: those that expire last.
+func forgetRoutes(routes []route, limit int, counted func(route) bool) []route {
+	over := -limit
+	for _, e := range routes {
+		if counted(e) {
+			over++
+		}
+	}
+	if over <= 0 {
+		return routes
+	}
+	slices.SortStableFunc(routes, func(a, b route) int { return cmp.Compare(a.notAfter, b.notAfter) })
+	return slices.DeleteFunc(routes, func(e route) bool {
+		if over == 0 || !counted(e) {
+			return false
+		}
+		over--
+		return true
+	})
 }
 
 // welcomeProvider says who gets the Welcome for an added client: who handed out the key package, else the client's own provider.

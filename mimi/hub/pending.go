@@ -91,6 +91,16 @@ func (r *Room) checkGone(p *mls.PendingProposal) *mimi.Refusal {
 	return notAllowed("leaving", "%s is being removed and may only remove its own clients", user)
 }
 
+// pendingOf counts the proposals that wait and are those of a provider's clients.
+func pendingOf(pg *mls.PublicGroup, provider string) (n int) {
+	for _, p := range pg.Pending() {
+		if client, err := proposer(pg, &p); err == nil && client.Provider() == provider {
+			n++
+		}
+	}
+	return n
+}
+
 // compatible holds that one commit can contain all pending proposals (RFC 9420 §12.2): a leaf is touched once, a client is added once.
 func compatible(pending []mls.PendingProposal) *mimi.Refusal {
 	touched := map[mls.LeafIndex]bool{}

@@ -190,6 +190,12 @@ func (r *Room) proposals(now time.Time, from string, g *mls.Group, bundle []mls.
 		if refusal := r.checkOwn(r.group.Public(), bundle[i].Proposal, bundle[i].Sender); refusal != nil {
 			return nil, refusal
 		}
+		if refusal := r.checkThird(bundle[i].Proposal, bundle[i].Sender, from); refusal != nil {
+			return nil, refusal
+		}
+	}
+	if from != r.provider() && pendingOf(g.Public(), from) > MaxPendingShare {
+		return nil, notAllowed("pending-share", "more than %d proposals of %s wait for a commit", MaxPendingShare, from)
 	}
 	if refusal := compatible(pending); refusal != nil {
 		return nil, refusal

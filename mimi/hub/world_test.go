@@ -287,6 +287,15 @@ func (w *world) give(client mimi.URI) *mls.KeyPackageSecrets {
 	return kp
 }
 
+// learn lets the hub see a client's provider give a key package away.
+func (w *world) learn(client mimi.URI, kp *mls.KeyPackageSecrets) {
+	w.t.Helper()
+	next, err := w.room.LearnKeyMaterial(w.now, client.Provider(), &mimi.KeyMaterialResponse{User: client.ClientUser(),
+		Clients: []mimi.ClientKeyMaterial{{Client: client, KeyPackage: &kp.KeyPackage}}})
+	w.must(err)
+	w.room = next
+}
+
 // adopt stores a follower's step as a provider would, and goes on from what was stored: each step also tests Parts and Load.
 func (w *world) adopt(provider string, out follower.Output) {
 	w.t.Helper()
