@@ -110,6 +110,7 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 		m.Role, m.Leaves = c.To, c.Leaves
 		s.veil(c.User, cmp.Or(c.As, c.User))
 	}
+	s.arrive(c)
 	o := s.occupant(c.User)
 	if o != nil {
 		p.seers = nil

@@ -153,7 +153,7 @@ func (s *Service) hubSender() mls.ExternalSender {
 }
 
 func (r *Room) hubOptions() hub.Options {
-	return hub.Options{Sender: r.svc.hubSender(), Key: r.svc.cfg.Hub.Private, System: r.keeper, Issued: r.ownKey, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
+	return hub.Options{Sender: r.svc.hubSender(), Key: r.svc.cfg.Hub.Private, System: r.keeper, Issued: r.ownKey, JoinCode: r.joinCode, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
 		if refused := r.pub.impostor(act); refused != nil {
 			return refused
 		}

@@ -58,6 +58,9 @@ var newEvent = map[string]func() event{
 	"asked":      func() event { return new(asked) },
 	"agreed":     func() event { return new(agreed) },
 	"unasked":    func() event { return new(unasked) },
+	"linked":     func() event { return new(linked) },
+	"unlinked":   func() event { return new(unlinked) },
+	"admitted":   func() event { return new(admitted) },
 }
 
 func eventName(e event) string {
@@ -108,6 +111,12 @@ func eventName(e event) string {
 		return "agreed"
 	case *unasked:
 		return "unasked"
+	case *linked:
+		return "linked"
+	case *unlinked:
+		return "unlinked"
+	case *admitted:
+		return "admitted"
 	case *domainBanned:
 		return "domain"
 	case *unfollowed:

@@ -320,6 +320,8 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 		return refusal(xmpp.UndefinedCondition, hub+" answers with status "+utoa(uint64(e.Status))+": "+e.Text)
 	case e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNoSuchRoom):
 		return refusal(xmpp.ItemNotFound, "the room does not exist at "+hub)
+	case e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNotAuthorized) && len(e.Wish.Data) > 0:
+		return refusal(xmpp.NotAuthorized, hub+" does not let you in by this join link or password, or you are banned")
 	case e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNotAuthorized):
 		return refusal(xmpp.Forbidden, hub+" does not let you in: the room is for members, or you are banned")
 	case errors.Is(e.Err, follower.ErrInvitationOnly):

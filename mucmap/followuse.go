@@ -45,13 +45,17 @@ func (t *turn) followEnter(j *join) {
 		t.refuse(j.st, refusal(xmpp.ResourceConstraint, "too many wait to enter this room"))
 		return
 	}
+	if len(j.code) > mimi.MaxJoiningCode {
+		t.refuse(j.st, refusal(xmpp.NotAuthorized, "this is no joining code"))
+		return
+	}
 	if t.agreeByEntering(j) {
 		return
 	}
 	j.wish = &wish{what: "join of " + j.user.String(), join: j}
 	r.joining[j.st.From] = j
 	r.pendingNicks[nickKey(j.nick)] = j
-	t.wish(&asker{st: j.st, join: j}, follower.Wish{Kind: follower.Join, Client: r.svc.clientURI(j.user)})
+	t.wish(&asker{st: j.st, join: j}, follower.Wish{Kind: follower.Join, Client: r.svc.clientURI(j.user), Data: []byte(j.code)})
 }
 
 // followGroupchat is a message to everybody, or a new subject. It is shown when the hub has accepted it.

@@ -15,6 +15,7 @@ type join struct {
 	st      *xmpp.Stanza
 	user    mimi.URI
 	nick    string
+	code    string // the password or join link that came with it
 	codes   []muc.Status
 	history *muc.History
 	mav     *string // as in muc.Join
@@ -148,10 +149,11 @@ func ownPayload(st *xmpp.Stanza) []*xmpp.Element {
 	return own
 }
 
-// mayEnter says why a user may not enter now (XEP-0045 §7.2.5 to §7.2.9).
-func (r *Room) mayEnter(u mimi.URI) *xmpp.StanzaError {
+// mayEnter says why a user may not enter now (XEP-0045 §7.2.5 to §7.2.9). code is for the hub, in a room of another provider.
+func (r *Room) mayEnter(u mimi.URI, code string) *xmpp.StanzaError {
 	a := r.pub.affiliation(u)
-	_, preauthorised := r.pub.preauthorised(u)
+	_, invited := r.pub.preauthorised(u)
+	invited = invited || r.pub.admission(u) != nil || r.follow != nil && code != ""
 	limit := r.svc.cfg.Limits.Occupants
 	switch {
 	case r.pub.Closing:
@@ -160,7 +162,7 @@ func (r *Room) mayEnter(u mimi.URI) *xmpp.StanzaError {
 		return r.lockedOut(a)
 	case a == muc.AffiliationOutcast:
 		return refusal(xmpp.Forbidden, "you are banned from this room")
-	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly && !preauthorised:
+	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly && !invited:
 		return refusal(xmpp.RegistrationRequired, "only members may enter this room")
 	case r.pub.strangerRefusal(u) != nil:
 		return r.pub.strangerRefusal(u)
@@ -218,11 +220,15 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.refuse(st, e)
 		return
 	}
-	if e := r.mayEnter(u); e != nil && r.pub.here.BySession(st.From) == nil {
+	if e := t.showLink(u, payload.Password); e != nil {
 		t.refuse(st, e)
 		return
 	}
-	if e := r.checkPassword(payload.Password); e != nil && r.pub.here.BySession(st.From) == nil {
+	if e := r.mayEnter(u, payload.Password); e != nil && r.pub.here.BySession(st.From) == nil {
+		t.refuse(st, e)
+		return
+	}
+	if e := r.checkPassword(u, payload.Password); e != nil && r.pub.here.BySession(st.From) == nil {
 		t.refuse(st, e)
 		return
 	}
@@ -233,7 +239,7 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 	if v := payload.Mav; v != nil && len(*v) > maxVersion {
 		*v = "?" // known to nobody
 	}
-	j := &join{st: st, user: u, nick: nick, history: payload.History, mav: payload.Mav, payload: ownPayload(st)}
+	j := &join{st: st, user: u, nick: nick, code: payload.Password, history: payload.History, mav: payload.Mav, payload: ownPayload(st)}
 	if o := r.pub.occupant(u); o != nil {
 		if r.pub.Config.Single && r.pub.here.BySession(st.From) == nil && len(o.Sessions) > 0 {
 			t.refuse(st, refusal(xmpp.Conflict, "this room allows one device of a user, and another one of yours is here"))
@@ -250,7 +256,7 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.followEnter(j)
 		return
 	}
-	if m := r.pub.members[u]; m != nil && m.Leaves > 0 && m.Role == r.pub.Config.defaultRole(r.pub.affiliation(u)) {
+	if m := r.pub.members[u]; m != nil && m.Leaves > 0 && m.Role == r.pub.Config.defaultRole(r.pub.affiliation(u)) && r.pub.admission(u) == nil {
 		t.letIn(j)
 		return
 	}
@@ -267,13 +273,16 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 // enter plans a join. The keeper lists who is new and adds its client; who is listed already adds its own; roles that last for a
 // session fall back (docs/decisions/040-room-roles.md).
 func (d *delta) enter(j *join) *xmpp.StanzaError {
-	if e := d.r.mayEnter(j.user); e != nil {
+	if e := d.r.mayEnter(j.user, j.code); e != nil {
 		return e
 	}
 	role := d.state.RoleOf(j.user)
 	want := d.r.pub.Config.defaultRole(standingOf(role).affiliation)
 	if preauth, may := d.r.pub.preauthorised(j.user); may && standingOf(role).affiliation == muc.AffiliationNone {
 		want = preauth
+	}
+	if l := d.r.pub.admission(j.user); l != nil && standingOf(want).affiliation <= standingOf(l.Role).affiliation {
+		want = d.r.pub.Config.linkRole(l)
 	}
 	if role != want {
 		d.setRole(j.user, want, why{})

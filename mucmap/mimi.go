@@ -67,6 +67,7 @@ func (t *turn) request(in Request) {
 	case RequestSubmitMessage:
 		a, answer, err = r.hub.AcceptSubmit(t.now, in.Provider, in.Body)
 	case RequestGroupInfo:
+		t.redeem(in)
 		answer, err = r.hub.GroupInfo(t.now, in.Provider, in.Body)
 	default:
 		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusNotFound})

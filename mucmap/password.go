@@ -9,13 +9,14 @@ import (
 )
 
 // checkPassword says why a password does not open the room (XEP-0045 §7.2.5). It is asked of everybody who enters, whatever the
-// affiliation. For participants of other providers a protected room is closed: role 0 has no canOpenJoin, and no joining codes
-// are given out.
-func (r *Room) checkPassword(given string) *xmpp.StanzaError {
+// affiliation. A join link opens the room, too. For participants of other providers it is the only way in: role 0 has no canOpenJoin.
+func (r *Room) checkPassword(u mimi.URI, given string) *xmpp.StanzaError {
 	switch {
 	case !r.pub.Config.Protected:
 		return nil
 	case r.password != "" && subtle.ConstantTimeCompare([]byte(given), []byte(r.password)) == 1:
+		return nil
+	case r.opens(u, given):
 		return nil
 	case given == "":
 		return refusal(xmpp.NotAuthorized, "entering this room takes a password")

@@ -3,6 +3,8 @@ package mucmap
 import (
 	"strings"
 	"testing"
+
+	"anteroom/mimi"
 )
 
 // A password is stored among the secrets, and nowhere else: not in the log, not in a snapshot, not in what operators read.
@@ -30,11 +32,11 @@ func TestPasswordIsNoEvent(t *testing.T) {
 	if got, kept := b.disk.secrets[secretPassword]; kept {
 		t.Errorf("an open room still stores %q", got)
 	}
-	if e := b.room.checkPassword(""); e != nil {
+	if e := b.room.checkPassword(mimi.URI{}, ""); e != nil {
 		t.Error(e)
 	}
 	b.room.pub.Config.Protected = true
-	if e := b.room.checkPassword(""); e == nil {
+	if e := b.room.checkPassword(mimi.URI{}, ""); e == nil {
 		t.Error("a protected room without password lets everybody in")
 	}
 }

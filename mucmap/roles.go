@@ -164,6 +164,9 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 	if !c.MembersOnly && !c.Protected {
 		none.Capabilities = []mimi.Capability{mimi.CanOpenJoin}
 	}
+	if !c.Fixed {
+		none.Capabilities = append(none.Capabilities, mimi.CanUseJoinCode) // whether a code is good is for the hub to say
+	}
 	member := mimi.Role{Index: roleMember, Name: "member", Changes: []mimi.RoleTargets{targets(roleMember, roleNone)},
 		Capabilities: caps(capsClient, capsRead, capsSend, []mimi.Capability{mimi.CanRemoveSelf})}
 	guest := mimi.Role{Index: roleGuest, Name: "guest", Changes: []mimi.RoleTargets{targets(roleGuest, roleNone)},

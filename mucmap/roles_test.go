@@ -21,7 +21,7 @@ func TestRoleTable(t *testing.T) {
 	join := slices.Concat[[]mimi.Capability]
 	admin := join(own, r, s, mod, []mimi.Capability{0x0000, 0x000a, 0x000b, 0x0303})
 	want := map[mimi.RoleIndex][]mimi.Capability{
-		0: {0x0004}, 1: nil,
+		0: {0x0004, 0x0009}, 1: nil,
 		2:  join(own, r, s, []mimi.Capability{0x0006}),
 		3:  admin,
 		4:  join(admin, []mimi.Capability{0x0300, 0x0301, 0x0302, 0x0304, 0x0501, 0x0502, 0x0503, 0x0504}),

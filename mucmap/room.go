@@ -99,6 +99,7 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	if r.restored {
 		t.recover()
 	}
+	t.endLinks()
 	switch in := in.(type) {
 	case StanzaIn:
 		t.stanza(in.Stanza)

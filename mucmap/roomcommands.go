@@ -37,6 +37,9 @@ func init() {
 		{commandBans, "List the banned domains", admin, nil, listDomains},
 		{commandBan, "Ban a domain", admin, []stageOf{{banForm, checkBan}}, banDomains},
 		{commandLift, "Lift bans of domains", admin, []stageOf{{liftForm, checkLift}}, liftDomains},
+		{commandLinks, "List the join links", admin, nil, listLinks},
+		{commandLink, "Make a join link", admin, []stageOf{{linkForm, checkLink}}, makeLink},
+		{commandUnlink, "Revoke join links", admin, []stageOf{{unlinkForm, checkUnlink}}, revokeLinks},
 		{commandDestroy, "Destroy the room", owner, []stageOf{{destroyForm, checkDestroy}, {confirmForm, checkConfirm}}, destroyRoom},
 	}
 }

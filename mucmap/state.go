@@ -37,6 +37,7 @@ type state struct {
 	Held       []string    `json:",omitempty"` // messages that wait for the other one, oldest first
 	Awaiting   []awaited   `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
 	Domains    []domainBan `json:",omitempty"` // banned, sorted
+	Links      []joinLink  `json:",omitempty"` // oldest first
 	Closing    bool        // destroyed, but its group is not empty yet
 	Departed   []mimi.URI  `json:",omitempty"` // who had a pseudonym, oldest first
 	Until      time.Time   `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered
@@ -63,6 +64,7 @@ type member struct {
 	Reason   string    // of the role, as lists show it
 	Reserved string    `json:",omitempty"` // nick (XEP-0045 §7.10)
 	As       mimi.URI  `json:",omitzero"`  // the pseudonym under which the group lists the user
+	Link     string    `json:",omitempty"` // the digest of the join link by which it came
 	Spoke    time.Time `json:",omitzero"`  // when it last said something in slow mode
 }
 

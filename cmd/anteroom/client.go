@@ -166,6 +166,14 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	switch verb {
 	case "join":
 		wish.Kind = follower.Join
+		if code, with := strings.CutPrefix(rest, "--link"); with {
+			wish.Data = []byte(strings.TrimSpace(code))
+			if _, _, err := mimi.ParseJoinLink(string(wish.Data)); err != nil {
+				return false, fmt.Errorf("join: this is no join link: %w", err)
+			}
+		} else if rest != "" {
+			return false, fmt.Errorf("join: nothing but --link LINK goes behind the room, %q does", rest)
+		}
 		return false, c.wish(room, wish)
 	case "leave":
 		wish.Kind = follower.Leave

@@ -376,7 +376,7 @@ func TestClientCommandErrors(t *testing.T) {
 	if err := (c).run(t.Context(), strings.NewReader(""), io.Discard); err == nil {
 		t.Error("two processes share a directory")
 	}
-	for _, line := range []string{"dance", "join", "join nowhere", "join mimi://b.example/r/own", "send mimi://a.example/r/garden", "members mimi://a.example/r/garden", "role mimi://a.example/r/garden bob 3"} {
+	for _, line := range []string{"dance", "join", "join nowhere", "join mimi://b.example/r/own", "join mimi://a.example/r/garden --link sesame", "join mimi://a.example/r/garden sesame", "send mimi://a.example/r/garden", "members mimi://a.example/r/garden", "role mimi://a.example/r/garden bob 3"} {
 		s.tell("%s", line)
 		if e := s.want("error"); e.Text == "" {
 			t.Errorf("%q: error without text", line)

@@ -33,6 +33,7 @@ type flight struct {
 	kept     uint64                 // flightGroupInfo: the last message that was kept when it was asked for
 	private  mls.HPKEPrivateKey     // flightGroupInfo
 	joiner   *mls.KeyPackageSecrets // flightGroupInfo
+	code     []byte                 // flightGroupInfo: the joining code
 }
 
 // build makes the request for a wish in the present epoch. Neither flight nor error: it is fulfilled.

@@ -14,7 +14,8 @@ import (
 // ErrInvitationOnly says that a room lets nobody in who is not on its list.
 var ErrInvitationOnly = errors.New("follower: the room lets people in only by invitation")
 
-// buildJoin asks the hub for the GroupInfo; if we hold the group already, the external commit is made at once.
+// buildJoin asks the hub for the GroupInfo; if we hold the group already, the external commit is made at once. A joining code is shown to the
+// hub in any case: by asking.
 func (t *turn) buildJoin(w *Wish) (*flight, error) {
 	if w.Client.Kind() != mimi.KindClient {
 		return nil, fmt.Errorf("%s is not a client", w.Client)
@@ -26,20 +27,25 @@ func (t *turn) buildJoin(w *Wish) (*flight, error) {
 	if err != nil {
 		return nil, err
 	}
-	if t.r.member {
-		staged, err := t.stageJoin(t.r.group.Public(), t.r.state, joiner, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
-			return t.r.group.ExternalCommit(t.fresh("external commit"), joiner, p)
-		})
-		if err != nil {
-			return nil, err
-		}
-		return commitFlight(staged)
+	if t.r.member && len(w.Data) == 0 {
+		return t.joinHeld(joiner, nil)
 	}
-	return t.askGroupInfo(joiner)
+	return t.askGroupInfo(joiner, w.Data)
+}
+
+// joinHeld joins the group that we hold.
+func (t *turn) joinHeld(joiner *mls.KeyPackageSecrets, code []byte) (*flight, error) {
+	staged, err := t.stageJoin(t.r.group.Public(), t.r.state, joiner, code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
+		return t.r.group.ExternalCommit(t.fresh("external commit"), joiner, p)
+	})
+	if err != nil {
+		return nil, err
+	}
+	return commitFlight(staged)
 }
 
 // askGroupInfo asks the hub for what an external commit needs.
-func (t *turn) askGroupInfo(joiner *mls.KeyPackageSecrets) (*flight, error) {
+func (t *turn) askGroupInfo(joiner *mls.KeyPackageSecrets, code []byte) (*flight, error) {
 	suite := joiner.KeyPackage.Suite
 	private, public, err := mls.NewHPKEKey(suite, t.fresh("group info key"))
 	if err != nil {
@@ -51,10 +57,13 @@ func (t *turn) askGroupInfo(joiner *mls.KeyPackageSecrets) (*flight, error) {
 		Credential:   joiner.KeyPackage.LeafNode.Credential,
 		HPKEKey:      public,
 	}
+	if len(code) > 0 {
+		request.JoiningCode = code
+	}
 	if err := request.Sign(mls.Signer{Suite: suite, Public: request.SignatureKey, Private: joiner.Signature}); err != nil {
 		return nil, err
 	}
-	f := &flight{kind: flightGroupInfo, endpoint: mimi.EndpointGroupInfo, body: wire.Marshal(request), private: private, joiner: joiner}
+	f := &flight{kind: flightGroupInfo, endpoint: mimi.EndpointGroupInfo, body: wire.Marshal(request), private: private, joiner: joiner, code: code}
 	if n := len(t.r.kept); n > 0 {
 		f.kept = t.r.kept[n-1].n
 	}
@@ -62,7 +71,7 @@ func (t *turn) askGroupInfo(joiner *mls.KeyPackageSecrets) (*flight, error) {
 }
 
 // stageJoin lists the user if needed, removes a leaf that the client left behind, and includes what must be included.
-func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.KeyPackageSecrets, commit func(mls.ExternalCommitParams) (*mls.Staged, error)) (*mls.Staged, error) {
+func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.KeyPackageSecrets, code []byte, commit func(mls.ExternalCommitParams) (*mls.Staged, error)) (*mls.Staged, error) {
 	credential := joiner.KeyPackage.LeafNode.Credential
 	client, err := mimi.CredentialClient(credential)
 	if err != nil {
@@ -76,7 +85,7 @@ func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.
 		}
 	}
 	if before.RoleOf(user) == mimi.RoleNone {
-		role, ok := before.JoinRole(credential)
+		role, ok := joinRole(before, credential, code)
 		if !ok {
 			return nil, fmt.Errorf("%w: %s is not on its list", ErrInvitationOnly, user)
 		}
@@ -102,6 +111,16 @@ func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.
 	return staged, nil
 }
 
+// joinRole is what the joining code gives if it says so, or else what the room gives to who comes without.
+func joinRole(before *policy.State, credential mls.Credential, code []byte) (mimi.RoleIndex, bool) {
+	if link, _, err := mimi.ParseJoinLink(string(code)); err == nil {
+		if role, ok := before.Role(link.Role); ok {
+			return role.Index, true
+		}
+	}
+	return before.JoinRole(credential)
+}
+
 // groupInfo goes on with a Join: from the hub's answer to the external commit.
 func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 	refused := func(err error) *Refused { return &Refused{Endpoint: mimi.EndpointGroupInfo, Text: err.Error()} }
@@ -117,6 +136,13 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 		return nil, &Refused{Endpoint: mimi.EndpointGroupInfo, Code: uint8(response.Code), Text: "there is no such room"}
 	default:
 		return nil, refused(fmt.Errorf("the hub answers with code %d", response.Code))
+	}
+	if t.r.member && !t.r.resyncing() { // the hub has taken the joining code; we know the rest
+		next, err := t.joinHeld(f.joiner, f.code)
+		if err != nil {
+			return nil, &Refused{Text: err.Error(), Err: err}
+		}
+		return next, nil
 	}
 	answer, err := t.openGroupInfo(f, &response)
 	if err != nil {
@@ -149,7 +175,7 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 			return nil, &Refused{Text: err.Error(), Err: err}
 		}
 	}
-	staged, err := t.stageJoin(pg, before, f.joiner, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
+	staged, err := t.stageJoin(pg, before, f.joiner, f.code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
 		p.Tree = tree
 		return mls.ExternalCommit(t.fresh("external commit"), answer.GroupInfo, f.joiner, p)
 	})

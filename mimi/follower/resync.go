@@ -129,7 +129,7 @@ func (t *turn) buildResync(w *Wish) (*flight, error) {
 		if err != nil {
 			return nil, err
 		}
-		return t.askGroupInfo(joiner)
+		return t.askGroupInfo(joiner, nil)
 	case in || !listsClient(t.r.group.Public(), w.Client):
 		return nil, nil
 	}

@@ -25,7 +25,7 @@ type Wish struct {
 	Client mimi.URI
 	AAD    []byte // authenticated data; empty: whatever the group demands
 
-	Data     []byte             // Send
+	Data     []byte             // Send: the message. Join: the joining code, empty for none
 	Roles    []mimi.Participant // Change: the new role of each user, RoleNone to take it off the list. Clients of users that are taken off or banned are removed
 	Kick     []mimi.URI         // Change: users whose clients are removed
 	Adds     []Addition         // Change: who is added, unless listed by then
