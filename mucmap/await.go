@@ -149,7 +149,7 @@ func (t *turn) addAgreed(a awaited) {
 		end(t, e)
 		return
 	}
-	if len(a.Packages) > 0 {
+	if len(a.Packages) > 0 && t.r.hub != nil { // the hub of a room elsewhere takes those alone that went by way of it
 		given := &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialSuccess, User: a.User}
 		for _, b := range a.Packages {
 			kp := new(mls.KeyPackage)

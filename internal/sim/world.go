@@ -431,7 +431,11 @@ func (w *World) receive(p post) (mucmap.Reply, bool) {
 			if next := w.Providers[uri.Provider()]; next == nil || next.down {
 				return mucmap.Reply{Status: 502}, true
 			}
-			return w.receive(post{p.to, uri.Provider(), p.endpoint, p.room, p.body})
+			reply, ok := w.receive(post{p.to, uri.Provider(), p.endpoint, p.room, p.body})
+			if !ok || reply.Status != 200 {
+				return reply, ok
+			}
+			return to.ask(post{uri.Provider(), p.to, p.endpoint, p.room, reply.Body}, mucmap.RequestRelayed, to.svc.RoomName(q.Room))
 		}
 		if reply, ok := to.ask(p, kind, to.svc.PersonName(uri)); !ok || reply.Status != 204 {
 			return reply, ok

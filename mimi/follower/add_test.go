@@ -25,6 +25,9 @@ func (w *world) adding() (follower.Wish, []*mls.KeyPackageSecrets) {
 		w.must(err)
 		keys = append(keys, kp)
 		wish.Adds[0].Packages = append(wish.Adds[0].Packages, kp.KeyPackage)
+		w.hub, err = w.hub.LearnKeyMaterial(w.now, "c.example", &mimi.KeyMaterialResponse{User: carol.ClientUser(),
+			Clients: []mimi.ClientKeyMaterial{{Client: client, KeyPackage: &kp.KeyPackage}}})
+		w.must(err)
 	}
 	w.news()
 	return wish, keys
