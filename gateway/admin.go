@@ -139,8 +139,8 @@ func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, err
 }
 
 // AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name},
-// /rooms/{name}/members and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release and /destroy, and
-// POST /announce (adminorder.go). It is for a socket that only
+// /rooms/{name}/members and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release and /destroy,
+// POST /announce (adminorder.go), and GET and POST /bans and POST /bans/lift (serviceban.go). It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {
 	mux := http.NewServeMux()
@@ -172,6 +172,7 @@ func (g *Gateway) AdminHandler() http.Handler {
 	mux.HandleFunc("GET /rooms/{name}/document", g.roomDocument)
 	mux.HandleFunc("POST /rooms/{name}", g.createRoom)
 	g.orderHandlers(mux)
+	g.banHandlers(mux)
 	return mux
 }
 

@@ -75,6 +75,8 @@ func (s *tallies) PersonName(uri mimi.URI) string {
 
 func (s *tallies) DirectName(user, peer mimi.URI) string { return "" }
 
+func (s *tallies) ParseBan(who string) (xmpp.JID, error) { return xmpp.ParseJID(who) }
+
 func (s *tallies) Route(st *xmpp.Stanza, _ func(string) bool) string { return st.To.Local() }
 
 func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error) {

@@ -22,6 +22,7 @@ type Options struct {
 	Store    store.Store
 	Server   Server
 	Peers    Peers  // nil: no other providers
+	Bans     *Bans  // that Rooms asks; nil: none
 	Owner    string // names this gateway in leases; the same after a restart, so that it gets its own rooms back at once
 	Provider string // our MIMI provider name
 
@@ -70,6 +71,7 @@ type Gateway struct {
 	writing     sync.WaitGroup
 	request     atomic.Uint64
 	reporting   sync.Mutex // reports of abuse are stored one by one
+	banning     sync.Mutex // bans are changed one by one
 	maxRooms    int        // MaxActors
 	maxFollowed int        // MaxFollowed
 }
@@ -108,6 +110,9 @@ func (o *Options) setDefaults() {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
+	if o.Bans == nil {
+		o.Bans = new(Bans)
+	}
 	if o.Owner == "" {
 		o.Owner = "anteroom"
 	}
@@ -137,6 +142,9 @@ func (o *Options) setDefaults() {
 // Start reads the directory of rooms and begins to run them: those that were open, have occupants or want to be woken are
 // loaded in the background.
 func (g *Gateway) Start(ctx context.Context) error {
+	if err := g.loadBans(ctx); err != nil {
+		return fmt.Errorf("gateway: cannot read the bans: %w", err)
+	}
 	rooms, err := g.dir.load(ctx)
 	if err != nil {
 		return fmt.Errorf("gateway: cannot read the directory of rooms: %w", err)

@@ -59,8 +59,17 @@ func (g *Gateway) carryOut(ctx context.Context, o *mucmap.Order) (res mucmap.Ord
 		var a Announcement
 		a, err = g.Announce(o.Text)
 		res.Rooms = a.Rooms
+	case mucmap.OrderBan:
+		err = g.Ban(ctx, mucmap.ServiceBan{Who: o.Who, Reason: o.Text, By: o.By.String()})
+	case mucmap.OrderUnban:
+		err = g.Unban(ctx, o.Who, o.By.String())
 	}
+	bad := new(badOrder)
 	switch {
+	case errors.As(err, &bad):
+		res.Status, res.Text = http.StatusBadRequest, bad.why
+	case errors.Is(err, ErrNotBanned):
+		res.Status, res.Text = http.StatusNotFound, o.Who.String()+" is not banned"
 	case errors.Is(err, ErrNoRoom):
 		res.Status, res.Text = http.StatusNotFound, "there is no such room"
 	case err != nil:

@@ -56,6 +56,7 @@ type Rooms interface {
 	FollowedName(uri mimi.URI) string // "": one of ours, or one that has no address here
 	PersonName(uri mimi.URI) string   // where consent of one of our users is kept; "": nobody of ours
 	DirectName(user, peer mimi.URI) string
+	ParseBan(who string) (xmpp.JID, error)                       // whom an operator means who bans
 	Route(st *xmpp.Stanza, direct func(name string) bool) string // "": to the service itself
 	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) ([]xmpp.Stanza, *mucmap.Order)
 }

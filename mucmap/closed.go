@@ -36,6 +36,9 @@ func (s *state) closedTo(u mimi.URI) bool { return s.Exists && s.Config.Closed &
 // strict is what this room demands beyond the MIMI documents, of everybody: the XEP-0045 rules that hold in all rooms, and what its
 // gateway holds against newcomers.
 func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
+	if refused := r.svc.bannedAct(act); refused != nil {
+		return refused
+	}
 	if act.Kind == policy.ActJoin {
 		if e := r.pub.strangerRefusal(act.Target); e != nil {
 			return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "newcomer", Text: e.Text}
@@ -46,6 +49,9 @@ func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
 
 // strangerRefusal says why the gateway keeps out somebody whom the group would let in.
 func (s *state) strangerRefusal(u mimi.URI) *xmpp.StanzaError {
+	if b := s.svc.ban(u); b != nil {
+		return b.refusal()
+	}
 	if s.domainBan(u) != nil {
 		return refusal(xmpp.Forbidden, "your domain is banned from this room")
 	}

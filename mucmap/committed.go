@@ -48,7 +48,8 @@ const (
 	causeLeave       cause = "leave" // of the membership, by the user itself
 	causeLinger      cause = "linger"
 	causeDestroy     cause = "destroy"
-	causeDomain      cause = "domain" // is banned (domainban.go)
+	causeDomain      cause = "domain"  // is banned (domainban.go)
+	causeService     cause = "service" // bans the user (serviceban.go)
 )
 
 // change is what a commit did to one user.
@@ -173,13 +174,14 @@ func (s *state) appear(c *change, mav *muc.Mav, p *stage) {
 // evict takes an occupant out whose clients the commit removed.
 func (s *state) evict(o *presence.Occupant, c *change, mav *muc.Mav, p *stage) {
 	st := standingOf(c.To)
-	if c.Cause == causeDomain {
+	banned := c.Cause == causeDomain || c.Cause == causeService // whatever the list says
+	if banned {
 		st.affiliation = muc.AffiliationOutcast
 	}
 	s.here.SetRole(o, st.affiliation, o.Role)
 	ch := presence.Change{Actor: c.Actor, Reason: c.Reason, Mav: mav}
 	switch {
-	case c.To == roleBanned, c.Cause == causeDomain:
+	case c.To == roleBanned, banned:
 		ch.Codes = []muc.Status{muc.StatusBanned}
 	case c.Cause == causeAffiliation:
 		ch.Codes = []muc.Status{muc.StatusRemovedAffiliation}

@@ -122,6 +122,8 @@ func (t *turn) directStanza(st *xmpp.Stanza) {
 	switch {
 	case err != nil || perr != nil || mimi.FixedMembershipName(user.String(), peer.String()) != r.uri.Name():
 		t.refuse(st, refusal(xmpp.ItemNotFound, "no room has this name"))
+	case st.AcceptsError() && r.svc.ban(peer) != nil:
+		t.refuse(st, refusal(xmpp.Forbidden, peer.String()+" is banned from this service"))
 	case st.Kind == xmpp.IQ:
 		t.refuse(st, refusal(xmpp.ServiceUnavailable, peer.String()+" takes messages only"))
 	case st.Kind != xmpp.Message || st.Type == xmpp.TypeError || !said && st.Type != xmpp.TypeGroupchat:
@@ -323,6 +325,10 @@ func (t *turn) hearDirect(sender mimi.URI, data []byte) bool {
 	}
 	if sender != p.Peer {
 		return true // our own words
+	}
+	if t.r.svc.ban(p.Peer) != nil || t.r.svc.ban(p.User) != nil {
+		t.note(NoteInfo, "message of a conversation with somebody who is banned from the service", Attr{"from", sender.String()}, Attr{"to", p.User.String()})
+		return true
 	}
 	m, err := content.Decode(data)
 	if err != nil {

@@ -65,9 +65,9 @@ func (s *state) domainBan(u mimi.URI) *domainBan {
 	return nil
 }
 
-// barred says that a user is banned, by itself or with its domain.
+// barred says that a user is banned, by itself or with its domain, from the room or from the service.
 func (s *state) barred(u mimi.URI) bool {
-	return s.affiliation(u) == muc.AffiliationOutcast || s.domainBan(u) != nil
+	return s.affiliation(u) == muc.AffiliationOutcast || s.domainBan(u) != nil || s.svc.ban(u) != nil
 }
 
 // splitDomains takes the domains out of a list of changes.

@@ -61,6 +61,7 @@ var newEvent = map[string]func() event{
 	"linked":     func() event { return new(linked) },
 	"unlinked":   func() event { return new(unlinked) },
 	"admitted":   func() event { return new(admitted) },
+	"expelled":   func() event { return new(expelled) },
 }
 
 func eventName(e event) string {
@@ -119,6 +120,8 @@ func eventName(e event) string {
 		return "admitted"
 	case *domainBanned:
 		return "domain"
+	case *expelled:
+		return "expelled"
 	case *unfollowed:
 		return "unfollowed"
 	case *pictured:

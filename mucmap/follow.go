@@ -335,6 +335,7 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 // followEnd closes a Step: absent guests leave, what changed is stored, what the hub must be asked is put out.
 func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
+	t.enforceBans()
 	waits := earlier(t.impatient(), t.endAwaiting())
 	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), f.room.Wake())
 	request := f.room.InFlight()

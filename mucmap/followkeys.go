@@ -110,7 +110,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	if back, err := t.r.svc.UserURI(t.r.svc.UserJID(q.Target)); err != nil || back != q.Target {
 		return answer // not the name of an XMPP user
 	}
-	if t.r.pub.role(q.Target) == roleBanned {
+	if t.r.pub.role(q.Target) == roleBanned || t.r.svc.ban(q.Target) != nil {
 		answer.Code = mimi.KeyMaterialNoConsentForRoom
 		return answer
 	}

@@ -147,6 +147,7 @@ type bench struct {
 	open    []Input      // whose commits are not through
 
 	others []Summary // further rooms of the service
+	bans   *Bans     // from the service
 
 	seen  func([]xmpp.Broadcast) // what leaves, if somebody looks
 	check bool                   // replay after every step
@@ -155,9 +156,23 @@ type bench struct {
 }
 
 func newBench(t testing.TB) *bench {
-	svc := testService(t)
-	return &bench{t: t, svc: svc, name: "garden", room: svc.New("garden"), disk: newDisk(), reply: map[string]Reply{},
+	b := new(bench)
+	cfg := testService(t).cfg
+	cfg.Bans = func() *Bans { return b.bans }
+	svc := &Service{cfg}
+	*b = bench{t: t, svc: svc, name: "garden", room: svc.New("garden"), disk: newDisk(), reply: map[string]Reply{},
 		now: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)}
+	return b
+}
+
+// ban bans somebody from the service; the room has not heard of it yet.
+func (b *bench) ban(who, reason string) {
+	b.t.Helper()
+	j, err := b.svc.ParseBan(who)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	b.bans = b.bans.With(ServiceBan{Who: j, Reason: reason, At: b.now})
 }
 
 func (b *bench) seed() (s mls.Seed) {
@@ -488,6 +503,16 @@ func (b *bench) do(s *script.Step) error {
 			return b.recover()
 		}
 		return err
+	case "ban": // from the service: who, and why
+		b.ban(s.Bare(0), strings.Trim(s.Input, "\n"))
+		return b.feed(Timer{})
+	case "unban":
+		j, err := b.svc.ParseBan(s.Bare(0))
+		if err != nil {
+			return err
+		}
+		b.bans = b.bans.Without(j)
+		return b.feed(Timer{})
 	case "shutdown":
 		return b.feed(Shutdown{})
 	case "room":

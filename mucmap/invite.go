@@ -140,6 +140,9 @@ func (r *Room) invitable(st *xmpp.Stanza, o *presence.Occupant, invites []muc.In
 		if err != nil {
 			return nil, refusal(xmpp.ItemNotFound, "there is no such user")
 		}
+		if b := r.svc.ban(u); b != nil {
+			return nil, refusal(xmpp.NotAllowed, "this user cannot be invited: "+b.about())
+		}
 		if r.pub.barred(u) {
 			return nil, refusal(xmpp.NotAllowed, "this user is banned: an admin would have to lift the ban first")
 		}

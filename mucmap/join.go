@@ -313,6 +313,10 @@ func (t *turn) entered(j *join) {
 	if j.wish.closed {
 		return
 	}
+	if b := t.r.svc.ban(j.user); b != nil {
+		t.refuse(j.st, b.refusal())
+		return
+	}
 	if m := t.r.pub.members[j.user]; m == nil || m.Leaves == 0 {
 		t.refuse(j.st, refusal(xmpp.InternalServerError, "no place in the group").WithType(xmpp.Wait))
 		return

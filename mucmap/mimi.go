@@ -80,6 +80,12 @@ func (t *turn) request(in Request) {
 			status = statusBadRequest
 		}
 	}
+	if a != nil && a.Application != nil && r.svc.ban(a.Sender) != nil { // it is just being removed
+		t.note(NoteInfo, "refused "+in.Kind.String(), Attr{"provider", in.Provider}, Attr{"reason", r.svc.ban(a.Sender).about()})
+		answer = marshal(&mimi.SubmitMessageResponse{Code: mimi.SubmitNotAllowed, Epoch: r.hub.Group().Public().Epoch()})
+		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusOK, Body: answer})
+		return
+	}
 	if a != nil {
 		t.take(a, nil)
 		if a.Application != nil {

@@ -18,6 +18,9 @@ const (
 	operatorRoom     = "urn:anteroom:service#room"
 	operatorDestroy  = "urn:anteroom:service#destroy"
 	operatorAnnounce = "urn:anteroom:service#announce"
+	operatorBans     = "urn:anteroom:service#bans"
+	operatorBan      = "urn:anteroom:service#ban"
+	operatorUnban    = "urn:anteroom:service#unban"
 )
 
 // operatorCommand does what it can at once and leaves an Order otherwise.
@@ -34,6 +37,9 @@ func init() {
 		{serviceCommand{operatorRoom, "Show a room", showRoomForm}, (*serviceQuery).showRoom},
 		{serviceCommand{operatorDestroy, "Destroy a room", razeForm}, (*serviceQuery).razeRoom},
 		{serviceCommand{operatorAnnounce, "Announce something in all rooms", announceForm}, (*serviceQuery).announce},
+		{serviceCommand{operatorBans, "List who is banned from all rooms", nil}, (*serviceQuery).listBans},
+		{serviceCommand{operatorBan, "Ban somebody from all rooms", serviceBanForm}, (*serviceQuery).orderBan},
+		{serviceCommand{operatorUnban, "Lift a ban from all rooms", serviceUnbanForm}, (*serviceQuery).orderUnban},
 	}
 }
 
@@ -45,11 +51,13 @@ const (
 	OrderShow     OrderKind = iota + 1 // of Room: its Description
 	OrderDestroy                       // of Room, with Destroy
 	OrderAnnounce                      // of all rooms whose occupants are here: Text
+	OrderBan                           // of Who, with Text as the reason
+	OrderUnban                         // of Who
 )
 
 // String is the kind in logs.
 func (k OrderKind) String() string {
-	return map[OrderKind]string{OrderShow: "show", OrderDestroy: "destroy", OrderAnnounce: "announce"}[k]
+	return map[OrderKind]string{OrderShow: "show", OrderDestroy: "destroy", OrderAnnounce: "announce", OrderBan: "ban", OrderUnban: "unban"}[k]
 }
 
 // Order is what the gateway is to do for an operator before the command has an answer.
@@ -59,6 +67,7 @@ type Order struct {
 	Room    string   // localpart
 	Destroy muc.Destroy
 	Text    string
+	Who     xmpp.JID
 
 	st      xmpp.Stanza
 	command *operatorCommand
@@ -103,6 +112,10 @@ func (o *Order) Answer(res OrderResult) xmpp.Stanza {
 		}
 	case OrderAnnounce:
 		out.note = "The announcement goes to " + strconv.Itoa(res.Rooms) + " rooms, one after the other."
+	case OrderBan:
+		out.note = o.Who.String() + " is banned from all rooms of this service."
+	case OrderUnban:
+		out.note = o.Who.String() + " is not banned any more."
 	}
 	return o.st.Reply(o.command.completed(&o.st, out))
 }

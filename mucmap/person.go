@@ -132,6 +132,9 @@ func (t *turn) personRequest(in Request) Reply {
 			return Reply{ID: in.ID, Status: statusBadRequest, Body: []byte(err.Error())}
 		}
 		d := p.consents(q.Requester, q.Room)
+		if t.r.svc.ban(q.Requester) != nil || t.r.svc.ban(p.user) != nil {
+			d = refused
+		}
 		if policy.AuthorizeKeyPackages(policy.KeyPackageAccess{Requester: q.Requester, Target: q.Target, Consented: d == granted, Refused: d == refused}) == nil {
 			return Reply{ID: in.ID, Status: statusNoContent}
 		}
@@ -143,6 +146,8 @@ func (t *turn) personRequest(in Request) Reply {
 	}
 	own := t.r.svc.cfg.Provider
 	switch {
+	case t.r.svc.ban(c.Requester) != nil:
+		return Reply{ID: in.ID, Status: statusForbidden, Body: []byte("requesterUri: " + t.r.svc.ban(c.Requester).about())}
 	case c.Target != p.user:
 		return Reply{ID: in.ID, Status: statusForbidden, Body: []byte("targetUri: is somebody else")}
 	case in.Kind == RequestRequestConsent && c.Requester.Provider() == in.Provider:

@@ -53,6 +53,8 @@ type Room struct {
 
 	watch *watch // nil: not begun
 
+	enforced *Bans // the bans from the service that were last looked at
+
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
 	absent   bool // who is absent has changed since lingering was last looked at
@@ -70,7 +72,7 @@ func (r *Room) reset() {
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
 	r.asked, r.recalled, r.searches = 0, nil, map[string]*keySearch{}
 	r.password, r.storedPassword = "", ""
-	r.absent, r.wake, r.watch = false, time.Time{}, nil
+	r.absent, r.wake, r.watch, r.enforced = false, time.Time{}, nil, nil
 	if r.follow != nil {
 		r.follow = newFollow(r.uri)
 	}
@@ -161,6 +163,7 @@ func (t *turn) recover() {
 func (t *turn) end() {
 	r := t.r
 	t.release()
+	t.enforceBans()
 	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), t.ghosts())
 	t.overdue()
 	t.startJob()

@@ -81,6 +81,10 @@ func (r *route) matches(st *xmpp.Stanza, f form) bool {
 
 // stanza routes one stanza.
 func (t *turn) stanza(st *xmpp.Stanza) {
+	if e := t.r.svc.banRefusal(st); e != nil {
+		t.refuse(st, e)
+		return
+	}
 	if _, two := t.r.direct(); two && st.To.Bare() != t.r.addr || t.r.forTwo() {
 		t.directStanza(st)
 		return

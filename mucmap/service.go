@@ -27,6 +27,9 @@ type Config struct {
 	Contact           Contact    // XEP-0157
 	Operators         []xmpp.JID // who may use the commands of operators (XEP-0050)
 
+	// Bans gives the bans from all rooms as they are now. It is asked whenever something is decided; nil: there are none.
+	Bans func() *Bans
+
 	PingAfter   time.Duration // how long a device may be silent before it is asked whether it is there; zero: it is never asked
 	GuestLinger time.Duration // how long an absent guest keeps its leaf; zero: DefaultGuestLinger
 	NoLock      bool          // a new room is open at once, instead of locked until its owner has configured it

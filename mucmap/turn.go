@@ -36,8 +36,13 @@ func (t *turn) id() string {
 func (t *turn) emit(e event) {
 	t.out.Events = append(t.out.Events, encodeEvent(e))
 	t.r.seq++
-	switch e.(type) {
-	case *committed, *stopped:
+	switch e := e.(type) {
+	case *committed:
+		t.r.absent = true
+		if t.r.bansMissed(e) {
+			t.r.enforced = nil
+		}
+	case *stopped:
 		t.r.absent = true
 	case *left: // nobody else's time is up earlier than before: no need to look through all members
 		t.r.wake = earlier(t.r.wake, t.now.Add(t.r.svc.cfg.GuestLinger))

@@ -80,6 +80,7 @@ type service struct {
 	store    store.Store
 	conn     *component.Conn
 	gateway  *gateway.Gateway
+	bans     gateway.Bans // which the rooms ask
 	peers    *peers
 	identity atomic.Pointer[mimihttp.Identity]
 	servers  []*http.Server
@@ -181,6 +182,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Started:     time.Now(),
 		Contact:     mucmap.Contact(s.cfg.Contact),
 		Operators:   s.cfg.Operators(),
+		Bans:        s.bans.Now,
 		PingAfter:   s.cfg.Limits.PingAfter.D(),
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
 		NoLock:      !s.cfg.Rooms.Locking,
@@ -221,7 +223,7 @@ func (s *service) connect(reg *prometheus.Registry, rooms *mucmap.Service) (err 
 		return err
 	}
 	opt := gateway.Options{
-		Rooms: gateway.Core(rooms), Store: s.store, Server: server{s.conn}, Owner: owner(s.cfg), Provider: s.cfg.Provider.Domain,
+		Rooms: gateway.Core(rooms), Bans: &s.bans, Store: s.store, Server: server{s.conn}, Owner: owner(s.cfg), Provider: s.cfg.Provider.Domain,
 		Log: s.log, Registry: reg,
 		Mailbox: s.cfg.Limits.Mailbox, History: max(s.cfg.Limits.History, 1),
 		MessageRate: s.cfg.Limits.MessageRate, MessageBurst: s.cfg.Limits.MessageBurst,
