@@ -72,6 +72,7 @@ func TestAddedFromOutside(t *testing.T) {
 	if status != 200 || a.Code != mimi.KeyMaterialSuccess || len(a.Clients) != 1 || a.Clients[0].KeyPackage == nil {
 		t.Fatalf("key material: %d %+v", status, a)
 	}
+	hub.relay(t, "c.example", wire.Marshal(a))
 	if err := there.restart(true); err != nil {
 		t.Fatal(err)
 	}

@@ -168,6 +168,7 @@ func TestServiceBanInFollowedRoom(t *testing.T) {
 	signer := bob.keyPackage("Bob")
 	const nurse = "mimi://c.example/u/nurse"
 	_, a := there.material(t, "a.example", bob.keyRequest(signer, nurse, nil))
+	hub.relay(t, "c.example", wire.Marshal(a))
 	list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: mimi.MustURI(nurse), Role: roleMember}}}
 	staged, err := bob.group.Commit(hub.seed(), bob.group.Local()[0], mls.CommitParams{AuthenticatedData: emptyAAD, ByValue: []mls.Proposal{
 		mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}, mls.Add{KeyPackage: *a.Clients[0].KeyPackage}}})
