@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"anteroom/mimi/pki"
 	"anteroom/xmpp"
 )
 
@@ -104,7 +105,7 @@ func (s *source) checkProvider(c *Config) error {
 		}
 	}
 	if p.Listen == "" {
-		for _, key := range []string{"certificate", "key", "trust"} {
+		for _, key := range []string{"certificate", "key", "trust", "authority", "authority_key", "authorities", "basic"} {
 			if !lookup("provider." + key).value(c).IsZero() {
 				return s.fault("provider."+key, "has no use without provider.listen")
 			}
@@ -114,7 +115,59 @@ func (s *source) checkProvider(c *Config) error {
 	if err := s.address("provider.listen", p.Listen, true); err != nil {
 		return err
 	}
-	return s.checkTLS(p)
+	if err := s.checkTLS(p); err != nil {
+		return err
+	}
+	return s.checkAuthority(p)
+}
+
+// checkAuthority checks who vouches for users.
+func (s *source) checkAuthority(p *Provider) error {
+	if len(p.Basic) > MaxPeers {
+		return s.fault("provider.basic", "has more than %d entries", MaxPeers)
+	}
+	for _, name := range p.Basic {
+		if d, err := domainOf(name); name != anyProvider && (err != nil || d != name) {
+			return s.fault("provider.basic", "%q is not the name of a provider", name)
+		}
+	}
+	if len(p.Authorities) > MaxPeers {
+		return s.fault("provider.authorities", "has more than %d entries", MaxPeers)
+	}
+	for _, name := range slices.Sorted(maps.Keys(p.Authorities)) {
+		if d, err := domainOf(name); err != nil || d != name {
+			return s.fault("provider.authorities."+name, "is not the name of a provider")
+		}
+		pem, err := readFile(p.Authorities[name])
+		if err != nil {
+			return s.fault("provider.authorities."+name, "cannot read %s: %s", p.Authorities[name], cause(err))
+		}
+		if !x509.NewCertPool().AppendCertsFromPEM(pem) {
+			return s.fault("provider.authorities."+name, "%s holds no certificate in PEM", p.Authorities[name])
+		}
+	}
+	switch {
+	case p.Authority == "" && p.AuthorityKey != "":
+		return s.fault("provider.authority", "is missing: provider.authority_key belongs to it")
+	case p.Authority == "" && !p.AcceptsBasic(p.Domain):
+		return s.fault("provider.authority", "is missing: provider.listen needs it (anteroom ca issue makes one), or %q in provider.basic", p.Domain)
+	case p.Authority == "":
+		return nil
+	case p.AuthorityKey == "":
+		return s.fault("provider.authority_key", "is missing: provider.authority needs it")
+	}
+	certificate, err := readFile(p.Authority)
+	if err != nil {
+		return s.fault("provider.authority", "cannot read %s: %s", p.Authority, cause(err))
+	}
+	key, err := readFile(p.AuthorityKey)
+	if err != nil {
+		return s.fault("provider.authority_key", "cannot read %s: %s", p.AuthorityKey, cause(err))
+	}
+	if _, err := pki.NewAuthority(p.Domain, certificate, key); err != nil {
+		return s.fault("provider.authority", "%s", strings.TrimPrefix(err.Error(), "pki: "))
+	}
+	return nil
 }
 
 func (s *source) checkTLS(p *Provider) error {

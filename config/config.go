@@ -13,6 +13,7 @@ package config
 
 import (
 	"net/netip"
+	"slices"
 
 	"anteroom/mimi"
 	"anteroom/xmpp"
@@ -44,11 +45,17 @@ type Component struct {
 type Provider struct {
 	Domain      string   `toml:"domain" example:"a.example" doc:"Name of this provider in mimi:// URIs and in its certificate. Default: the parent of component.domain."`
 	Users       []string `toml:"users" example:"a.example" doc:"XMPP domains whose users are this provider's users, u/<local>; users of other domains are u/<local>%40<domain>. Default: the provider's own domain."`
-	Listen      string   `toml:"listen" example:"127.0.0.1:8443" doc:"Address of the HTTPS listener for other providers. With it certificate, key and trust are required."`
+	Listen      string   `toml:"listen" example:"127.0.0.1:8443" doc:"Address of the HTTPS listener for other providers. With it certificate, key, trust and authority (or basic) are required."`
 	Certificate string   `toml:"certificate" path:"file" example:"a.pem" doc:"Certificate chain in PEM whose subject alternative name is the provider's domain, for client and server authentication."`
 	Key         string   `toml:"key" path:"file" example:"a.key" doc:"Private key of the certificate in PEM."`
 	Trust       []string `toml:"trust" path:"file" example:"ca.pem" doc:"Certificates of the authorities that vouch for providers. They replace the system's roots."`
 	Networks    []string `toml:"networks" example:"10.1.0.0/16" doc:"Networks in which providers may be although their addresses are private, loopback or otherwise special. Elsewhere a provider's name that leads to such an address is not followed; the addresses of peers are, whatever they are. Read again on SIGHUP."`
+
+	Authority    string   `toml:"authority" path:"file" example:"a.example-users.pem" doc:"Certificate of this provider's authority for its users, in PEM (anteroom ca issue makes one). It vouches for the signature key of every user of ours to members at other providers."`
+	AuthorityKey string   `toml:"authority_key" path:"file" example:"a.example-users.key" doc:"Its private key in PEM (Ed25519)."`
+	Basic        []string `toml:"basic" example:"c.example" doc:"Providers whose users may have basic credentials, which prove nothing: members at all providers must believe the hub about who they are. * for all. This provider's own name stands here if it has no authority. Read again on SIGHUP."`
+
+	Authorities map[string]string `toml:"authorities" path:"file" example:"\"b.example\" = \"b-ca.pem\"" doc:"Certificates that vouch for the user authority of one provider, in PEM, by provider, instead of those in trust. Read again on SIGHUP."`
 
 	Peers map[string]string `toml:"peers" example:"\"b.example\" = \"127.0.0.1:8444\"" doc:"Addresses to dial instead of asking the DNS, by provider. The provider's name is still checked against its certificate. Read again on SIGHUP."`
 }
@@ -151,6 +158,14 @@ func (p *Provider) Prefixes() []netip.Prefix {
 	}
 	return out
 }
+
+// AcceptsBasic says whether basic credentials of a provider's users are accepted.
+func (p *Provider) AcceptsBasic(provider string) bool {
+	return slices.Contains(p.Basic, provider) || slices.Contains(p.Basic, anyProvider)
+}
+
+// anyProvider stands for all providers in Provider.Basic.
+const anyProvider = "*"
 
 // isMIMIDomain reports whether s can be the name of a provider.
 func isMIMIDomain(s string) bool {

@@ -172,6 +172,7 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "listener without certificate", text: minimal + "[provider]\nlisten=':8443'\n", line: 4, key: "provider.certificate", rule: "is missing"},
 		{why: "certificate missing", text: minimal + "[provider]\nlisten=':8443'\ncertificate='none'\nkey='none'\ntrust=['none']", line: 6, key: "provider.certificate", rule: "no such file"},
 		{why: "certificate without listener", text: minimal + "[provider]\ncertificate='c'\n", line: 5, key: "provider.certificate", rule: "no use"},
+		{why: "authority without listener", text: minimal + "[provider]\nauthority='c'\n", line: 5, key: "provider.authority", rule: "no use"},
 		{why: "listener without port", text: minimal + "[provider]\nlisten='127.0.0.1'\n", line: 5, key: "provider.listen", rule: "not HOST:PORT"},
 		{why: "peer without host", text: minimal + "[provider.peers]\n'b.example' = ':1'\n", line: 5, key: "provider.peers.b.example", rule: "no host"},
 		{why: "peer is ourselves", text: minimal + "[provider.peers]\n'a.example' = 'x:1'\n", line: 5, key: "provider.peers.a.example", rule: "itself"},

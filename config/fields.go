@@ -71,6 +71,10 @@ func (f *field) resolve(c *Config, dir string) {
 		for i := range *p {
 			(*p)[i] = absolute(dir, (*p)[i])
 		}
+	case *map[string]string:
+		for k, v := range *p {
+			(*p)[k] = absolute(dir, v)
+		}
 	}
 }
 

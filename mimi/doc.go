@@ -2,9 +2,9 @@
 // draft-ietf-mimi-room-policy-04, draft-mahy-mls-ratchet-tree-options-03 and the component framing of
 // draft-ietf-mls-extensions. Where a draft is ambiguous the reading taken is written beside the structure.
 //
-// Credentials are basic credentials whose identity is a client URI (mimi://a.example/d/juliet/anteroom); the user of a
-// client is mimi://a.example/u/juliet. Not implemented: SemiPrivateMessage, metadata minimisation (protocol §6), X.509, JWT
-// and CWT credentials.
+// Credentials are X.509 credentials whose subject alternative names are a client URI (mimi://a.example/d/juliet/anteroom) and the URI of
+// its user (mimi://a.example/u/juliet), or basic credentials whose identity is a client URI. Not implemented: SemiPrivateMessage, metadata
+// minimisation (protocol §6), JWT and CWT credentials.
 //
 // The package is pure. Values are plain data: safe for concurrent reading, not for writing while read.
 package mimi

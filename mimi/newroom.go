@@ -36,16 +36,19 @@ func LeafCapabilities(suites ...mls.CipherSuite) mls.Capabilities {
 		CipherSuites: suites,
 		Extensions:   []mls.ExtensionType{mls.ExtensionAppDataDictionary},
 		Proposals:    []mls.ProposalType{mls.ProposalAppDataUpdate, mls.ProposalAppEphemeral, mls.ProposalSelfRemove},
-		Credentials:  []mls.CredentialType{mls.CredentialBasic},
+		Credentials:  []mls.CredentialType{mls.CredentialBasic, mls.CredentialX509},
 	}
 }
 
-// RequiredCapabilities is what the members of a room must support.
-func RequiredCapabilities() mls.RequiredCapabilities {
+// RequiredCapabilities is what the members of a room must support, with these types of credentials; without any: basic ones.
+func RequiredCapabilities(credentials ...mls.CredentialType) mls.RequiredCapabilities {
+	if len(credentials) == 0 {
+		credentials = []mls.CredentialType{mls.CredentialBasic}
+	}
 	return mls.RequiredCapabilities{
 		Extensions:  []mls.ExtensionType{mls.ExtensionAppDataDictionary},
 		Proposals:   []mls.ProposalType{mls.ProposalAppDataUpdate, mls.ProposalSelfRemove},
-		Credentials: []mls.CredentialType{mls.CredentialBasic},
+		Credentials: credentials,
 	}
 }
 
@@ -58,6 +61,7 @@ type NewRoom struct {
 	Preauth      PreauthList
 	Others       []mls.ComponentData  // further policy components, encoded
 	Hub          []mls.ExternalSender // external_senders must contain the hub (draft-ietf-mimi-protocol-06 §4.2)
+	Credentials  []mls.CredentialType // that members must support; nil: basic ones
 }
 
 // Extensions returns the extensions of the new group's GroupContext.
@@ -96,7 +100,7 @@ func (n *NewRoom) Extensions() ([]mls.Extension, error) {
 		return nil, err
 	}
 	return []mls.Extension{
-		{Type: mls.ExtensionRequiredCapabilities, Data: wire.Marshal(RequiredCapabilities())},
+		{Type: mls.ExtensionRequiredCapabilities, Data: wire.Marshal(RequiredCapabilities(n.Credentials...))},
 		{Type: mls.ExtensionExternalSenders, Data: wire.Marshal(mls.ExternalSenders(n.Hub))},
 		{Type: mls.ExtensionAppDataDictionary, Data: wire.Marshal(d)},
 	}, nil

@@ -62,7 +62,8 @@ func (p *BaseRoomPolicy) UnmarshalTLS(r *wire.Reader) {
 
 // Claim is one property that a credential must have, compared byte for byte (draft-ietf-mimi-room-policy-04 §5). The draft
 // gives basic credentials no claims but their identity; for them this package knows the ids "" (the identity, a client
-// URI) and "user" (the client's user URI).
+// URI) and "user" (the client's user URI). An X.509 credential, which proves the same names, has these claims as well, and those of its
+// subject alternative names: the id is the encoded OID 2.5.29.17, the value one of the URIs.
 type Claim struct {
 	CredentialType mls.CredentialType
 	ID             []byte
@@ -89,25 +90,31 @@ func PreauthUser(user URI, role Role) Preauth {
 
 // Matches says whether a credential has all claims of the entry. An entry without claims matches nobody.
 func (p *Preauth) Matches(c mls.Credential) bool {
-	for _, claim := range p.Claims {
-		if claim.CredentialType != c.Type || c.Type != mls.CredentialBasic {
-			return false
-		}
-		switch string(claim.ID) {
-		case "":
-			if string(claim.Value) != string(c.Identity) {
-				return false
-			}
-		case ClaimUser:
-			client, err := CredentialClient(c)
-			if err != nil || string(claim.Value) != client.ClientUser().s {
-				return false
-			}
-		default:
+	client, err := CredentialClient(c)
+	if err != nil {
+		return false
+	}
+	for i := range p.Claims {
+		if !p.Claims[i].of(c.Type, client) {
 			return false
 		}
 	}
 	return len(p.Claims) > 0
+}
+
+// claimAltName is the id of an X.509 credential's claim: the encoded OID of its subject alternative names.
+const claimAltName = "\x06\x03\x55\x1d\x11"
+
+// of says whether a credential of a type that asserts a client has the claim.
+func (c *Claim) of(t mls.CredentialType, client URI) bool {
+	value, user := string(c.Value), client.ClientUser().s
+	switch c.CredentialType {
+	case mls.CredentialBasic:
+		return string(c.ID) == "" && value == client.s || string(c.ID) == ClaimUser && value == user
+	case mls.CredentialX509:
+		return t == mls.CredentialX509 && string(c.ID) == claimAltName && (value == client.s || value == user)
+	}
+	return false
 }
 
 func (l *PreauthList) MarshalTLS(w *wire.Writer) {

@@ -6,8 +6,6 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
-
-	"anteroom/mls"
 )
 
 // Kind is what a URI names: the letter of its first path segment (draft-ietf-mimi-protocol-06 §3).
@@ -302,27 +300,4 @@ func (u *URI) UnmarshalText(b []byte) error {
 	}
 	*u = v
 	return nil
-}
-
-// BasicCredential returns the credential of a client: its URI as basic identity.
-func BasicCredential(client URI) mls.Credential {
-	return mls.Credential{Type: mls.CredentialBasic, Identity: []byte(client.s)}
-}
-
-// CredentialClient returns the client URI that a credential asserts. It fails for other credential types and other identities.
-func CredentialClient(c mls.Credential) (URI, error) {
-	if c.Type != mls.CredentialBasic {
-		return URI{}, fmt.Errorf("mimi: credential type %d is not basic", c.Type)
-	}
-	if len(c.Identity) > MaxURI {
-		return URI{}, fmt.Errorf("mimi: uri is longer than %d bytes", MaxURI)
-	}
-	u, err := ParseURI(string(c.Identity))
-	if err != nil {
-		return URI{}, err
-	}
-	if u.Kind() != KindClient {
-		return URI{}, fmt.Errorf("mimi: credential identity %s is not a client", u)
-	}
-	return u, nil
 }

@@ -116,7 +116,7 @@ func TestKeyPackageValidate(t *testing.T) {
 			kp.LeafNode.Credential = Credential{Type: CredentialX509}
 		}},
 		{rule: "9420-5.3.1-credential", change: func(_ *KeyPackage, cfg *Config) {
-			cfg.Authenticate = func(Credential, SignaturePublicKey) error { return errors.New("not in the directory") }
+			cfg.Authenticate = func(Credential, SignaturePublicKey, uint64) error { return errors.New("not in the directory") }
 		}},
 	} {
 		kp := testKeyPackage(t, 1)

@@ -176,11 +176,17 @@ func (n *LeafNode) checkSelf(st *suite.Suite, source LeafNodeSource, cfg *Config
 	if source == LeafNodeSourceKeyPackage && cfg.MaxLifetime != 0 && n.Lifetime.NotAfter-n.Lifetime.NotBefore > cfg.MaxLifetime {
 		return &ValidationError{"9420-7.2-lifetime-length", "valid for longer than the application permits"}
 	}
-	if err := n.Credential.checkKey(n.SignatureKey); err != nil {
+	return cfg.CheckCredential(n.Credential, n.SignatureKey)
+}
+
+// CheckCredential verifies that a key belongs to a credential, as for the leaf of a member: what RFC 9420 §5.3 says of certificates,
+// then what Authenticate says.
+func (cfg *Config) CheckCredential(c Credential, key SignaturePublicKey) error {
+	if err := c.checkKey(key); err != nil {
 		return err
 	}
 	if cfg.Authenticate != nil {
-		if err := cfg.Authenticate(n.Credential, n.SignatureKey); err != nil {
+		if err := cfg.Authenticate(c, key, cfg.Now); err != nil {
 			return &ValidationError{"9420-5.3.1-credential", err.Error()}
 		}
 	}

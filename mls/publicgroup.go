@@ -11,8 +11,9 @@ import (
 
 // Config is the behaviour of a group value that is not part of its state. The caller supplies it whenever a group value begins.
 type Config struct {
-	// Authenticate accepts or refuses that key belongs to the identity in a credential (§5.3.1). It must be pure. Nil accepts all.
-	Authenticate func(Credential, SignaturePublicKey) error
+	// Authenticate accepts or refuses that key belongs to the identity in a credential (§5.3.1) at a time in seconds since 1970: Now
+	// for a credential that comes into the group, zero for those of members found in a tree. It must be pure. Nil accepts all.
+	Authenticate func(c Credential, key SignaturePublicKey, now uint64) error
 	// Successor accepts or refuses that a member's new credential replaces its old one, in an Update, a commit's path or a
 	// resync (§5.3.1). It is asked when the two differ. It must be pure. Nil accepts all.
 	Successor func(old, successor Credential) error
@@ -312,6 +313,14 @@ type PendingProposal struct {
 	Sender            Sender
 	AuthenticatedData []byte
 	Message           *Message // as it was sent
+}
+
+// CheckCredential is Config.CheckCredential at a time in seconds since 1970, for a credential that comes to the group by another way
+// than a handshake.
+func (p *PublicGroup) CheckCredential(c Credential, key SignaturePublicKey, now uint64) error {
+	cfg := p.config
+	cfg.Now = now
+	return cfg.CheckCredential(c, key)
 }
 
 // WithConfig returns p with another configuration.

@@ -241,6 +241,7 @@ func runCommit(svc *Service, g *mls.Group, seed mls.Seed, now time.Time, keeper 
 		return nil, errors.New("mucmap: the keeper has no leaf")
 	}
 	b.committer = chooseCommitter(g, keeperLeaf, removed)
+	b.params.Leaf = svc.renewsCredential(g, b.committer, now)
 	for i, d := range deltas {
 		if err := b.add(i, d); err != nil {
 			return nil, err
@@ -301,7 +302,7 @@ func (b *builder) add(n int, d *delta) error {
 	b.params.ForcePath = b.params.ForcePath || d.path
 	var adds, updates []mls.Proposal
 	for i, j := range d.joiners {
-		kp, err := keyPackage(b.seed.Derive("leaf", []byte{byte(n >> 8), byte(n)}, []byte{byte(i >> 8), byte(i)}), b.now, b.svc.clientURI(j.as), j.nick)
+		kp, err := b.svc.keyPackage(b.seed.Derive("leaf", []byte{byte(n >> 8), byte(n)}, []byte{byte(i >> 8), byte(i)}), b.now, b.svc.clientURI(j.as), j.nick)
 		if err != nil {
 			return err
 		}

@@ -65,13 +65,14 @@ func groupExtensions(svc *Service, room, keeper mimi.URI, c *roomConfig) ([]mls.
 		Metadata:     *c.metadata(&mimi.RoomMetadata{Room: room}),
 		Base:         *c.base(&mimi.BaseRoomPolicy{MultiDevice: true}),
 		Hub:          []mls.ExternalSender{svc.hubSender()},
+		Credentials:  svc.credentialTypes(),
 	}
 	return n.Extensions()
 }
 
 // runCreate makes the group and the commit that adds the owner. It runs outside the room.
 func runCreate(svc *Service, room, group, keeper mimi.URI, c roomConfig, seed mls.Seed, now time.Time, owner mimi.URI, nick string) (*jobResult, error) {
-	kp, err := keyPackage(seed.Derive("keeper"), now, svc.clientURI(keeper), "")
+	kp, err := svc.keyPackage(seed.Derive("keeper"), now, svc.clientURI(keeper), "")
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +85,7 @@ func runCreate(svc *Service, room, group, keeper mimi.URI, c roomConfig, seed ml
 	if err != nil {
 		return nil, err
 	}
-	owned, err := keyPackage(seed.Derive("owner"), now, svc.clientURI(owner), nick)
+	owned, err := svc.keyPackage(seed.Derive("owner"), now, svc.clientURI(owner), nick)
 	if err != nil {
 		return nil, err
 	}
@@ -127,7 +128,7 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 
 // groupConfig is how group values of a room behave.
 func (s *Service) groupConfig(now time.Time) mls.Config {
-	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: pastEpochs, Authenticate: authenticate, Parallel: s.cfg.Parallel}
+	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: pastEpochs, Authenticate: s.believes(), Successor: mimi.SameClient, Parallel: s.cfg.Parallel}
 	if !now.IsZero() {
 		cfg.Now = uint64(now.Unix())
 	}
@@ -136,12 +137,6 @@ func (s *Service) groupConfig(now time.Time) mls.Config {
 
 // pastEpochs is how many epochs late messages of other providers may come from.
 const pastEpochs = 4
-
-// authenticate accepts credentials that name a client. Which provider may speak for it is the hub's question.
-func authenticate(c mls.Credential, _ mls.SignaturePublicKey) error {
-	_, err := mimi.CredentialClient(c)
-	return err
-}
 
 // hubSender is the hub as it stands in external_senders. Its client has a name that no XMPP user has.
 func (s *Service) hubSender() mls.ExternalSender {

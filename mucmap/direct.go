@@ -211,12 +211,13 @@ func (t *turn) openDirect(user, peer mimi.URI) error {
 		Metadata:     mimi.RoomMetadata{Room: r.uri},
 		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
 		Hub:          []mls.ExternalSender{r.svc.hubSender()},
+		Credentials:  r.svc.credentialTypes(),
 	}
 	extensions, err := n.Extensions()
 	if err != nil {
 		return err
 	}
-	kp, err := keyPackage(t.derive("initiator"), t.now, r.svc.clientURI(user), user.Name())
+	kp, err := r.svc.keyPackage(t.derive("initiator"), t.now, r.svc.clientURI(user), user.Name())
 	if err != nil {
 		return err
 	}

@@ -253,6 +253,7 @@ func (t *turn) createFrom(body []byte) error {
 		Metadata:     *p.config.metadata(&mimi.RoomMetadata{Room: r.uri}),
 		Base:         *p.config.base(&mimi.BaseRoomPolicy{}),
 		Hub:          []mls.ExternalSender{r.svc.hubSender()},
+		Credentials:  r.svc.credentialTypes(),
 	}
 	for _, e := range p.preauth {
 		if !e.User.IsZero() { // the rest is ours to decide: the drafts match whole values only
@@ -270,7 +271,7 @@ func (t *turn) createFrom(body []byte) error {
 	if err != nil {
 		return err
 	}
-	kp, err := keyPackage(t.derive("keeper"), t.now, r.svc.clientURI(r.keeper), "")
+	kp, err := r.svc.keyPackage(t.derive("keeper"), t.now, r.svc.clientURI(r.keeper), "")
 	if err != nil {
 		return err
 	}

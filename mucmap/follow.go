@@ -80,7 +80,7 @@ func (r *Room) loadFollow(secrets map[string][]byte) error {
 		}
 		return nil
 	}
-	room, err := follower.Load(parts, follower.Options{})
+	room, err := follower.Load(parts, r.svc.followOptions())
 	if err != nil {
 		return err
 	}
@@ -137,13 +137,17 @@ func (t *turn) followStep(in Input) {
 
 // following is what follows the hub, with the keys that our users join with.
 func (t *turn) following() *follower.Room {
-	return t.r.follow.room.WithOptions(follower.Options{
-		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
-			return keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
-		},
-		KeyPackage: t.r.ownKey,
-		Provider:   t.r.svc.cfg.Provider,
-	})
+	o := t.r.svc.followOptions()
+	o.Member = func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+		return t.r.svc.keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
+	}
+	o.KeyPackage = t.r.ownKey
+	return t.r.follow.room.WithOptions(o)
+}
+
+// followOptions are the options of all rooms of other providers.
+func (s *Service) followOptions() follower.Options {
+	return follower.Options{Provider: s.cfg.Provider, Authenticate: s.believes(), Credential: s.renewedCredential, Parallel: s.cfg.Parallel}
 }
 
 // nickFor is the nick that a user's new leaf carries.
@@ -299,7 +303,7 @@ func (t *turn) denied(e follower.Refused) {
 		t.note(NoteWarn, "the room does not exist any more", Attr{"hub", t.r.uri.Provider()})
 		t.emit(&destroyed{Reason: "the room does not exist any more at " + t.r.uri.Provider()})
 		t.unfollow("")
-		t.r.follow.room = follower.New(t.r.uri, follower.Options{})
+		t.r.follow.room = follower.New(t.r.uri, t.r.svc.followOptions())
 	}
 }
 

@@ -96,6 +96,8 @@ func (t *turn) keyMaterial(in Request) {
 		reply.Status, reply.Body = statusForbidden, []byte("key material is requested by way of the room's hub")
 	case q.Verify() != nil:
 		reply.Status, reply.Body = statusForbidden, []byte("signature: does not verify")
+	case !t.credible(q.Credential, q.SignatureKey):
+		reply.Status, reply.Body = statusForbidden, []byte("credential: is not accepted here")
 	default:
 		reply.Body = wire.Marshal(t.giveKeys(&q))
 	}
@@ -161,6 +163,10 @@ func (t *turn) newKey(user, client mimi.URI, lastResort bool) (*outKey, error) {
 	if err != nil {
 		return nil, err
 	}
+	credential, err := t.r.svc.credential(client, signer.Public, t.now)
+	if err != nil {
+		return nil, err
+	}
 	leaf, err := mimi.LeafExtensions(t.r.goodNick(t.r.nickFor(user), user))
 	if err != nil {
 		return nil, err
@@ -170,7 +176,7 @@ func (t *turn) newKey(user, client mimi.URI, lastResort bool) (*outKey, error) {
 		extensions = []mls.Extension{{Type: mls.ExtensionAppDataDictionary, Data: wire.Marshal(mls.AppDataDictionary{{ID: componentLastResort}})}}
 	}
 	keys, err := mls.NewKeyPackage(seed.Derive("keys"), mls.KeyPackageParams{
-		Signer: signer, Credential: mimi.BasicCredential(client), Capabilities: mimi.LeafCapabilities(suite),
+		Signer: signer, Credential: credential, Capabilities: mimi.LeafCapabilities(suite),
 		Lifetime:       mls.Lifetime{NotBefore: uint64(t.now.Add(-backdate).Unix()), NotAfter: uint64(t.now.Add(keyPackageLifetime).Unix())},
 		LeafExtensions: leaf, Extensions: extensions,
 	})

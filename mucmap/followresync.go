@@ -29,7 +29,7 @@ func (t *turn) letGo() {
 		return
 	}
 	t.note(NoteInfo, "the room is released by an operator", Attr{"reason it was given up", f.room.Broken()})
-	f.room = follower.New(t.r.uri, follower.Options{})
+	f.room = follower.New(t.r.uri, t.r.svc.followOptions())
 }
 
 // followResynced shows the room as it is after it was entered anew. Who did what, and why, is not known.

@@ -78,7 +78,7 @@ func TestRemoteAddsOurUser(t *testing.T) {
 func TestRemoteForgesOurUser(t *testing.T) {
 	b, bob := asOwner(t)
 	bob.askKeys(nurseURI, nil)
-	forged, err := keyPackage(b.seed(), b.now, mimi.MustURI("mimi://a.example/d/nurse/anteroom"), "Nurse")
+	forged, err := b.svc.keyPackage(b.seed(), b.now, mimi.MustURI("mimi://a.example/d/nurse/anteroom"), "Nurse")
 	if err != nil {
 		t.Fatal(err)
 	}

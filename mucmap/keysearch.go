@@ -60,7 +60,7 @@ func (t *turn) seekKeys(by, target mimi.URI, done func(t *turn, m material)) {
 	}
 	node, _ := g.Public().Leaf(leaf)
 	q := &mimi.KeyMaterialRequest{Requester: r.pub.listed(by), Target: target, Room: r.uri, Suites: []mls.CipherSuite{g.Public().Suite()},
-		Required: mimi.RequiredCapabilities(), Credential: node.Credential}
+		Required: requiredIn(g), Credential: node.Credential}
 	signer, err := g.Signer(leaf)
 	if err == nil {
 		err = q.Sign(signer)
@@ -139,11 +139,11 @@ func (t *turn) learn(target mimi.URI, a *mimi.KeyMaterialResponse) material {
 	r := t.r
 	var m material
 	exhausted := false
-	required := mimi.RequiredCapabilities()
 	g := r.group()
 	if g == nil {
 		return noMaterial(xmpp.ItemNotFound, "there is no such room any more")
 	}
+	required := requiredIn(g)
 	cfg := r.svc.groupConfig(t.now)
 	var clients []mimi.URI
 	for i := range a.Clients {

@@ -18,8 +18,12 @@ const (
 )
 
 // keyPackage makes the keys of a user's leaf and their key package. The nick travels in the leaf's own dictionary.
-func keyPackage(seed mls.Seed, now time.Time, client mimi.URI, nick string) (*mls.KeyPackageSecrets, error) {
+func (s *Service) keyPackage(seed mls.Seed, now time.Time, client mimi.URI, nick string) (*mls.KeyPackageSecrets, error) {
 	signer, err := mls.NewSigner(suite, seed.Derive("signer"))
+	if err != nil {
+		return nil, err
+	}
+	credential, err := s.credential(client, signer.Public, now)
 	if err != nil {
 		return nil, err
 	}
@@ -29,7 +33,7 @@ func keyPackage(seed mls.Seed, now time.Time, client mimi.URI, nick string) (*ml
 	}
 	return mls.NewKeyPackage(seed.Derive("keys"), mls.KeyPackageParams{
 		Signer:         signer,
-		Credential:     mimi.BasicCredential(client),
+		Credential:     credential,
 		Capabilities:   mimi.LeafCapabilities(suite),
 		Lifetime:       mls.Lifetime{NotBefore: uint64(now.Add(-backdate).Unix()), NotAfter: uint64(now.Add(leafLifetime).Unix())},
 		LeafExtensions: extensions,

@@ -55,7 +55,7 @@ func (r *remote) must(err error) {
 
 func (r *remote) keyPackage(nick string) *mls.KeyPackageSecrets {
 	r.t.Helper()
-	kp, err := keyPackage(r.b.seed(), r.b.now, r.client, nick)
+	kp, err := r.b.svc.keyPackage(r.b.seed(), r.b.now, r.client, nick)
 	r.must(err)
 	return kp
 }

@@ -37,6 +37,13 @@ type Config struct {
 	Bookmarks   bool          // rooms keep bookmarks of those who belong to them
 	Limits      Limits        // zero fields take their defaults
 
+	// Issue vouches for the signature keys of our clients. Nil: they have basic credentials. It must be pure: the same arguments give the
+	// same credential.
+	Issue func(client mimi.URI, suite mls.CipherSuite, key mls.SignaturePublicKey, now time.Time) (mls.Credential, error)
+	// Authenticate decides whose credentials are believed. Nil: basic ones of everybody, who is believed because of who delivers them, and
+	// no others.
+	Authenticate mimi.Authenticate
+
 	// Parallel is mls.Config.Parallel for the groups of all rooms; nil does one thing after the other.
 	Parallel func(n int, do func(int))
 }

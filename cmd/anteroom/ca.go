@@ -3,6 +3,7 @@ package main
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/x509"
@@ -16,12 +17,13 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/pki"
 )
 
 // caCommand makes certificates for providers that trust each other without a public certificate authority.
 type caCommand struct {
 	Init  caInitCommand  `cmd:"" help:"Make a certificate authority: ca.pem and ca.key."`
-	Issue caIssueCommand `cmd:"" help:"Issue a provider's certificate: DOMAIN.pem and DOMAIN.key."`
+	Issue caIssueCommand `cmd:"" help:"Issue a provider's certificate, DOMAIN.pem and DOMAIN.key, and its authority for its users, DOMAIN-users.pem and DOMAIN-users.key."`
 }
 
 type caInitCommand struct {
@@ -52,7 +54,7 @@ func (c *caInitCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	template.IsCA, template.BasicConstraintsValid, template.MaxPathLenZero = true, true, true
+	template.IsCA, template.BasicConstraintsValid, template.MaxPathLen = true, true, 1 // below it: authorities for users
 	template.KeyUsage = x509.KeyUsageCertSign | x509.KeyUsageCRLSign
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -61,7 +63,8 @@ func (c *caInitCommand) Run() error {
 	return writePair(c.Dir, "ca", der, key)
 }
 
-// Run issues a certificate whose only name is the domain, for both ends of a connection.
+// Run issues a certificate whose only name is the domain, for both ends of a connection, and one for the authority that vouches for the
+// provider's users.
 func (c *caIssueCommand) Run() error {
 	if err := mimi.CheckProvider(c.Domain); err != nil {
 		return fmt.Errorf("ca issue: %q: %w", c.Domain, err)
@@ -91,7 +94,38 @@ func (c *caIssueCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	return writePair(c.Dir, c.Domain, der, key)
+	users, usersKey, err := c.users(authority, authorityKey)
+	if err != nil {
+		return err
+	}
+	if err := writePair(c.Dir, c.Domain, der, key); err != nil {
+		return err
+	}
+	return writePair(c.Dir, c.Domain+"-users", users, usersKey)
+}
+
+// users issues the certificate of the authority for the provider's users (package pki has the profile).
+func (c *caIssueCommand) users(authority *x509.Certificate, authorityKey crypto.Signer) ([]byte, crypto.Signer, error) {
+	if authority.MaxPathLen == 0 {
+		return nil, nil, errors.New("ca issue: ca.pem may not vouch for authorities for users: anteroom ca init makes one that may")
+	}
+	_, key, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := certificateTemplate(c.Domain, caLifetime)
+	if err != nil {
+		return nil, nil, err
+	}
+	if plain.NotAfter.After(authority.NotAfter) {
+		plain.NotAfter = authority.NotAfter
+	}
+	template, err := pki.UserAuthority(c.Domain, plain.SerialNumber, plain.NotBefore, plain.NotAfter)
+	if err != nil {
+		return nil, nil, err
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, authority, key.Public(), authorityKey)
+	return der, key, err
 }
 
 func certificateTemplate(name string, lifetime time.Duration) (*x509.Certificate, error) {
@@ -148,7 +182,7 @@ func readPEM(file, kind string) ([]byte, error) {
 }
 
 // writePair writes NAME.key (0600) and NAME.pem. The key comes first and exclusively: if it exists nothing is written.
-func writePair(dir, name string, certificate []byte, key *ecdsa.PrivateKey) error {
+func writePair(dir, name string, certificate []byte, key crypto.Signer) error {
 	private, err := x509.MarshalPKCS8PrivateKey(key)
 	if err != nil {
 		return err

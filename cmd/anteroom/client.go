@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,16 +24,19 @@ import (
 
 // clientCommand is a small MIMI provider of its own with one user, one MLS client and a terminal. It knows nothing of XMPP.
 type clientCommand struct {
-	State       string            `required:"" type:"path" help:"Directory for keys and rooms; made if missing."`
-	User        string            `required:"" help:"The user, such as mimi://b.example/u/bob."`
-	Listen      string            `required:"" help:"Address on which other providers reach us."`
-	Certificate string            `required:"" type:"existingfile" help:"Certificate of the user's provider, PEM."`
-	Key         string            `required:"" type:"existingfile" help:"Its private key, PEM."`
-	Trust       []string          `required:"" type:"existingfile" help:"Certificates that replace the system's roots, PEM."`
-	Peer        map[string]string `help:"Dial ADDR for a provider instead of asking the DNS; the name is still checked." placeholder:"DOMAIN=ADDR"`
-	JSON        bool              `name:"json" help:"Print one JSON object per line, see docs/client.md."`
-	Consent     string            `enum:"all,ask" default:"all" help:"Who may add the user to rooms: everybody (all), or whom the user allows (ask)."`
-	Capture     string            `type:"path" help:"Append every notify body that arrives to this file, one JSON object per line."`
+	State        string            `required:"" type:"path" help:"Directory for keys and rooms; made if missing."`
+	User         string            `required:"" help:"The user, such as mimi://b.example/u/bob."`
+	Listen       string            `required:"" help:"Address on which other providers reach us."`
+	Certificate  string            `required:"" type:"existingfile" help:"Certificate of the user's provider, PEM."`
+	Key          string            `required:"" type:"existingfile" help:"Its private key, PEM."`
+	Trust        []string          `required:"" type:"existingfile" help:"Certificates that replace the system's roots, PEM."`
+	Authority    string            `type:"existingfile" help:"Certificate of the provider's authority for its users, PEM; it vouches for our key. Without it the credential is a basic one, which others may refuse."`
+	AuthorityKey string            `type:"existingfile" help:"Its private key, PEM."`
+	Basic        []string          `help:"A provider whose users may have basic credentials; * for all." placeholder:"DOMAIN"`
+	Peer         map[string]string `help:"Dial ADDR for a provider instead of asking the DNS; the name is still checked." placeholder:"DOMAIN=ADDR"`
+	JSON         bool              `name:"json" help:"Print one JSON object per line, see docs/client.md."`
+	Consent      string            `enum:"all,ask" default:"all" help:"Who may add the user to rooms: everybody (all), or whom the user allows (ask)."`
+	Capture      string            `type:"path" help:"Append every notify body that arrives to this file, one JSON object per line."`
 }
 
 const shutdownTimeout = 2 * time.Second
@@ -45,6 +49,9 @@ func (c *clientCommand) Run() error {
 }
 
 func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) error {
+	if (c.Authority == "") != (c.AuthorityKey == "") {
+		return errors.New("--authority and --authority-key belong together")
+	}
 	user, err := mimi.ParseURI(c.User)
 	if err != nil || user.Kind() != mimi.KindUser {
 		return fmt.Errorf("--user %q is not of the form mimi://provider/u/name", c.User)
@@ -68,7 +75,13 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 	transport := mimihttp.NewClient(mimihttp.ClientConfig{Domain: user.Provider(), Identity: id, Peers: c.Peer})
 	defer transport.Close()
 	printer := &clientPrinter{w: out, json: c.JSON}
-	native, err := newNativeClient(user, dir, transport, printer)
+	var believes credentials
+	authority, err := believes.load(user.Provider(), id, who{authority: c.Authority, key: c.AuthorityKey, basic: c.acceptsBasic(user.Provider())})
+	if err != nil {
+		listener.Close()
+		return err
+	}
+	native, err := newNativeClient(user, dir, transport, printer, vouching{authority, believes.authenticate})
 	if err != nil {
 		listener.Close()
 		return err
@@ -101,6 +114,13 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 	defer done()
 	server.Shutdown(end)
 	return err
+}
+
+// acceptsBasic says of which providers basic credentials are accepted: of our own if we have no other.
+func (c *clientCommand) acceptsBasic(own string) func(provider string) bool {
+	return func(provider string) bool {
+		return slices.Contains(c.Basic, provider) || slices.Contains(c.Basic, "*") || c.Authority == "" && provider == own
+	}
 }
 
 // readLines sends each line of in, and closes the channel at its end.

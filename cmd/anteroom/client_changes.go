@@ -57,13 +57,13 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 	case mls.Add: // in a commit its leaf is listed by itself, with its index
 		if w.committer == "" {
 			node := &p.KeyPackage.LeafNode
-			w.add(clientChange{Kind: "leaf_added", Proposer: by, User: userOf(node), Client: string(node.Credential.Identity), Key: keyPrint(node.SignatureKey), Reason: reason})
+			w.add(clientChange{Kind: "leaf_added", Proposer: by, User: userOf(node), Client: mimi.CredentialName(node.Credential), Key: keyPrint(node.SignatureKey), Reason: reason})
 			return
 		}
 		if w.addedBy == nil {
 			w.addedBy = map[string]string{}
 		}
-		w.addedBy[string(p.KeyPackage.LeafNode.Credential.Identity)] = by
+		w.addedBy[mimi.CredentialName(p.KeyPackage.LeafNode.Credential)] = by
 	case mls.Remove:
 		w.removal(p.Removed, by, reason)
 	case mls.SelfRemove:
@@ -81,14 +81,14 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 func (w *changeList) removal(i mls.LeafIndex, by, reason string) {
 	c := clientChange{Kind: "leaf_removed", Proposer: by, Leaf: number(i), Reason: reason}
 	if node, ok := w.pg.Leaf(i); ok {
-		c.User, c.Client, c.Key = userOf(node), string(node.Credential.Identity), keyPrint(node.SignatureKey)
+		c.User, c.Client, c.Key = userOf(node), mimi.CredentialName(node.Credential), keyPrint(node.SignatureKey)
 	}
 	w.add(c)
 }
 
 func (w *changeList) leaf(kind string, pg *mls.PublicGroup, i mls.LeafIndex) {
 	if node, ok := pg.Leaf(i); ok {
-		client := string(node.Credential.Identity)
+		client := mimi.CredentialName(node.Credential)
 		w.add(clientChange{Kind: kind, Proposer: w.addedBy[client], User: userOf(node), Client: client, Leaf: number(i), Key: keyPrint(node.SignatureKey)})
 	}
 }

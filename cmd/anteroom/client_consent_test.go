@@ -20,7 +20,7 @@ func TestConsentOfClient(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: &out, json: true})
+		c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: &out, json: true}, vouching{authenticate: mimi.AuthenticateBasic})
 		if err != nil {
 			t.Fatal(err)
 		}

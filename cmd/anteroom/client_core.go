@@ -39,6 +39,7 @@ const (
 type nativeClient struct {
 	user, client mimi.URI
 	signer       mls.Signer
+	vouch        vouching
 	http         *mimihttp.Client
 	dir          *stateDir
 	print        *clientPrinter
@@ -58,12 +59,12 @@ type nativeRoom struct {
 }
 
 // newNativeClient restores a client from its directory, or makes one with a new key.
-func newNativeClient(user mimi.URI, dir *stateDir, transport *mimihttp.Client, print *clientPrinter) (*nativeClient, error) {
+func newNativeClient(user mimi.URI, dir *stateDir, transport *mimihttp.Client, print *clientPrinter, vouch vouching) (*nativeClient, error) {
 	client, err := mimi.ClientURI(user.Provider(), user.Name(), clientDevice)
 	if err != nil {
 		return nil, err
 	}
-	c := &nativeClient{user: user, client: client, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}}
+	c := &nativeClient{user: user, client: client, vouch: vouch, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}}
 	if c.state, err = dir.load(); err != nil {
 		return nil, err
 	}
@@ -119,7 +120,9 @@ func (c *nativeClient) wait() { c.senders.Wait() }
 // options gives a room our keys. Key packages that a Welcome used are noted.
 func (c *nativeClient) options(used *[]int) follower.Options {
 	return follower.Options{
-		Parallel: parallel.Do,
+		Parallel:     parallel.Do,
+		Authenticate: c.vouch.authenticate,
+		Credential:   c.renewedCredential,
 		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 			if client != c.client {
 				return nil, fmt.Errorf("%s is not our client", client)

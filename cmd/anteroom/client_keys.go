@@ -20,9 +20,13 @@ func (c *nativeClient) newKeyPackage(seed mls.Seed, now time.Time, extensions []
 	if err != nil {
 		return nil, err
 	}
+	credential, err := c.vouch.credential(c.client, c.signer.Public, now)
+	if err != nil {
+		return nil, err
+	}
 	return mls.NewKeyPackage(seed, mls.KeyPackageParams{
 		Signer:         c.signer,
-		Credential:     mimi.BasicCredential(c.client),
+		Credential:     credential,
 		Capabilities:   mimi.LeafCapabilities(clientSuite),
 		Lifetime:       mls.Lifetime{NotBefore: uint64(now.Add(-keyClockSkew).Unix()), NotAfter: uint64(now.Add(keyLifetime).Unix())},
 		LeafExtensions: leaf,

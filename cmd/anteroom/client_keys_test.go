@@ -16,7 +16,7 @@ func TestKeyMaterial(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard})
+	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
 	if err != nil {
 		t.Fatal(err)
 	}

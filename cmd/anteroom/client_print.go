@@ -258,7 +258,7 @@ func (p *clientPrinter) members(r *follower.Room) {
 	}
 	for i, node := range pg.Leaves() {
 		nick, _ := mimi.LeafNick(node)
-		e.Leaves = append(e.Leaves, clientLeaf{uint32(i), string(node.Credential.Identity), userOf(node), keyPrint(node.SignatureKey), nick})
+		e.Leaves = append(e.Leaves, clientLeaf{uint32(i), mimi.CredentialName(node.Credential), userOf(node), keyPrint(node.SignatureKey), nick})
 	}
 	p.emit(e)
 }

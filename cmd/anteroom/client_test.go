@@ -129,7 +129,7 @@ func TestNativeParticipant(t *testing.T) {
 	command := &clientCommand{
 		State: filepath.Join(t.TempDir(), "bob"), User: "mimi://b.example/u/bob", Listen: address, JSON: true,
 		Certificate: ca.file("b.example.pem"), Key: ca.file("b.example.key"), Trust: []string{ca.file("ca.pem")},
-		Peer: map[string]string{"a.example": h.address}, Capture: filepath.Join(t.TempDir(), "capture"),
+		Basic: []string{"a.example"}, Peer: map[string]string{"a.example": h.address}, Capture: filepath.Join(t.TempDir(), "capture"),
 	}
 	const alice, bob, keeper = "mimi://a.example/u/alice", "mimi://b.example/u/bob", "mimi://a.example/u/keeper!"
 	s := startClient(t, command)

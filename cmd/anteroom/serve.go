@@ -83,6 +83,7 @@ type service struct {
 	bans     gateway.Bans // which the rooms ask
 	peers    *peers
 	identity atomic.Pointer[mimihttp.Identity]
+	believes credentials
 	servers  []*http.Server
 	checks   []check
 	closing  atomic.Bool
@@ -172,7 +173,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	return mucmap.NewService(mucmap.Config{
+	core := mucmap.Config{
 		Domain:      s.cfg.ComponentJID(),
 		Provider:    s.cfg.Provider.Domain,
 		Users:       s.cfg.Provider.Users,
@@ -190,7 +191,18 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Bookmarks:   s.cfg.Rooms.Bookmarks,
 		Limits:      roomLimits(&s.cfg.Limits),
 		Parallel:    parallel.Do,
-	})
+	}
+	if s.cfg.Federated() {
+		authority, err := s.credentials(s.cfg)
+		if err != nil {
+			return nil, err
+		}
+		core.Authenticate = s.believes.authenticate
+		if authority != nil {
+			core.Issue = authority.Credential
+		}
+	}
+	return mucmap.NewService(core)
 }
 
 // roomLimits are the limits of each room.
@@ -338,6 +350,9 @@ func (s *service) reload() {
 		if err := s.usePeers(next); err != nil { // also for certificates that changed in their files
 			s.log.Error("certificates were not reloaded", "error", err)
 		} else {
+			if _, err := s.credentials(next); err != nil {
+				s.log.Error("authorities were not reloaded", "error", err)
+			}
 			s.cfg.Provider.Peers = next.Provider.Peers
 			s.cfg.Provider.Networks = next.Provider.Networks
 			s.cfg.Provider.Certificate, s.cfg.Provider.Key, s.cfg.Provider.Trust = next.Provider.Certificate, next.Provider.Key, next.Provider.Trust

@@ -36,7 +36,7 @@ func (w *World) groups(hub, name string) map[string]*mls.Group {
 			}
 		}
 		if len(parts) > 0 {
-			g, err := mls.LoadGroup(parts, mls.Config{Authenticate: func(mls.Credential, mls.SignaturePublicKey) error { return nil }, PastEpochs: 4})
+			g, err := mls.LoadGroup(parts, mls.Config{Authenticate: func(mls.Credential, mls.SignaturePublicKey, uint64) error { return nil }, PastEpochs: 4})
 			if err != nil {
 				panic(err)
 			}

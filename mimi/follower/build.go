@@ -173,7 +173,7 @@ func (t *turn) buildChange(w *Wish, leaf mls.LeafIndex) (*flight, error) {
 	}
 	clients := map[string]bool{}
 	for _, node := range t.r.group.Public().Leaves() {
-		clients[string(node.Credential.Identity)] = true
+		clients[mimi.CredentialName(node.Credential)] = true
 	}
 	var proposals []mls.Proposal
 	for _, a := range w.Adds {
@@ -211,13 +211,27 @@ func (t *turn) buildChange(w *Wish, leaf mls.LeafIndex) (*flight, error) {
 	return t.buildCommit(w, leaf, proposals, true)
 }
 
+// renewedLeaf is how a leaf of ours renews its credential when it commits; nil if that is not due.
+func (t *turn) renewedLeaf(leaf mls.LeafIndex) *mls.LeafChange {
+	node, ok := t.r.group.Public().Leaf(leaf)
+	if !ok || t.r.options.Credential == nil {
+		return nil
+	}
+	c, due := t.r.options.Credential(node, t.now)
+	if !due {
+		return nil
+	}
+	return &mls.LeafChange{Credential: &c}
+}
+
 // buildCommit commits proposals by value and everything that is pending.
 func (t *turn) buildCommit(w *Wish, leaf mls.LeafIndex, byValue []mls.Proposal, whole bool) (*flight, error) {
 	var refs []mls.ProposalRef
 	for _, p := range t.r.group.Public().Pending() {
 		refs = append(refs, p.Ref)
 	}
-	staged, err := t.r.group.Commit(t.fresh("commit"), leaf, mls.CommitParams{ByValue: byValue, ByReference: refs, AuthenticatedData: t.aad(w)})
+	p := mls.CommitParams{ByValue: byValue, ByReference: refs, AuthenticatedData: t.aad(w), Leaf: t.renewedLeaf(leaf)}
+	staged, err := t.r.group.WithNow(uint64(t.now.Unix())).Commit(t.fresh("commit"), leaf, p)
 	if err != nil {
 		return nil, err
 	}

@@ -80,7 +80,7 @@ func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.
 	user := client.ClientUser()
 	var p mls.ExternalCommitParams
 	for i, node := range pg.Leaves() {
-		if bytes.Equal(node.Credential.Identity, credential.Identity) {
+		if mimi.SameIdentity(node.Credential, credential) {
 			p.ByValue = append(p.ByValue, mls.Remove{Removed: i})
 		}
 	}

@@ -137,6 +137,16 @@ func (t *turn) impersonates(i mls.LeafIndex) bool {
 	return err == nil && client.Provider() == t.r.options.Provider
 }
 
+// MaxLateness is how long ago a hub can have accepted what reaches us now.
+const MaxLateness = 7 * 24 * time.Hour
+
+// acceptedAt is when the hub accepted a handshake, in seconds since 1970, which decides whether its key packages and certificates are valid:
+// they were good then, and may be over when we come back from being away. A hub is not believed about the future, nor about long ago.
+func (t *turn) acceptedAt(milliseconds uint64) uint64 {
+	earliest, now := max(t.now.Add(-MaxLateness).Unix(), 0), uint64(t.now.Unix())
+	return min(max(milliseconds/1000, uint64(earliest)), now)
+}
+
 func (t *turn) commit(m *mimi.FanoutMessage) error {
 	if f := t.r.flight; f != nil && f.kind == flightCommit && t.r.member && bytes.Equal(f.commit, wire.Marshal(m.Message)) {
 		t.r.flight, t.out.Request = nil, nil // our own, told before the answer came
@@ -151,7 +161,7 @@ func (t *turn) commit(m *mimi.FanoutMessage) error {
 	if !t.complete(m.Message) {
 		return ErrAhead // it has overtaken proposals
 	}
-	staged, err := t.r.group.WithNow(uint64(t.now.Unix())).StageCommit(m.Message)
+	staged, err := t.r.group.WithNow(t.acceptedAt(m.Timestamp)).StageCommit(m.Message)
 	if err != nil {
 		t.loseTouch("a commit of epoch %d cannot be applied: %v", m.Message.Public.Content.Epoch, err)
 		return nil
@@ -210,7 +220,7 @@ func (t *turn) commitsOurs(m *mls.Message) bool {
 }
 
 func (t *turn) proposals(messages []*mls.Message, at uint64) {
-	group := t.r.group.WithNow(uint64(t.now.Unix()))
+	group := t.r.group.WithNow(t.acceptedAt(at))
 	var bundle []mls.PendingProposal
 	for _, m := range messages {
 		next, pending, err := group.AddProposal(m)

@@ -19,6 +19,11 @@ type Options struct {
 	KeyPackage func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool)
 	// Provider is ours: members who have the name of a client of ours, and whose leaf is not here, are not believed. Empty: there is no such check.
 	Provider string
+	// Authenticate decides whether a member's key belongs to its credential. Nil: basic credentials that name a client are believed, since
+	// the provider vouches for the key by handing out the key package or submitting the commit over TLS, and no others.
+	Authenticate mimi.Authenticate
+	// Credential returns a new credential for the key of a leaf of ours if its present one is to be renewed. Nil: none ever is. It must be pure.
+	Credential func(leaf *mls.LeafNode, now time.Time) (c mls.Credential, due bool)
 	// Parallel is mls.Config.Parallel for the room's group; nil does one thing after the other.
 	Parallel func(n int, do func(int))
 }
@@ -87,8 +92,10 @@ func (r *Room) Leaf(client mimi.URI) (mls.LeafIndex, bool) {
 		return 0, false
 	}
 	for _, i := range r.group.Local() {
-		if leaf, ok := r.group.Public().Leaf(i); ok && string(leaf.Credential.Identity) == client.String() {
-			return i, true
+		if leaf, ok := r.group.Public().Leaf(i); ok {
+			if c, err := mimi.CredentialClient(leaf.Credential); err == nil && c == client {
+				return i, true
+			}
 		}
 	}
 	return 0, false
@@ -130,15 +137,18 @@ func (t *turn) done() Output {
 }
 
 func (t *turn) config() mls.Config {
-	return mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs, Now: uint64(t.now.Unix()),
-		Parallel: t.r.options.Parallel}
+	c := t.r.options.config()
+	c.Now = uint64(t.now.Unix())
+	return c
 }
 
-// authenticate demands that a credential names a client: its provider vouches for the key by handing out the key package, or by
-// submitting the commit, over TLS.
-func authenticate(c mls.Credential, _ mls.SignaturePublicKey) error {
-	_, err := mimi.CredentialClient(c)
-	return err
+// config is how group values behave.
+func (o *Options) config() mls.Config {
+	authenticate := o.Authenticate
+	if authenticate == nil {
+		authenticate = mimi.AuthenticateBasic
+	}
+	return mls.Config{Authenticate: authenticate, Successor: mimi.SameClient, Components: mimi.Components{}, PastEpochs: pastEpochs, Parallel: o.Parallel}
 }
 
 // Do queues a wish and starts it if nothing else is on the way. A wish that cannot be queued is answered with Refused.

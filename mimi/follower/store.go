@@ -215,7 +215,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		}
 	}
 	slices.SortFunc(r.kept, func(a, b keptMessage) int { return cmp.Compare(a.n, b.n) })
-	config := mls.Config{Authenticate: authenticate, Components: mimi.Components{}, PastEpochs: pastEpochs, Parallel: r.options.Parallel}
+	config := r.options.config()
 	var err error
 	if r.group, err = loadGroup(parts, groupPrefix, config); err != nil {
 		return nil, fmt.Errorf("follower: %s: %w", r.uri, err)

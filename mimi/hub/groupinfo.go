@@ -14,7 +14,7 @@ import (
 // proposals, encrypted to the joiner. The answer is owed even if the error, a *mimi.Refusal, is not nil; it is nil only if the body is
 // malformed (Rule is RuleMalformed), which HTTP says.
 func (r *Room) GroupInfo(now time.Time, from string, body []byte) ([]byte, error) {
-	answer, refusal := r.groupInfo(from, body)
+	answer, refusal := r.groupInfo(now, from, body)
 	if refusal == nil {
 		return answer, nil
 	}
@@ -24,7 +24,7 @@ func (r *Room) GroupInfo(now time.Time, from string, body []byte) ([]byte, error
 	return wire.Marshal(&mimi.GroupInfoResponse{Room: r.uri, Code: mimi.GroupInfoCode(refusal.Code)}), refusal
 }
 
-func (r *Room) groupInfo(from string, body []byte) ([]byte, *mimi.Refusal) {
+func (r *Room) groupInfo(now time.Time, from string, body []byte) ([]byte, *mimi.Refusal) {
 	notAuthorized := func(rule, format string, args ...any) *mimi.Refusal {
 		return refuse(mimi.EndpointGroupInfo, uint8(mimi.GroupInfoNotAuthorized), rule, format, args...)
 	}
@@ -45,6 +45,9 @@ func (r *Room) groupInfo(from string, body []byte) ([]byte, *mimi.Refusal) {
 	}
 	if client.Provider() != from || from == r.provider() {
 		return nil, notAuthorized("foreign-user", "%s may not speak for %s", from, client.ClientUser())
+	}
+	if err := pg.CheckCredential(request.Credential, request.SignatureKey, uint64(now.Unix())); err != nil {
+		return nil, notAuthorized("credential", "%v", err)
 	}
 	if err := policy.AuthorizeGroupInfo(r.state, request.Credential, r.policyOptions(from)); err != nil {
 		return nil, refusalOf(mimi.EndpointGroupInfo, uint8(mimi.GroupInfoNotAuthorized), "policy", err)

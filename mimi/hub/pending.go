@@ -121,7 +121,7 @@ func compatible(pending []mls.PendingProposal) *mimi.Refusal {
 		case mls.Remove:
 			refusal = touch(proposal.Removed)
 		case mls.Add:
-			for _, key := range []string{string(proposal.KeyPackage.LeafNode.SignatureKey), string(proposal.KeyPackage.LeafNode.Credential.Identity)} {
+			for _, key := range []string{string(proposal.KeyPackage.LeafNode.SignatureKey), mimi.CredentialName(proposal.KeyPackage.LeafNode.Credential)} {
 				if added[key] {
 					return notAllowed("pending-add-twice", "an accepted proposal already adds this client")
 				}

@@ -89,7 +89,7 @@ func (r *Room) checkSender(message *mls.ApplicationMessage, user mimi.URI) *mimi
 		return notSent("sender", "the message was signed by a client of somebody else than %s", user)
 	}
 	leaf, ok := r.group.Public().Leaf(message.Sender)
-	if !ok || !bytes.Equal(leaf.Credential.Identity, message.SenderNode.Credential.Identity) {
+	if !ok || !mimi.SameIdentity(leaf.Credential, message.SenderNode.Credential) {
 		return notSent("sender-removed", "%s is no longer in the group", client)
 	}
 	if g := r.gone(); g.leaves[message.Sender] {

@@ -259,7 +259,7 @@ func sameUsers(e *mls.Effects) *mimi.Refusal {
 		if !ok {
 			continue
 		}
-		if string(was.Credential.Identity) == string(is.Credential.Identity) && was.Credential.Type == is.Credential.Type {
+		if mimi.SameIdentity(was.Credential, is.Credential) {
 			continue
 		}
 		before, err := mimi.CredentialClient(was.Credential)

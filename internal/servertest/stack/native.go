@@ -71,6 +71,7 @@ func (s *Stack) StartNative(ctx context.Context, name, provider string, args ...
 	user := "mimi://" + provider + "/u/" + name
 	args = append([]string{"client", "--state", state, "--user", user, "--listen", s.PeerAddrs[provider],
 		"--certificate", file(provider + ".pem"), "--key", file(provider + ".key"), "--trust", file("ca.pem"),
+		"--authority", file(provider + "-users.pem"), "--authority-key", file(provider + "-users.key"),
 		"--peer", Domain + "=" + s.MIMIAddr, "--json"}, args...)
 	p, err := start("client "+name, exec.Command(s.Binary, args...))
 	if err != nil {

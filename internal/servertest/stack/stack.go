@@ -123,7 +123,7 @@ func (s *Stack) startBeside(ctx context.Context) error {
 		}
 	}
 	s.PeerAddrs[s.Beside.Domain] = s.Beside.MIMIAddr
-	for _, file := range []string{"ca.pem", s.Domain + ".pem", s.Domain + ".key"} {
+	for _, file := range []string{"ca.pem", s.Domain + ".pem", s.Domain + ".key", s.Domain + "-users.pem", s.Domain + "-users.key"} {
 		b, err := os.ReadFile(filepath.Join(s.Beside.Dir, file))
 		if err == nil {
 			err = os.WriteFile(filepath.Join(s.Dir, file), b, 0o600)
@@ -169,6 +169,8 @@ listen = %q
 certificate = %q
 key    = %q
 trust  = ["ca.pem"]
+authority     = %q
+authority_key = %q
 
 [provider.peers]
 %s
@@ -180,7 +182,7 @@ key_file = "seal.key"
 socket = "admin.sock"
 listen = %q
 %s`, "rooms."+s.Domain, s.XMPP.Secret, port, s.Domain, s.Domain, s.MIMIAddr,
-		s.Domain+".pem", s.Domain+".key", peers, url, s.AdminAddr, s.Config)
+		s.Domain+".pem", s.Domain+".key", s.Domain+"-users.pem", s.Domain+"-users.key", peers, url, s.AdminAddr, s.Config)
 }
 
 // StartAnteroom starts `anteroom serve`, also again after a kill, and waits until /readyz is 200.
