@@ -303,7 +303,8 @@ func (s *source) checkLimits(c *Config) error {
 	for _, r := range []struct {
 		key string
 		n   float64
-	}{{"message_rate", l.MessageRate}, {"room_rate", l.RoomRate}, {"join_rate", l.JoinRate}} {
+	}{{"message_rate", l.MessageRate}, {"room_rate", l.RoomRate}, {"join_rate", l.JoinRate},
+		{"provider_requests", l.ProviderRequests}, {"provider_updates", l.ProviderUpdates}} {
 		if !(r.n >= 0 && r.n <= MaxBurst) { // not a number is refused, too
 			return s.fault("limits."+r.key, "must be between 0 and %d", MaxBurst)
 		}

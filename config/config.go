@@ -112,9 +112,13 @@ type Limits struct {
 	Unsent       int      `toml:"unsent" doc:"MiB that may wait for the XMPP server to take them. When there is more, rooms wait; then new stanzas are refused."`
 	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When there are more the oldest are given up."`
 	OutboxAge    Duration `toml:"outbox_age" doc:"How long a delivery to a provider is tried."`
-	Idle         Duration `toml:"idle" doc:"How long a room without work stays in memory."`
+	Idle         Duration `toml:"idle" doc:"How long a room that nobody is in, and for which nothing came, stays in memory."`
 	PingAfter    Duration `toml:"ping_after" doc:"How long a device in a room may say nothing before the room pings it (XEP-0199), to find those that are gone without a word. 0s: never."`
-	GuestLinger  Duration `toml:"guest_linger" doc:"How long a user without affiliation stays a member of the room's MLS group after leaving: XMPP cannot tell leaving from going offline."`
+
+	ProviderRequests float64 `toml:"provider_requests" doc:"Requests per second that one provider may send for longer than a moment, and twice as many at once. 0: no limit."`
+	ProviderUpdates  float64 `toml:"provider_updates" doc:"Of those, commits and proposals for one room, and ten times as many at once. 0: no limit."`
+
+	GuestLinger Duration `toml:"guest_linger" doc:"How long a user without affiliation stays a member of the room's MLS group after leaving: XMPP cannot tell leaving from going offline."`
 }
 
 // Default is the configuration of an empty file, before paths are filled in.
@@ -135,9 +139,12 @@ func Default() Config {
 			Unsent:       64,
 			Outbox:       10_000,
 			OutboxAge:    "72h",
-			Idle:         "10m",
+			Idle:         "2m",
 			PingAfter:    "15m",
 			GuestLinger:  "30m",
+
+			ProviderRequests: 1000,
+			ProviderUpdates:  20,
 		},
 	}
 }

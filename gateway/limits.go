@@ -45,5 +45,5 @@ const (
 	DefaultHistory   = 20
 	DefaultOutbox    = 10_000
 	DefaultOutboxAge = 3 * 24 * time.Hour
-	DefaultIdle      = 10 * time.Minute
+	DefaultIdle      = 2 * time.Minute
 )

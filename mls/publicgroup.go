@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"fmt"
 	"iter"
 	"slices"
 
@@ -90,8 +91,14 @@ type PublicGroup struct {
 	config          Config
 }
 
-// newPublicGroup derives what follows from context, tree and confirmation tag. The tree must have hashes.
+// newPublicGroup derives what follows from context, tree and confirmation tag. The tree must have hashes. What the group keeps of its
+// context and dictionary lies in the encoded context: the dictionary of a room is most of what a small group needs.
 func newPublicGroup(s *suite.Suite, context GroupContext, t tree, confirmationTag []byte, cfg Config) (*PublicGroup, error) {
+	encoded := bytes.Clone(wire.Marshal(&context)) // without the writer's spare room
+	context = GroupContext{}
+	if err := unmarshalWithin(encoded, &context); err != nil {
+		return nil, fmt.Errorf("mls: the group's context: %w", err)
+	}
 	dictionary, err := appDataDictionary(context.Extensions)
 	if err != nil {
 		return nil, err
@@ -99,7 +106,7 @@ func newPublicGroup(s *suite.Suite, context GroupContext, t tree, confirmationTa
 	return &PublicGroup{
 		suite:           s,
 		context:         context,
-		encodedContext:  wire.Marshal(&context),
+		encodedContext:  encoded,
 		tree:            t,
 		dictionary:      dictionary,
 		confirmationTag: confirmationTag,
@@ -265,10 +272,17 @@ func readExtension(extensions []Extension, t ExtensionType, v wire.Unmarshaler, 
 	if !found {
 		return nil
 	}
-	if err := wire.Unmarshal(data, v); err != nil {
+	if err := unmarshalWithin(data, v); err != nil {
 		return invalid(rule, err.Error())
 	}
 	return nil
+}
+
+// unmarshalWithin is wire.Unmarshal of bytes that never change: v shares them.
+func unmarshalWithin(b []byte, v wire.Unmarshaler) error {
+	r := wire.NewReader(b)
+	v.UnmarshalTLS(r)
+	return r.Done()
 }
 
 // Context returns the GroupContext of the epoch; its slices must not be changed.

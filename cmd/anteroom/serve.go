@@ -302,6 +302,7 @@ func (s *service) openListeners(reg *prometheus.Registry) error {
 		h := mimihttp.NewHandler(s.cfg.Provider.Domain, s.gateway, s.log, mimi.EndpointKeyMaterial, mimi.EndpointUpdate,
 			mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo, mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent,
 			mimi.EndpointReportAbuse)
+		h.SetRates(mimihttp.Rates{Requests: s.cfg.Limits.ProviderRequests, Updates: s.cfg.Limits.ProviderUpdates})
 		srv := mimihttp.NewServer(s.identity.Load(), h, s.log)
 		srv.TLSConfig.GetConfigForClient = l.TLS(func() *tls.Config { return s.identity.Load().ServerTLS() })
 		s.serve("provider.listen", srv, func() error { return srv.ServeTLS(l, "", "") })
@@ -311,7 +312,7 @@ func (s *service) openListeners(reg *prometheus.Registry) error {
 	if err != nil {
 		return fmt.Errorf("admin.socket: %w", err)
 	}
-	admin := adminServer(s.gateway.AdminHandler(), s.log)
+	admin := adminServer(profiles(s.gateway.AdminHandler()), s.log)
 	s.serve("admin.socket", admin, func() error { return admin.Serve(l) })
 	if s.cfg.Admin.Listen != "" {
 		l, err := net.Listen("tcp", s.cfg.Admin.Listen)

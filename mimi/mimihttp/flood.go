@@ -24,6 +24,12 @@ const (
 	MaxWatched = 20_000
 )
 
+// Rates take the place of RequestRate and ChangeRate, with bursts in the same proportion; 0 is no limit.
+type Rates struct{ Requests, Updates float64 }
+
+// SetRates replaces the default rates. It is called before the handler serves.
+func (h *Handler) SetRates(r Rates) { h.floods = newFloods(r) }
+
 // floods bounds what each provider asks of us.
 type floods struct {
 	requests, changes, rare meters
@@ -32,14 +38,23 @@ type floods struct {
 	active map[string]int // requests that are being worked on, by provider
 }
 
-func newFloods() *floods {
+func newFloods(r Rates) *floods {
 	return &floods{
-		requests: meters{limit: RequestRate, burst: RequestBurst, max: MaxWatched},
-		changes:  meters{limit: ChangeRate, burst: ChangeBurst, max: MaxWatched},
+		requests: meters{limit: limitOf(r.Requests), burst: burstOf(r.Requests, RequestBurst/RequestRate), max: MaxWatched},
+		changes:  meters{limit: limitOf(r.Updates), burst: burstOf(r.Updates, ChangeBurst/ChangeRate), max: MaxWatched},
 		rare:     meters{limit: RareRate, burst: RareBurst, max: MaxWatched},
 		active:   map[string]int{},
 	}
 }
+
+func limitOf(perSecond float64) rate.Limit {
+	if perSecond <= 0 {
+		return rate.Inf
+	}
+	return rate.Limit(perSecond)
+}
+
+func burstOf(perSecond, seconds float64) int { return max(1, int(perSecond*seconds)) }
 
 // begin counts a request. If it is refused the text says what there is too much of, and wait when to try again; otherwise end must be
 // called when it was answered.

@@ -23,7 +23,7 @@ func TestFloods(t *testing.T) {
 			taken++
 		}
 	}
-	f := newFloods()
+	f := newFloods(Rates{RequestRate, ChangeRate})
 	if n, wait := until(f, "b.example", mimi.EndpointUpdate, "garden"); n != ChangeBurst || wait <= 0 {
 		t.Errorf("%d updates of a room at once, wait %v, want %d", n, wait, ChangeBurst)
 	}
@@ -38,7 +38,7 @@ func TestFloods(t *testing.T) {
 			t.Errorf("%d requests for %s, want %d", n, e, RareBurst)
 		}
 	}
-	f = newFloods()
+	f = newFloods(Rates{RequestRate, ChangeRate})
 	if n, wait := until(f, "b.example", mimi.EndpointNotify, "garden"); n != RequestBurst || wait <= 0 {
 		t.Errorf("%d requests at once, wait %v, want %d", n, wait, RequestBurst)
 	}
@@ -47,7 +47,7 @@ func TestFloods(t *testing.T) {
 		t.Errorf("%d requests after a second, want %d", n, RequestRate)
 	}
 
-	f = newFloods()
+	f = newFloods(Rates{RequestRate, ChangeRate})
 	var ends []func()
 	for range MaxRequests {
 		end, _, why := f.begin(now, "b.example", mimi.EndpointNotify, "garden")
@@ -67,6 +67,18 @@ func TestFloods(t *testing.T) {
 	ends[0]()
 	if _, _, why := f.begin(now, "b.example", mimi.EndpointNotify, "garden"); why != "" {
 		t.Errorf("after one was answered: %s", why)
+	}
+
+	f = newFloods(Rates{Updates: 1})
+	if n, _ := until(f, "b.example", mimi.EndpointUpdate, "garden"); n != ChangeBurst/ChangeRate {
+		t.Errorf("%d updates at once with a rate of one, want %d", n, ChangeBurst/ChangeRate)
+	}
+	for i := range 2 * RequestBurst {
+		if end, _, why := f.begin(now, "b.example", mimi.EndpointNotify, "garden"); why != "" {
+			t.Fatalf("request %d is refused without a limit: %s", i, why)
+		} else {
+			end()
+		}
 	}
 
 	m := meters{limit: 1, burst: 1, max: 2}

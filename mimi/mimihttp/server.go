@@ -63,7 +63,7 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 		endpoints = implemented
 	}
 	endpoints = slices.DeleteFunc(slices.Clone(endpoints), func(e mimi.Endpoint) bool { return call[e] == nil })
-	h := &Handler{mux: http.NewServeMux(), log: log, floods: newFloods(), bodyTimeout: BodyTimeout}
+	h := &Handler{mux: http.NewServeMux(), log: log, floods: newFloods(Rates{RequestRate, ChangeRate}), bodyTimeout: BodyTimeout}
 	listing, err := json.MarshalIndent(mimi.NewDirectory("https://"+domain+strings.TrimSuffix(pathPrefix, "/"), endpoints...), "", "  ")
 	if err != nil {
 		panic(err) // a map of strings

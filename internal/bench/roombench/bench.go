@@ -3,23 +3,17 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"strconv"
-	"strings"
 	"time"
 
+	"anteroom/internal/bench/process"
 	"anteroom/internal/servertest/fakexmpp"
 )
 
 type bench struct {
+	*process.Anteroom
 	ctx    context.Context
 	server *fakexmpp.Server
-	pid    int
-	binary string
-	config string
 }
 
 // join lets the creator enter, and then all others at once.
@@ -66,23 +60,9 @@ func (b *bench) unlock() error {
 
 // settled waits until the room has this many occupants and leaves, and notes its epoch.
 func (b *bench) settled(occupants int, m *measurement) error {
-	for {
-		out, err := exec.CommandContext(b.ctx, b.binary, "room", "show", "--config", b.config, "--json", "bench").Output()
-		var room struct {
-			Epoch     uint64
-			Occupants int
-			Leaves    int
-		}
-		if err == nil && json.Unmarshal(out, &room) == nil && room.Occupants == occupants && room.Leaves == occupants+1 {
-			m.joinCommits = room.Epoch
-			return nil
-		}
-		select {
-		case <-b.ctx.Done():
-			return fmt.Errorf("the room did not come to %d occupants: %s %w", occupants, out, b.ctx.Err())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
+	room, err := b.Await(b.ctx, "bench", func(r process.Room) bool { return r.Occupants == occupants && r.Leaves == occupants+1 })
+	m.joinCommits = room.Epoch
+	return err
 }
 
 // talk sends messages by different occupants, as fast as anteroom takes them, and waits until everybody has got all.
@@ -92,7 +72,7 @@ func (b *bench) talk(occupants, messages int, m *measurement) error {
 		fmt.Fprintf(&all, "<message from='user%d@a.example/x' to='bench@%s' type='groupchat' id='m%d'><body>Message number %d, about as long as what people say.</body></message>",
 			1+i%(occupants-1), domain, i, i)
 	}
-	before, cpu, start := b.server.Delivered(), cpuTime(b.pid), time.Now()
+	before, cpu, start := b.server.Delivered(), b.CPU(), time.Now()
 	if err := b.server.Inject(all.Bytes()); err != nil {
 		return err
 	}
@@ -100,43 +80,11 @@ func (b *bench) talk(occupants, messages int, m *measurement) error {
 	if err := b.server.WaitDelivered(b.ctx, before+m.deliveries); err != nil {
 		return fmt.Errorf("messages: %d of %d deliveries: %w", b.server.Delivered()-before, m.deliveries, err)
 	}
-	m.fanout, m.cpu = time.Since(start), cpuTime(b.pid)-cpu
-	m.rss = residentSize(b.pid)
+	m.fanout, m.cpu = time.Since(start), b.CPU()-cpu
+	m.rss = b.Resident()
 	return nil
 }
 
 func enter(i int) []byte {
 	return fmt.Appendf(nil, "<presence from='user%d@a.example/x' to='bench@%s/nick%d'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>", i, domain, i)
-}
-
-// ticksPerSecond is the unit of /proc/PID/stat on Linux (USER_HZ).
-const ticksPerSecond = 100
-
-// cpuTime is what a process has used, in user and system mode, to 10 ms.
-func cpuTime(pid int) time.Duration {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(b), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0
-	}
-	user, _ := strconv.ParseInt(fields[11], 10, 64)
-	system, _ := strconv.ParseInt(fields[12], 10, 64)
-	return time.Duration(user+system) * time.Second / ticksPerSecond
-}
-
-func residentSize(pid int) int64 {
-	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(b))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize())
 }

@@ -13,20 +13,17 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"text/tabwriter"
 	"time"
 
+	"anteroom/internal/bench/process"
 	"anteroom/internal/servertest"
-	"anteroom/internal/servertest/fakexmpp"
 )
 
 const (
 	domain  = "rooms.a.example"
-	secret  = "s3cret"
 	patient = 3 * time.Minute // bounds one measurement
 )
 
@@ -36,6 +33,8 @@ func main() {
 	sizes := flag.String("sizes", "200,500,1000", "occupants of the room behind the fake server, separated by commas")
 	messages := flag.Int("messages", 300, "groupchat messages per measurement behind the fake server")
 	peers := flag.String("peers", "prosody,ejabberd", "servers with whose own rooms to compare, separated by commas; empty: none")
+	rooms := flag.Int("rooms", 2000, "rooms of which the memory is measured; 0: not")
+	profile := flag.String("profile", "", "folder for heap profiles of that")
 	c := comparison{}
 	peerSizes := flag.String("peer-sizes", "50,200,500", "occupants of the rooms of that comparison, separated by commas; 1,000 are a million stanzas through the server twice")
 	flag.IntVar(&c.talkers, "talkers", 200, "occupants of the room in which the fan-out is compared")
@@ -44,13 +43,13 @@ func main() {
 	flag.DurationVar(&c.patience, "patience", time.Minute, "for one figure of the comparison; one that takes longer is given up")
 	flag.Parse()
 	c.binary = *binary
-	if err := run(&c, names(*stores), names(*peers), names(*sizes), names(*peerSizes), *messages); err != nil {
+	if err := run(&c, names(*stores), names(*peers), names(*sizes), names(*peerSizes), *messages, *rooms, *profile); err != nil {
 		fmt.Fprintln(os.Stderr, "roombench:", err)
 		os.Exit(1)
 	}
 }
 
-func run(c *comparison, stores, peers, sizes, peerSizes []string, messages int) error {
+func run(c *comparison, stores, peers, sizes, peerSizes []string, messages, rooms int, profile string) error {
 	occupants, err := numbers(sizes)
 	if err != nil {
 		return err
@@ -61,6 +60,11 @@ func run(c *comparison, stores, peers, sizes, peerSizes []string, messages int) 
 	if len(stores) > 0 {
 		if err := measureAlone(c.binary, stores, occupants, messages); err != nil {
 			return err
+		}
+	}
+	if rooms > 0 {
+		if err := measureMemory(c.binary, rooms, profile); err != nil {
+			return fmt.Errorf("memory: %w", err)
 		}
 	}
 	for _, name := range peers {
@@ -122,11 +126,6 @@ func measure(binary, store string, occupants, messages int) (m measurement, err 
 		return m, err
 	}
 	defer os.RemoveAll(dir)
-	server, err := fakexmpp.Start(fakexmpp.Options{Domain: domain, Secret: secret, CountOnly: true})
-	if err != nil {
-		return m, err
-	}
-	defer server.Stop()
 	url := "memory:"
 	switch store {
 	case "bolt":
@@ -139,36 +138,12 @@ func measure(binary, store string, occupants, messages int) (m measurement, err 
 		defer redis.Stop()
 		url = redis.URL()
 	}
-	config := filepath.Join(dir, "anteroom.toml")
-	_, port, _ := strings.Cut(server.Addr(), ":")
-	text := fmt.Sprintf(`[component]
-domain = %q
-secret = %q
-port   = %s
-[store]
-url = %q
-key_file = "seal.key"
-[admin]
-socket = "admin.sock"
-listen = ""
-[log]
-level = "warn"
-[limits]
-occupants = %d
-`, domain, secret, port, url, occupants+10)
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
+	a, err := process.Start(ctx, process.Options{Binary: binary, Domain: domain, Store: url, Config: fmt.Sprintf("[limits]\noccupants = %d\n", occupants+10)})
+	if err != nil {
 		return m, err
 	}
-	cmd := exec.CommandContext(ctx, binary, "serve", "--config", config)
-	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
-	if err := cmd.Start(); err != nil {
-		return m, err
-	}
-	defer func() { cmd.Process.Kill(); cmd.Wait() }()
-	if err := server.WaitConnects(ctx, 1); err != nil {
-		return m, err
-	}
-	b := &bench{ctx: ctx, server: server, pid: cmd.Process.Pid, binary: binary, config: config}
+	defer a.Stop()
+	b := &bench{a, ctx, a.Server}
 	if err := b.join(occupants, &m); err != nil {
 		return m, err
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"anteroom/internal/bench/process"
 	"anteroom/internal/servertest"
 )
 
@@ -257,7 +258,7 @@ func (s *service) warm(ctx context.Context) error {
 
 // idleRooms makes persistent rooms that nobody is in and says by how much the process grew that keeps them, in KiB of a room.
 func (c *comparison) idleRooms(ctx context.Context, s *service) (f figure, err error) {
-	before := residentSize(s.rooms)
+	before := process.Resident(s.rooms)
 	for i := 0; i < c.idle; i += batchOfRooms {
 		var rooms []string
 		var leave []byte
@@ -272,20 +273,20 @@ func (c *comparison) idleRooms(ctx context.Context, s *service) (f figure, err e
 			return f, err
 		}
 	}
-	f.value = float64(residentSize(s.rooms)-before) / 1024 / float64(c.idle)
+	f.value = float64(process.Resident(s.rooms)-before) / 1024 / float64(c.idle)
 	return f, nil
 }
 
 // measured sends what makes a number of deliveries and waits for them. Its value is so many of unit per second.
 func (s *service) measured(ctx context.Context, what string, stanzas []byte, unit int, want int64, got func(*counts) int64) (f figure, err error) {
 	s.load.begin()
-	own, server, start := cpuTime(s.rooms), cpuTime(s.server), time.Now()
+	own, server, start := process.CPU(s.rooms), process.CPU(s.server), time.Now()
 	sent := make(chan error, 1)
 	go func() { sent <- s.load.send(stanzas) }()
 	if err := s.load.wait(ctx, what, func(c *counts) bool { return got(c) >= want }); err != nil {
 		return f, err
 	}
-	f = figure{value: float64(unit) / time.Since(start).Seconds(), deliveries: want, bytes: s.load.now().bytes, ownCPU: cpuTime(s.rooms) - own, serverCPU: cpuTime(s.server) - server}
+	f = figure{value: float64(unit) / time.Since(start).Seconds(), deliveries: want, bytes: s.load.now().bytes, ownCPU: process.CPU(s.rooms) - own, serverCPU: process.CPU(s.server) - server}
 	return f, <-sent
 }
 
