@@ -9,6 +9,7 @@ import (
 	"anteroom/mimi/follower"
 	"anteroom/mimi/hub"
 	"anteroom/mls"
+	"anteroom/mls/wire"
 	"anteroom/xmpp"
 )
 
@@ -71,7 +72,8 @@ func (s *Service) DirectName(user, peer mimi.URI) string {
 	return escapePath(mimi.FixedMembershipName(user.String(), peer.String()))
 }
 
-// directRoute is where a stanza to the address of a user of another provider goes: to the room of the two that the other one owns, if there is one.
+// directRoute is where a stanza to the address of a user of another provider goes: to the room of the two that both are in. Where both wrote first at the
+// same moment there are two; then both sides use that of the user whose name comes first, as in the rooms' common name.
 func (s *Service) directRoute(st *xmpp.Stanza, direct func(name string) bool) (string, bool) {
 	peer, err := s.remoteURI(st.To)
 	if err != nil || st.To.Domain() != s.cfg.Domain.Domain() {
@@ -85,7 +87,7 @@ func (s *Service) directRoute(st *xmpp.Stanza, direct func(name string) bool) (s
 	if name == "" {
 		return "", false
 	}
-	if theirs := name + "%" + peer.Provider(); direct(theirs) {
+	if theirs := name + "%" + peer.Provider(); direct(theirs) && (compareURI(peer, user) < 0 || !direct(name)) {
 		return theirs, true
 	}
 	return name, true
@@ -112,6 +114,16 @@ func (r *Room) direct() (pair, bool) {
 
 // forTwo says that the room can only be one of two users, and ours.
 func (r *Room) forTwo() bool { return r.follow == nil && mimi.IsFixedMembershipName(r.uri.Name()) }
+
+// talking says that the room is one of two users for themselves who are both in it.
+func (r *Room) talking() bool {
+	p, ok := r.direct()
+	if !ok {
+		return false
+	}
+	m := r.pub.members[p.Peer]
+	return m != nil && m.Leaves > 0
+}
 
 // directStanza is what one of our users sends to the address of somebody elsewhere.
 func (t *turn) directStanza(st *xmpp.Stanza) {
@@ -160,6 +172,7 @@ func (t *turn) directStanza(st *xmpp.Stanza) {
 func (t *turn) reach(user, peer mimi.URI) {
 	t.seekKeys(user, peer, func(t *turn, m material) {
 		switch {
+		case len(t.r.pub.Held) == 0: // given up meanwhile
 		case m.consent:
 			t.await(user, peer, "", func(t *turn, e *xmpp.StanzaError) { t.bounceHeld(e) })
 		case m.refused != nil:
@@ -230,7 +243,44 @@ func (t *turn) openDirect(user, peer mimi.URI) error {
 	}
 	r.hubChanged, r.keeper = true, user
 	t.emit(&opened{At: t.now, Group: group.String(), Pair: pair{user, peer}})
+	if theirs, err := mimi.RoomURI(peer.Provider(), r.uri.Name()); err == nil { // who writes wants to be answered
+		t.consent(r.svc.cfg.Provider, mimi.EndpointUpdateConsent, user, &mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: peer, Target: user, Room: theirs})
+	}
 	return nil
+}
+
+// begun ends the waiting of the room of the two that we began, when the other one's begins: what is held there goes here.
+func (t *turn) begun(p pair) {
+	ours, err := mimi.RoomURI(t.r.svc.cfg.Provider, t.r.uri.Name())
+	if err != nil {
+		return
+	}
+	t.consent(t.r.svc.cfg.Provider, mimi.EndpointRequestConsent, ours, &mimi.ConsentEntry{Operation: mimi.ConsentCancel, Requester: p.User, Target: p.Peer, Room: ours})
+}
+
+// yield gives up waiting for the other one, who has a room of the two by now: what is held is sent again, and goes there.
+func (t *turn) yield(in Request) {
+	reply := Reply{ID: in.ID, Status: statusCreated}
+	var c mimi.ConsentEntry
+	err := wire.Unmarshal(in.Body, &c)
+	switch {
+	case err != nil:
+		reply.Status, reply.Body = statusBadRequest, []byte(err.Error())
+	case in.Provider != t.r.svc.cfg.Provider || !t.r.forTwo() || c.Operation != mimi.ConsentCancel:
+		reply.Status, reply.Body = statusForbidden, []byte("consent is not asked of rooms")
+	case len(t.r.pub.Held) > 0:
+		if a := t.r.pub.awaitedUser(c.Target); a != nil {
+			t.cancelConsent(*a)
+			t.emit(&unasked{c.Target})
+		}
+		for _, xml := range t.r.pub.Held {
+			if st, err := xmpp.ParseStanzaXML([]byte(xml)); err == nil {
+				t.out.Forward = append(t.out.Forward, &st)
+			}
+		}
+		t.emit(&let{})
+	}
+	t.out.Replies = append(t.out.Replies, reply)
 }
 
 // admitPeer adds the other one with all its clients, closes the room for everybody else, and says what waited.

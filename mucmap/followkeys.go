@@ -305,7 +305,11 @@ func (t *turn) welcomed(e follower.Joined) {
 	if t.expected(u) {
 		return
 	}
-	if _, two := t.r.direct(); two || t.r.pub.occupant(u) != nil {
+	if p, two := t.r.direct(); two {
+		t.begun(p)
+		return
+	}
+	if t.r.pub.occupant(u) != nil {
 		return
 	}
 	t.note(NoteInfo, "user was added", Attr{"user", u.String()}, Attr{"by", by.String()})

@@ -32,6 +32,10 @@ func (t *turn) request(in Request) {
 		t.updateConsent(in)
 		return
 	}
+	if in.Kind == RequestRequestConsent {
+		t.yield(in)
+		return
+	}
 	if in.Kind == RequestKeyMaterial {
 		t.hostKeyMaterial(in)
 		return

@@ -17,7 +17,8 @@ import (
 // (draft-ietf-mimi-protocol-06 §5.7). It runs as a [Room] of a name that no room's address can have, so that it is stored, restored and asked
 // like one (docs/decisions/071-persons.md).
 
-// MaxConsents is how many questions and decisions are kept of one user. A question makes room for the next, a decision does not.
+// MaxConsents is how many questions and decisions are kept of one user. A question, and consent that the user only implied, makes room for the
+// next, a decision does not.
 const MaxConsents = 512
 
 // personMark begins the name of a person's actor. A localpart cannot contain it (RFC 7622 §3.3.1).
@@ -72,6 +73,7 @@ type consent struct {
 	Requester mimi.URI
 	Room      mimi.URI `json:",omitzero"`
 	Decided   decision `json:",omitempty"`
+	Implied   bool     `json:",omitempty"` // the user did not say so, but wrote to the requester
 	At        time.Time
 }
 
@@ -153,7 +155,15 @@ func (t *turn) personRequest(in Request) Reply {
 	case in.Kind == RequestRequestConsent && c.Requester.Provider() == in.Provider:
 		t.askedForConsent(&c)
 	case in.Kind == RequestUpdateConsent && in.Provider == own: // a room tells what the user did there
+		q := p.find(c.Requester, c.Room)
+		asked := q != nil && q.Decided == undecided
+		fixed := c.Room.Name() == mimi.FixedMembershipName(c.Requester.String(), p.user.String())
 		t.decide(c.Requester, c.Room, map[mimi.ConsentOperation]decision{mimi.ConsentGrant: granted, mimi.ConsentRevoke: refused}[c.Operation])
+		if q := p.find(c.Requester, c.Room); fixed && q != nil {
+			if q.Implied = true; asked {
+				t.tellConsent(c.Operation, c.Requester, c.Room)
+			}
+		}
 	default:
 		return Reply{ID: in.ID, Status: statusForbidden, Body: []byte("requesterUri: belongs to another provider")}
 	}
@@ -191,11 +201,11 @@ func (p *person) find(requester, room mimi.URI) *consent {
 // note keeps a question or a decision; false: there are too many decisions.
 func (p *person) note(now time.Time, requester, room mimi.URI, d decision) bool {
 	if c := p.find(requester, room); c != nil {
-		c.Decided, c.At = d, now
+		c.Decided, c.At, c.Implied = d, now, false
 		return true
 	}
 	if len(p.Consents) >= MaxConsents {
-		i := slices.IndexFunc(p.Consents, func(c consent) bool { return c.Decided == undecided })
+		i := slices.IndexFunc(p.Consents, func(c consent) bool { return c.Decided == undecided || c.Implied })
 		if i < 0 {
 			return false
 		}

@@ -157,6 +157,9 @@ func (t *turn) recover() {
 	t.expelDomains(mimi.URI{})
 	t.renewNames()
 	t.addConsenting()
+	if p := r.pub.Direct; p != nil && len(r.pub.Held) > 0 && r.pub.awaitedUser(p.Peer) == nil {
+		t.reach(p.User, p.Peer)
+	}
 }
 
 // end closes a Step: wishes become a commit, messages that waited are said, what changed is stored.
@@ -283,8 +286,7 @@ func (r *Room) Summary() Summary {
 	if !r.pub.Exists {
 		return Summary{Name: r.name, Trouble: r.follow.trouble()}
 	}
-	_, two := r.direct()
-	return Summary{Name: r.name, Direct: two, Awaiting: len(r.pub.Awaiting) > 0, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
+	return Summary{Name: r.name, Direct: r.talking(), Awaiting: len(r.pub.Awaiting) > 0, Title: c.Name, Description: c.Description, Public: c.Public, Persistent: c.Persistent, Locked: r.pub.Locked,
 		Open: !c.MembersOnly && !c.Protected && !c.Closed, Anyone: c.Anyone, Lang: c.Lang, Occupants: r.pub.here.Occupants(), Epoch: r.pub.Epoch, Trouble: r.follow.trouble()}
 }
 

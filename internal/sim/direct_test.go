@@ -1,9 +1,11 @@
 package sim
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
+	"anteroom/mimi"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
@@ -57,7 +59,15 @@ func TestDirectMessages(t *testing.T) {
 			if got := said(romeo); got != toJuliet+" chat Come!" {
 				t.Errorf("romeo got %q", got)
 			}
-			if a, b := len(w.Providers["a.example"].Rooms), len(w.Providers["b.example"].Rooms); a != 1 || b != 2 { // and romeo's person
+			rooms := func(p string) (n int) {
+				for name, node := range w.Providers[p].Rooms {
+					if node.room.Exists() && !strings.HasPrefix(name, "@") {
+						n++
+					}
+				}
+				return n
+			}
+			if a, b := rooms("a.example"), rooms("b.example"); a != 1 || b != 1 {
 				t.Errorf("%d rooms at a.example, %d at b.example: not one room of two", a, b)
 			}
 		})
@@ -111,5 +121,97 @@ func TestPrivateMessageAcrossProviders(t *testing.T) {
 	expect(t, "sent", juliet)
 	if got := said(romeo); got != "u%juliet%a.example@rooms.b.example chat psst" {
 		t.Errorf("romeo got %q", got)
+	}
+}
+
+// texts are the chat messages that came to a user's bare address from somebody, sorted.
+func texts(u *User, from string) (list []string) {
+	for _, st := range u.Bare() {
+		if body, ok := st.Body(); ok && st.From.String() == from {
+			list = append(list, body)
+		}
+	}
+	slices.Sort(list)
+	return list
+}
+
+// Both write first, before either has heard of the other: whoever writes lets itself be answered, each message arrives once, and from then on both use
+// one room, of the user whose name comes first.
+func TestDirectMessagesFromBothSides(t *testing.T) {
+	const toRomeo, toJuliet = "u%romeo%b.example@rooms.a.example", "u%juliet%a.example@rooms.b.example"
+	for seed := range uint64(12) {
+		for name, faults := range map[string]Faults{"calm": {}, "lossy": {LoseRequest: 0.2, LoseReply: 0.2, Late: 0.1}} {
+			w := New(seed, "a.example", "b.example")
+			w.Faults = faults
+			juliet := w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")
+			romeo := w.User("romeo@b.example/orchard", "garden@rooms.b.example", "Romeo")
+			steps := func() {
+				for range w.rng.IntN(4) {
+					w.Step()
+				}
+			}
+			write(w, juliet, toRomeo, "a")
+			steps()
+			write(w, romeo, toJuliet, "1")
+			steps()
+			write(w, juliet, toRomeo, "b")
+			steps()
+			write(w, romeo, toJuliet, "2")
+			settle(t, w)
+			write(w, juliet, toRomeo, "c")
+			write(w, romeo, toJuliet, "3")
+			settle(t, w)
+			hears := func(u *User, from, want string) {
+				t.Helper()
+				if got := strings.Join(texts(u, from), ""); got != want {
+					t.Fatalf("seed %d, %s: %s hears %q, want %q\n%s", seed, name, u.JID, got, want, strings.Join(w.Trace, "\n"))
+				}
+			}
+			hears(romeo, toJuliet, "abc")
+			hears(juliet, toRomeo, "123")
+			if news := append(juliet.News(), romeo.News()...); len(news) > 0 {
+				t.Errorf("seed %d, %s: %q", seed, name, news)
+			}
+			route := func(u *User, to string) string {
+				p := u.provider()
+				return p.svc.Route(&xmpp.Stanza{Kind: xmpp.Message, From: u.JID, To: mustJID(to)}, p.direct)
+			}
+			at, bt := route(juliet, toRomeo), route(romeo, toJuliet)
+			if strings.TrimSuffix(at, "%b.example") != strings.TrimSuffix(bt, "%a.example") || strings.Contains(at, "b.example") == strings.Contains(bt, "a.example") {
+				t.Errorf("seed %d, %s: juliet speaks in %s, romeo in %s", seed, name, at, bt)
+			}
+			if both := w.Providers["a.example"].direct(strings.TrimSuffix(at, "%b.example")) && w.Providers["b.example"].direct(strings.TrimSuffix(bt, "%a.example")); both && strings.Contains(at, "%") {
+				t.Errorf("seed %d, %s: of two rooms juliet's is not the one that is used", seed, name)
+			}
+		}
+	}
+}
+
+// Who writes while the other one's question waits has answered it; and where its provider says nothing of it, the room that it makes is the answer.
+func TestAnswerIsConsent(t *testing.T) {
+	for _, silent := range []bool{false, true} {
+		answerIsConsent(t, silent)
+	}
+}
+
+func answerIsConsent(t *testing.T, silent bool) {
+	t.Helper()
+	w := New(1, "a.example", "b.example")
+	juliet := w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")
+	romeo := w.User("romeo@b.example/orchard", "garden@rooms.b.example", "Romeo")
+	const toRomeo, toJuliet = "u%romeo%b.example@rooms.a.example", "u%juliet%a.example@rooms.b.example"
+	write(w, juliet, toRomeo, "Art thou there?")
+	settle(t, w)
+	w.Providers["a.example"].Rooms[w.Providers["a.example"].svc.DirectName(mustURI("mimi://a.example/u/juliet"), mustURI("mimi://b.example/u/romeo"))].restore()
+	write(w, romeo, toJuliet, "Who asks?")
+	for w.Step() {
+		key := [2]string{"b.example", "a.example"}
+		w.mail[key] = slices.DeleteFunc(w.mail[key], func(p post) bool { return silent && p.endpoint == string(mimi.EndpointUpdateConsent) })
+	}
+	if got := strings.Join(texts(romeo, toJuliet), ""); got != "Art thou there?" {
+		t.Errorf("romeo hears %q", got)
+	}
+	if got := strings.Join(texts(juliet, toRomeo), ""); got != "Who asks?" {
+		t.Errorf("juliet hears %q\n%s", got, strings.Join(w.Trace, "\n"))
 	}
 }

@@ -1,10 +1,13 @@
 package sim
 
 import (
+	"anteroom/mimi"
 	"anteroom/mucmap"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
+
+func mustURI(s string) mimi.URI { return mimi.MustURI(s) }
 
 func mustJID(s string) xmpp.JID { return xmpp.MustParseJID(s) }
 
