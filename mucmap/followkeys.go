@@ -299,6 +299,7 @@ func (t *turn) welcomed(e follower.Joined) {
 	by := t.r.follow.adders[u]
 	delete(t.r.follow.adders, u)
 	t.usedKeys(u)
+	t.tellUsed(u)
 	if !t.r.follow.inviters[u].IsZero() {
 		t.setInviter(u, mimi.URI{})
 	}

@@ -61,6 +61,7 @@ func (t *turn) adopted(a *hub.Accepted) {
 	for _, i := range a.Adopt {
 		u := leafUser(a.Effects.After, i)
 		t.usedKeys(u)
+		t.tellUsed(u)
 		if t.r.pub.occupant(u) != nil {
 			continue
 		}

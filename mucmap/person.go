@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"anteroom/mimi"
-	"anteroom/mimi/policy"
 	"anteroom/mls/wire"
 	"anteroom/xmpp"
 )
@@ -55,6 +54,7 @@ const (
 	openAsk   openness = ""      // the user is asked
 	openAll   openness = "allow" // they may
 	openNever openness = "deny"  // they may not
+	openFew   openness = "few"   // they may a little: fewkeys.go
 )
 
 // person is one user's decisions.
@@ -63,9 +63,10 @@ type person struct {
 	stored bool
 	was    string // as it is stored
 
-	Default   openness  `json:",omitempty"`
-	Providers []string  `json:",omitempty"` // whose users may
-	Consents  []consent `json:",omitempty"` // oldest first, one per requester and scope
+	Default   openness     `json:",omitempty"`
+	Providers []string     `json:",omitempty"` // whose users may
+	Unasked   []unaskedKey `json:",omitempty"` // key packages that are out without consent, oldest first
+	Consents  []consent    `json:",omitempty"` // oldest first, one per requester and scope
 }
 
 // consent is a question of somebody, or what the user decided about it, for one room or, without one, for all.
@@ -92,7 +93,7 @@ func (d decision) String() string {
 
 // String says what those may do about whom nothing is decided.
 func (o openness) String() string {
-	return map[openness]string{openAsk: "ask", openAll: "may", openNever: "may not"}[o]
+	return map[openness]string{openAsk: "ask", openAll: "may", openNever: "may not", openFew: "may a little"}[o]
 }
 
 func loadPerson(u mimi.URI, secrets map[string][]byte) (*person, error) {
@@ -118,7 +119,7 @@ func (t *turn) personStep(in Input) {
 		t.out.Replies = append(t.out.Replies, t.personRequest(in))
 	case Answered, ArchivePage, CommitDone, Timer:
 	}
-	if b := encodeJSON(p); string(b) != p.was && (p.stored || p.Default != openAsk || len(p.Providers) > 0 || len(p.Consents) > 0) {
+	if b := encodeJSON(p); string(b) != p.was && (p.stored || p.Default != openAsk || len(p.Providers) > 0 || len(p.Consents) > 0 || len(p.Unasked) > 0) {
 		t.out.SetSecrets = map[string][]byte{secretPerson: b}
 		p.stored, p.was = true, string(b)
 	}
@@ -133,11 +134,8 @@ func (t *turn) personRequest(in Request) Reply {
 		if err := wire.Unmarshal(in.Body, &q); err != nil {
 			return Reply{ID: in.ID, Status: statusBadRequest, Body: []byte(err.Error())}
 		}
-		d := p.consents(q.Requester, q.Room)
-		if t.r.svc.ban(q.Requester) != nil || t.r.svc.ban(p.user) != nil {
-			d = refused
-		}
-		if policy.AuthorizeKeyPackages(policy.KeyPackageAccess{Requester: q.Requester, Target: q.Target, Consented: d == granted, Refused: d == refused}) == nil {
+		banned := t.r.svc.ban(q.Requester) != nil || t.r.svc.ban(p.user) != nil
+		if !banned && p.mayHaveKeys(t.now, q.Requester, q.Room) == nil {
 			return Reply{ID: in.ID, Status: statusNoContent}
 		}
 		return Reply{ID: in.ID, Status: statusOK, Body: wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: q.Target})}
@@ -152,7 +150,9 @@ func (t *turn) personRequest(in Request) Reply {
 		return Reply{ID: in.ID, Status: statusForbidden, Body: []byte("requesterUri: " + t.r.svc.ban(c.Requester).about())}
 	case c.Target != p.user:
 		return Reply{ID: in.ID, Status: statusForbidden, Body: []byte("targetUri: is somebody else")}
-	case in.Kind == RequestRequestConsent && c.Requester.Provider() == in.Provider:
+	case in.Kind == RequestRequestConsent && in.Provider == own && c.Operation == mimi.ConsentCancel: // a room tells that a key package was used
+		p.usedIn(c.Room)
+	case in.Kind == RequestRequestConsent && c.Requester.Provider() == in.Provider && in.Provider != own:
 		t.askedForConsent(&c)
 	case in.Kind == RequestUpdateConsent && in.Provider == own: // a room tells what the user did there
 		q := p.find(c.Requester, c.Room)

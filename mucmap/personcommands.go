@@ -46,7 +46,8 @@ func decisionCommand(node, name, verb string) *personCommand {
 
 func othersForm() muc.Form {
 	return serviceForm("Everybody else", required(muc.ListField("others", "Users whom you have decided nothing about", "ask",
-		muc.Option{Label: "You are asked", Value: "ask"}, muc.Option{Label: "They may add you to rooms", Value: "allow"}, muc.Option{Label: "They may not", Value: "deny"})))
+		muc.Option{Label: "You are asked", Value: "ask"}, muc.Option{Label: "They may add you to a few rooms", Value: "few"},
+		muc.Option{Label: "They may add you to rooms", Value: "allow"}, muc.Option{Label: "They may not", Value: "deny"})))
 }
 
 func providerForm() muc.Form {

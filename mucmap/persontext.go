@@ -15,7 +15,7 @@ consents - lists questions and decisions
 allow ADDRESS [ROOM] - lets a user add you, to one room or to all
 deny ADDRESS [ROOM] - does not
 forget ADDRESS [ROOM] - takes a decision back
-others ask|allow|deny - everybody else: you are asked (so it is at first), they may, they may not
+others ask|few|allow|deny - everybody else: you are asked (so it is at first), they may a little, they may, they may not
 provider DOMAIN allow|ask - all users of a provider may, or are treated like everybody else
 ADDRESS is like u%bob%b.example@SERVICE or mimi://b.example/u/bob, ROOM like garden%b.example@SERVICE or mimi://b.example/r/garden.`
 
@@ -50,9 +50,9 @@ func (r *Room) personCommand(t *turn, words []string) (string, bool) {
 	case verb == "consents" && len(words) == 1:
 		return r.personList(), true
 	case verb == "others" && len(words) == 2:
-		d, ok := map[string]openness{"ask": openAsk, "allow": openAll, "deny": openNever}[words[1]]
+		d, ok := map[string]openness{"ask": openAsk, "allow": openAll, "deny": openNever, "few": openFew}[words[1]]
 		if !ok {
-			return "others: ask, allow or deny?", false
+			return "others: ask, few, allow or deny?", false
 		}
 		p.Default = d
 		return "Done.", true
