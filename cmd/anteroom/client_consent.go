@@ -87,7 +87,10 @@ func (c *nativeClient) RequestConsent(_ context.Context, peer string, target mim
 		return http.StatusCreated, nil
 	}
 	if decision != nil {
-		c.senders.Go(func() { c.answerConsent(q.Requester, q.Room, mimi.ConsentGrant) })
+		if err := c.answerConsent(q.Requester, q.Room, mimi.ConsentGrant); err != nil {
+			c.print.error(err)
+			return http.StatusInternalServerError, []byte("the answer could not be stored")
+		}
 	}
 	return http.StatusCreated, nil
 }
@@ -130,58 +133,27 @@ func (c *nativeClient) consentCommand(verb, rest string) error {
 	switch verb {
 	case "ask":
 		q := &mimi.ConsentEntry{Operation: mimi.ConsentRequest, Requester: c.user, Target: user, Room: room}
-		c.senders.Go(func() { c.deliver(mimi.EndpointRequestConsent, user, q) })
-		return nil
+		return c.owe(mimi.EndpointRequestConsent, user, q)
 	case "consent":
 		op, err = mimi.ConsentGrant, c.decide(user, room, &storedConsent{Requester: user, Room: room, Granted: true})
 	default:
 		op, err = mimi.ConsentRevoke, c.decide(user, room, nil)
 	}
-	if err == nil {
-		c.senders.Go(func() { c.answerConsent(user, room, op) })
+	if err != nil {
+		return err
 	}
-	return err
+	return c.answerConsent(user, room, op)
 }
 
 // answerConsent tells a requester's provider what the user decided. A grant brings a key package.
-func (c *nativeClient) answerConsent(requester, room mimi.URI, op mimi.ConsentOperation) {
+func (c *nativeClient) answerConsent(requester, room mimi.URI, op mimi.ConsentOperation) error {
 	q := &mimi.ConsentEntry{Operation: op, Requester: requester, Target: c.user, Room: room}
 	if op == mimi.ConsentGrant {
 		kp, err := c.giveKeyPackage(time.Now())
 		if err != nil {
-			c.print.error(err)
-			return
+			return err
 		}
 		q.KeyPackages = []mls.KeyPackage{*kp}
 	}
-	c.deliver(mimi.EndpointUpdateConsent, requester, q)
-}
-
-// deliver brings a consent entry to the provider of the user whom it is about, until it is taken or the client ends.
-func (c *nativeClient) deliver(e mimi.Endpoint, user mimi.URI, q *mimi.ConsentEntry) {
-	body := wire.Marshal(q)
-	c.mu.Lock()
-	ctx := c.ctx
-	c.mu.Unlock()
-	for wait := firstRetry; ; wait = min(2*wait, maxRetry) {
-		reply, err := c.http.Post(ctx, user.Provider(), e, user, body)
-		if err == nil && reply.Status != http.StatusTooManyRequests && reply.Status < http.StatusInternalServerError {
-			if reply.Status != http.StatusCreated {
-				c.print.error(fmt.Errorf("%s at %s: status %d", e, user.Provider(), reply.Status))
-			}
-			return
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil {
-			err = fmt.Errorf("%s at %s: status %d", e, user.Provider(), reply.Status)
-		}
-		c.print.error(fmt.Errorf("%w; trying again", err))
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(max(wait, reply.RetryAfter)):
-		}
-	}
+	return c.owe(mimi.EndpointUpdateConsent, requester, q)
 }

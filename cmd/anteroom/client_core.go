@@ -40,7 +40,7 @@ type nativeClient struct {
 	user, client mimi.URI
 	signer       mls.Signer
 	vouch        vouching
-	http         *mimihttp.Client
+	http         poster
 	dir          *stateDir
 	print        *clientPrinter
 	capture      *os.File
@@ -50,7 +50,13 @@ type nativeClient struct {
 	state   *clientState
 	rooms   map[mimi.URI]*nativeRoom
 	ctx     context.Context // ends senders; set by start
+	running map[string]bool // providers to which a goroutine sends what is owed
 	senders sync.WaitGroup
+}
+
+// poster sends a request to another provider.
+type poster interface {
+	Post(ctx context.Context, provider string, e mimi.Endpoint, uri mimi.URI, body []byte) (mimihttp.Reply, error)
 }
 
 type nativeRoom struct {
@@ -59,12 +65,12 @@ type nativeRoom struct {
 }
 
 // newNativeClient restores a client from its directory, or makes one with a new key.
-func newNativeClient(user mimi.URI, dir *stateDir, transport *mimihttp.Client, print *clientPrinter, vouch vouching) (*nativeClient, error) {
+func newNativeClient(user mimi.URI, dir *stateDir, transport poster, print *clientPrinter, vouch vouching) (*nativeClient, error) {
 	client, err := mimi.ClientURI(user.Provider(), user.Name(), clientDevice)
 	if err != nil {
 		return nil, err
 	}
-	c := &nativeClient{user: user, client: client, vouch: vouch, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}}
+	c := &nativeClient{user: user, client: client, vouch: vouch, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}, running: map[string]bool{}}
 	if c.state, err = dir.load(); err != nil {
 		return nil, err
 	}
@@ -105,6 +111,7 @@ func (c *nativeClient) start(ctx context.Context) {
 	for uri := range c.rooms {
 		rooms = append(rooms, uri)
 	}
+	c.runErrands()
 	c.mu.Unlock()
 	for _, uri := range rooms {
 		err := c.step(uri, func(r *follower.Room) (follower.Output, error) { return r.Resume(time.Now(), freshSeed()), nil })

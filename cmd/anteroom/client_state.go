@@ -25,6 +25,7 @@ type clientState struct {
 	Signature   []byte // private signature key
 	KeyPackages []storedKeyPackage
 	Consents    []storedConsent              `json:",omitempty"` // oldest first
+	Errands     []storedErrand               `json:",omitempty"` // owed to other providers, oldest first
 	Rooms       map[string]map[string][]byte // parts of each followed room, by URI
 }
 
