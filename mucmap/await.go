@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"anteroom/mimi"
-	"anteroom/mls"
 	"anteroom/mls/wire"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
@@ -111,8 +110,9 @@ func (t *turn) updateConsent(in Request) {
 func (t *turn) consentAnswered(c *mimi.ConsentEntry) {
 	a := t.r.pub.awaitedUser(c.Target)
 	switch {
-	case t.r.pub.Closing, a == nil, a.As != c.Requester, a.Agreed, !c.Room.IsZero() && c.Room != t.r.uri:
-		return
+	case a == nil:
+		t.knockByConsent(c)
+	case t.r.pub.Closing, a.As != c.Requester, a.Agreed, !c.Room.IsZero() && c.Room != t.r.uri:
 	case c.Operation == mimi.ConsentGrant:
 		e := &agreed{User: c.Target}
 		for i := range c.KeyPackages[:min(len(c.KeyPackages), MaxClientsAdded)] {
@@ -150,17 +150,7 @@ func (t *turn) addAgreed(a awaited) {
 		return
 	}
 	if len(a.Packages) > 0 && t.r.hub != nil { // the hub of a room elsewhere takes those alone that went by way of it
-		given := &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialSuccess, User: a.User}
-		for _, b := range a.Packages {
-			kp := new(mls.KeyPackage)
-			if wire.Unmarshal(b, kp) != nil {
-				continue
-			}
-			if client, err := mimi.CredentialClient(kp.LeafNode.Credential); err == nil {
-				given.Clients = append(given.Clients, mimi.ClientKeyMaterial{Code: mimi.ClientSuccess, Client: client, KeyPackage: kp})
-			}
-		}
-		if m := t.learn(a.User, given); m.refused == nil {
+		if m := t.learn(a.User, givenPackages(a.User, a.Packages)); m.refused == nil {
 			t.addRemote(a.By, a.User, m.packages, a.Reason, end)
 			return
 		}

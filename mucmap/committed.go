@@ -91,6 +91,7 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 	}
 	if c.Leaves > 0 || c.To == roleBanned {
 		s.unawait(c.User)
+		s.unknock(c.User)
 	}
 	switch {
 	case c.To == roleNone:

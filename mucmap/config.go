@@ -37,6 +37,7 @@ type roomConfig struct {
 	Logging    bool     // says that conversations may be logged
 	PubSub     string   // URI of a node
 
+	Knock    bool // who is refused because only members may enter waits for the admins
 	SlowMode int  // seconds between two messages of a user (XEP-0500); 0: none
 	Closed   bool // to newcomers
 

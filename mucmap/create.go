@@ -138,9 +138,14 @@ func (s *Service) groupConfig(now time.Time) mls.Config {
 // pastEpochs is how many epochs late messages of other providers may come from.
 const pastEpochs = 4
 
+// hubName is the name of a provider's system user, by which it stands in external_senders and at which one knocks. No XMPP user has it.
+const hubName = "/hub"
+
+func hubUser(provider string) (mimi.URI, error) { return mimi.UserURI(provider, hubName) }
+
 // hubSender is the hub as it stands in external_senders. Its client has a name that no XMPP user has.
 func (s *Service) hubSender() mls.ExternalSender {
-	client, err := mimi.ClientURI(s.cfg.Provider, "/hub", deviceName)
+	client, err := mimi.ClientURI(s.cfg.Provider, hubName, deviceName)
 	if err != nil {
 		panic("mucmap: provider name was checked: " + err.Error())
 	}

@@ -123,7 +123,7 @@ func (r *Room) document(name func(mimi.URI) string) *roomdoc.Document {
 			Logging: c.Logging, FixedMembership: c.Fixed, MultiDevice: !c.Single, WelcomeDirectly: true},
 		OwningSystem: []string{r.svc.systemName()},
 	}
-	if c.MembersOnly && !c.Fixed {
+	if c.MembersOnly && !c.Fixed && c.Knock {
 		d.Policy.Membership = roomdoc.KnockFirst
 	}
 	for _, u := range r.pub.users() {
@@ -174,6 +174,7 @@ func (s *Service) planned(body []byte) (*plan, error) {
 	p := &plan{config: defaultConfig()}
 	c := &p.config
 	c.Persistent, c.Public, c.Moderated, c.Logging = true, d.Policy.Discoverable, d.Policy.Moderated, d.Policy.Logging
+	c.Knock = d.Policy.Membership == roomdoc.KnockFirst
 	c.MembersOnly, c.Fixed, c.Single = !d.Policy.Open, d.Policy.FixedMembership, !d.Policy.MultiDevice
 	switch {
 	case !d.Policy.WelcomeDirectly:

@@ -24,6 +24,7 @@ type follow struct {
 
 	inviters map[mimi.URI]mimi.URI    // who asked for the consent of a user of ours, who has not answered yet
 	expected map[mimi.URI]expectation // who wait for a Welcome
+	knocked  map[mimi.URI]time.Time   // who asked to be let in, and when: not stored
 	adders   map[mimi.URI]mimi.URI    // who added a user of ours, until the Welcome behind the commit
 }
 
@@ -38,7 +39,7 @@ type asker struct {
 
 func newFollow(uri mimi.URI) *follow {
 	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}, adders: map[mimi.URI]mimi.URI{},
-		inviters: map[mimi.URI]mimi.URI{}, expected: map[mimi.URI]expectation{}}
+		inviters: map[mimi.URI]mimi.URI{}, expected: map[mimi.URI]expectation{}, knocked: map[mimi.URI]time.Time{}}
 }
 
 // busy says that something is under way with the hub.
@@ -340,6 +341,7 @@ func (r *Room) condition(e follower.Refused) *xmpp.StanzaError {
 func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
 	t.enforceBans()
+	f.endKnocked(t.now)
 	waits := earlier(t.impatient(), t.endAwaiting())
 	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), f.room.Wake())
 	request := f.room.InFlight()

@@ -225,7 +225,7 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		return
 	}
 	if e := r.mayEnter(u, payload.Password); e != nil && r.pub.here.BySession(st.From) == nil {
-		t.refuse(st, e)
+		t.refuse(st, t.knockByEntering(u, nick, e))
 		return
 	}
 	if e := r.checkPassword(u, payload.Password); e != nil && r.pub.here.BySession(st.From) == nil {

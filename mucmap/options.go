@@ -87,6 +87,7 @@ func (c *roomConfig) optionFields() []muc.Field {
 		muc.TextField(muc.FieldPubSub, "XMPP URI of an associated publish-subscribe node", c.PubSub),
 		c.slowModeField(),
 		c.closedField(),
+		c.knockField(),
 		c.broadcastField(),
 		c.absentField(),
 	}, c.infoFields()...)
@@ -117,7 +118,7 @@ func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
 		}
 		c.PubSub = v
 	}
-	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitBroadcast, c.submitAbsent, c.submitInfo} {
+	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitBroadcast, c.submitAbsent, c.submitInfo} {
 		if e := submit(f); e != nil {
 			return e
 		}

@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"slices"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/xmpp"
@@ -15,6 +16,11 @@ const MaxApplicants = 256
 type applicant struct {
 	User mimi.URI
 	Nick string
+
+	Knock    bool      `json:",omitempty"` // asks to be let in: see knock.go
+	At       time.Time `json:",omitzero"`  // since when it knocks
+	As       mimi.URI  `json:",omitzero"`  // whom a user of another provider lets add it
+	Packages [][]byte  `json:",omitempty"` // its key packages
 }
 
 // reserved says that a user has a reserved nick from now on, or none any more.
@@ -45,12 +51,20 @@ type applied struct {
 	User    mimi.URI
 	Nick    string `json:",omitempty"`
 	Settled bool   `json:",omitempty"`
+
+	Knock, Away bool      `json:",omitempty"` // Away: it was turned away
+	At          time.Time `json:",omitzero"`
+	As          mimi.URI  `json:",omitzero"`
+	Packages    [][]byte  `json:",omitempty"`
 }
 
 func (e *applied) apply(s *state, _ *stage) {
 	s.settle(e.User)
+	if e.Away {
+		s.turnAway(e.User, e.At)
+	}
 	if !e.Settled {
-		s.Applicants = append(s.Applicants, applicant{e.User, e.Nick})
+		s.Applicants = append(s.Applicants, applicant{User: e.User, Nick: e.Nick, Knock: e.Knock, At: e.At, As: e.As, Packages: e.Packages})
 	}
 }
 
@@ -135,7 +149,7 @@ func (t *turn) registerSet(st *xmpp.Stanza) {
 		t.result(st)
 		return
 	}
-	a := applicant{u, nick}
+	a := applicant{User: u, Nick: nick}
 	t.emit(&applied{User: u, Nick: nick})
 	t.result(st)
 	t.toRole(muc.RoleNone, muc.AffiliationAdmin, t.r.approval(a))
@@ -155,7 +169,7 @@ func (r *Room) wantedNick(u mimi.URI, f *muc.Form) (string, *xmpp.StanzaError) {
 		return "", refusal(xmpp.NotAcceptable, muc.RegisterRoomNick+" is no possible nick")
 	}
 	for _, a := range r.pub.Applicants {
-		if a.User != u && nickKey(a.Nick) == nickKey(nick) {
+		if a.User != u && a.Nick != "" && nickKey(a.Nick) == nickKey(nick) {
 			return "", refusal(xmpp.Conflict, "somebody else has asked for this nick")
 		}
 	}
@@ -206,6 +220,9 @@ func (r *Room) approval(a applicant) muc.Form {
 		muc.TextField(muc.RegisterRoomNick, "Desired nick", a.Nick),
 		muc.BoolField(muc.RegisterAllow, "Let this person register with the room?", false))
 	f.Title = "Request for registration"
+	if a.Knock {
+		f.Title = "Somebody knocks: request to be let in, as a member"
+	}
 	return f
 }
 
@@ -250,10 +267,10 @@ func (t *turn) registerForm(st *xmpp.Stanza, f *muc.Form) {
 	}
 	a := t.r.pub.Applicants[i]
 	if !allow {
-		t.emit(&applied{User: a.User, Settled: true})
+		t.turnAway(a)
 		return
 	}
-	t.admit(st, u, a)
+	t.open(st, u, a)
 }
 
 // admit makes an applicant a member, by the admin's proposal, and reserves its nick unless somebody else has it by now.
@@ -272,9 +289,10 @@ func (t *turn) admit(st *xmpp.Stanza, by mimi.URI, a applicant) {
 		},
 		done: func(t *turn) {
 			t.emit(&applied{User: a.User, Settled: true})
-			if t.r.nickRefusal(a.Nick, a.User) == nil {
+			if !a.Knock && t.r.nickRefusal(a.Nick, a.User) == nil {
 				t.emit(&reserved{User: a.User, Nick: a.Nick})
 			}
+			t.knockAnswered(a)
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) },
 	})

@@ -167,7 +167,7 @@ func (t *turn) end() {
 	r := t.r
 	t.release()
 	t.enforceBans()
-	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), t.ghosts())
+	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), earlier(t.ghosts(), t.endKnocks()))
 	t.overdue()
 	t.startJob()
 	t.release()

@@ -27,20 +27,21 @@ type state struct {
 	Epoch      uint64
 	Config     roomConfig
 	Subject    subject
-	VCard      string      `json:",omitempty"` // of the room
-	AvatarHash string      `json:",omitempty"`
-	Said       uint64      // messages so far
-	Applicants []applicant `json:",omitempty"` // who wait to be registered, oldest first
-	Grave      *tombstone  `json:",omitempty"` // what is to stay of a room that is closing
-	Locked     bool        `json:",omitempty"` // new and not configured: see lock.go
-	Direct     *pair       `json:",omitempty"` // of a room of two, ours
-	Held       []string    `json:",omitempty"` // messages that wait for the other one, oldest first
-	Awaiting   []awaited   `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
-	Domains    []domainBan `json:",omitempty"` // banned, sorted
-	Links      []joinLink  `json:",omitempty"` // oldest first
-	Closing    bool        // destroyed, but its group is not empty yet
-	Departed   []mimi.URI  `json:",omitempty"` // who had a pseudonym, oldest first
-	Until      time.Time   `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered
+	VCard      string       `json:",omitempty"` // of the room
+	AvatarHash string       `json:",omitempty"`
+	Said       uint64       // messages so far
+	Applicants []applicant  `json:",omitempty"` // who wait to be registered, oldest first
+	TurnedAway []turnedAway `json:",omitempty"` // who knocked and was refused, oldest first
+	Grave      *tombstone   `json:",omitempty"` // what is to stay of a room that is closing
+	Locked     bool         `json:",omitempty"` // new and not configured: see lock.go
+	Direct     *pair        `json:",omitempty"` // of a room of two, ours
+	Held       []string     `json:",omitempty"` // messages that wait for the other one, oldest first
+	Awaiting   []awaited    `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
+	Domains    []domainBan  `json:",omitempty"` // banned, sorted
+	Links      []joinLink   `json:",omitempty"` // oldest first
+	Closing    bool         // destroyed, but its group is not empty yet
+	Departed   []mimi.URI   `json:",omitempty"` // who had a pseudonym, oldest first
+	Until      time.Time    `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered
 
 	Affiliations affiliations `json:",omitzero"` // their versions
 	Activity     activity     `json:",omitzero"`
