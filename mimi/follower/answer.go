@@ -104,7 +104,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 		}()
 	}
 	if f.kind == flightProposals {
-		t.proposed(f, client, at)
+		t.proposed(f, &wish, at)
 		return
 	}
 	if wish.Kind == resync && f.anew {
@@ -146,13 +146,15 @@ func (t *turn) accepted(f *flight, at uint64) {
 }
 
 // proposed takes up our own leave, unless a commit has overtaken the answer.
-func (t *turn) proposed(f *flight, client mimi.URI, at uint64) {
+func (t *turn) proposed(f *flight, w *Wish, at uint64) {
 	var request mimi.UpdateRequest
 	if err := wire.Unmarshal(f.body, &request); err != nil {
 		t.breakDown("our own proposals: %v", err)
 		return
 	}
-	t.r.leaving = append(t.r.leaving, client)
+	if w.Kind == Leave {
+		t.r.leaving = append(t.r.leaving, w.Client)
+	}
 	if !t.r.member || request.Message.Public.Content.Epoch != t.r.group.Public().Epoch() {
 		t.afterEpoch()
 		return

@@ -17,7 +17,7 @@ type flightKind uint8
 const (
 	flightGroupInfo flightKind = iota + 1 // for a Join
 	flightCommit                          // staged is the epoch after it; of a Join, a Change, or of others' proposals
-	flightProposals                       // of a Leave
+	flightProposals                       // of a Leave or Drop
 	flightMessage
 )
 
@@ -41,6 +41,8 @@ func (t *turn) build(w *Wish) (*flight, error) {
 	switch w.Kind {
 	case Join:
 		return t.buildJoin(w)
+	case Drop:
+		return t.buildDrop(w)
 	case resync:
 		return t.buildResync(w)
 	}

@@ -16,6 +16,7 @@ const (
 	Leave                      // propose the removal of Client and of its user
 	Send                       // send Data
 	Change                     // commit Roles, Kick, Adds and Metadata
+	Drop                       // take Client out; its user stays
 )
 
 // Wish is what one of our clients wants. It is built into messages anew for every epoch in which it is tried.
