@@ -99,6 +99,13 @@ func (c *nativeClient) renewedCredential(leaf *mls.LeafNode, now time.Time) (mls
 	if c.vouch.authority == nil || leaf.Credential.Type != mls.CredentialBasic && !mimi.CredentialDue(leaf.Credential, now) {
 		return mls.Credential{}, false
 	}
-	credential, err := c.vouch.credential(c.client, leaf.SignatureKey, now)
+	client, err := mimi.CredentialClient(leaf.Credential)
+	if err != nil {
+		return mls.Credential{}, false
+	}
+	if _, ours := c.device(client); !ours {
+		return mls.Credential{}, false
+	}
+	credential, err := c.vouch.credential(client, leaf.SignatureKey, now)
 	return credential, err == nil
 }

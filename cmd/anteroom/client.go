@@ -22,7 +22,7 @@ import (
 	"anteroom/mimi/mimihttp"
 )
 
-// clientCommand is a small MIMI provider of its own with one user, one MLS client and a terminal. It knows nothing of XMPP.
+// clientCommand is a small MIMI provider of its own with one user, its MLS clients and a terminal. It knows nothing of XMPP.
 type clientCommand struct {
 	State        string            `required:"" type:"path" help:"Directory for keys and rooms; made if missing."`
 	User         string            `required:"" help:"The user, such as mimi://b.example/u/bob."`
@@ -172,6 +172,8 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		return true, nil
 	case "consent", "refuse", "ask":
 		return false, c.consentCommand(verb, rest)
+	case "device":
+		return false, c.deviceCommand(strings.TrimSpace(rest))
 	}
 	address, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
 	rest = strings.TrimSpace(rest)
@@ -182,7 +184,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	if room.Kind() != mimi.KindRoom || room.Provider() == c.user.Provider() {
 		return false, fmt.Errorf("%s: %s is not a room of another provider", verb, room)
 	}
-	wish := follower.Wish{Client: c.client}
+	var wish follower.Wish
 	switch verb {
 	case "join":
 		wish.Kind = follower.Join
@@ -211,7 +213,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	case "role", "ban", "kick":
 		return false, c.moderate(room, verb, rest)
 	}
-	return false, fmt.Errorf("unknown command %q: join, send, members, leave, role, kick, ban, consent, refuse, ask, decrypt or quit", verb)
+	return false, fmt.Errorf("unknown command %q: join, send, members, leave, role, kick, ban, device, consent, refuse, ask, decrypt or quit", verb)
 }
 
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.
@@ -221,7 +223,7 @@ func (c *nativeClient) moderate(room mimi.URI, verb, rest string) error {
 	if err != nil || user.Kind() != mimi.KindUser {
 		return fmt.Errorf("%s: %q is not a user", verb, name)
 	}
-	wish := follower.Wish{Kind: follower.Change, Client: c.client}
+	wish := follower.Wish{Kind: follower.Change}
 	switch verb {
 	case "kick":
 		wish.Kick = []mimi.URI{user}

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"anteroom/mimi"
-	"anteroom/mls"
 	"anteroom/mls/wire"
 )
 
@@ -145,15 +144,15 @@ func (c *nativeClient) consentCommand(verb, rest string) error {
 	return c.answerConsent(user, room, op)
 }
 
-// answerConsent tells a requester's provider what the user decided. A grant brings a key package.
+// answerConsent tells a requester's provider what the user decided. A grant brings a key package of each device.
 func (c *nativeClient) answerConsent(requester, room mimi.URI, op mimi.ConsentOperation) error {
 	q := &mimi.ConsentEntry{Operation: op, Requester: requester, Target: c.user, Room: room}
 	if op == mimi.ConsentGrant {
-		kp, err := c.giveKeyPackage(time.Now())
+		packages, err := c.giveKeyPackages(time.Now())
 		if err != nil {
 			return err
 		}
-		q.KeyPackages = []mls.KeyPackage{*kp}
+		q.KeyPackages = packages
 	}
 	return c.owe(mimi.EndpointUpdateConsent, requester, q)
 }

@@ -35,16 +35,15 @@ const (
 	captureEndpoint = "notify"
 )
 
-// nativeClient is the provider of one user with one MLS client. Its methods are safe for concurrent use.
+// nativeClient is the provider of one user and of its devices, each an MLS client. Its methods are safe for concurrent use.
 type nativeClient struct {
-	user, client mimi.URI
-	signer       mls.Signer
-	vouch        vouching
-	http         poster
-	dir          *stateDir
-	print        *clientPrinter
-	capture      *os.File
-	consent      string // consentAll or consentAsk
+	user    mimi.URI
+	vouch   vouching
+	http    poster
+	dir     *stateDir
+	print   *clientPrinter
+	capture *os.File
+	consent string // consentAll or consentAsk
 
 	mu      sync.Mutex
 	state   *clientState
@@ -61,25 +60,23 @@ type poster interface {
 
 type nativeRoom struct {
 	room    *follower.Room
-	sending bool // a goroutine brings its requests to the hub
+	sending bool                           // a goroutine brings its requests to the hub
+	tried   map[mimi.URI]follower.WishKind // of devices that came or went, or were refused that
 }
 
 // newNativeClient restores a client from its directory, or makes one with a new key.
 func newNativeClient(user mimi.URI, dir *stateDir, transport poster, print *clientPrinter, vouch vouching) (*nativeClient, error) {
-	client, err := mimi.ClientURI(user.Provider(), user.Name(), clientDevice)
-	if err != nil {
-		return nil, err
-	}
-	c := &nativeClient{user: user, client: client, vouch: vouch, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}, running: map[string]bool{}}
+	c := &nativeClient{user: user, vouch: vouch, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}, running: map[string]bool{}}
+	var err error
 	if c.state, err = dir.load(); err != nil {
 		return nil, err
 	}
 	if c.state == nil {
-		signer, err := mls.NewSigner(clientSuite, freshSeed())
+		first, err := newDevice(clientDevice)
 		if err != nil {
 			return nil, err
 		}
-		c.state = &clientState{Version: clientStateVersion, User: user, SignatureID: signer.Public, Signature: signer.Private, Rooms: map[string]map[string][]byte{}}
+		c.state = &clientState{Version: clientStateVersion, User: user, Devices: []storedDevice{first}, Using: first.Name, Rooms: map[string]map[string][]byte{}}
 		if err := dir.save(c.state); err != nil {
 			return nil, err
 		}
@@ -87,7 +84,6 @@ func newNativeClient(user mimi.URI, dir *stateDir, transport poster, print *clie
 	if c.state.User != user {
 		return nil, fmt.Errorf("the state directory belongs to %s", c.state.User)
 	}
-	c.signer = mls.Signer{Suite: clientSuite, Public: c.state.SignatureID, Private: c.state.Signature}
 	for name, parts := range c.state.Rooms {
 		room, err := follower.Load(parts, c.options(nil))
 		if err != nil {
@@ -119,6 +115,7 @@ func (c *nativeClient) start(ctx context.Context) {
 			c.print.error(err)
 		}
 	}
+	c.alignAll()
 }
 
 // wait returns when no request is on the way any more; the context given to start must have ended.
@@ -131,10 +128,11 @@ func (c *nativeClient) options(used *[]int) follower.Options {
 		Authenticate: c.vouch.authenticate,
 		Credential:   c.renewedCredential,
 		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
-			if client != c.client {
+			d, ours := c.device(client)
+			if !ours {
 				return nil, fmt.Errorf("%s is not our client", client)
 			}
-			return c.newKeyPackage(seed, now, nil)
+			return c.newKeyPackage(seed, d, now, nil)
 		},
 		KeyPackage: func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) {
 			i, keys := c.findKeyPackage(ref)
@@ -146,10 +144,20 @@ func (c *nativeClient) options(used *[]int) follower.Options {
 	}
 }
 
-// step changes a room by f: what comes of it is stored, then printed, then sent. A room that does not exist yet begins with it.
+// step changes a room by f, and lets the devices of the user follow.
 func (c *nativeClient) step(uri mimi.URI, f func(*follower.Room) (follower.Output, error)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if err := c.stepLocked(uri, f); err != nil {
+		return err
+	}
+	c.align(uri)
+	c.forget()
+	return nil
+}
+
+// stepLocked changes a room by f: what comes of it is stored, then printed, then sent. A room that does not exist yet begins with it.
+func (c *nativeClient) stepLocked(uri mimi.URI, f func(*follower.Room) (follower.Output, error)) error {
 	var used []int
 	options := c.options(&used)
 	entry, known := c.rooms[uri]
@@ -176,6 +184,9 @@ func (c *nativeClient) step(uri mimi.URI, f func(*follower.Room) (follower.Outpu
 	entry.room = out.Next
 	c.rooms[uri] = entry
 	for _, e := range out.Events {
+		if _, out := e.(follower.Removed); out {
+			entry.tried = nil // when the user is back, its devices are
+		}
 		c.print.event(out.Next, e)
 	}
 	if entry.room.InFlight() != nil && !entry.sending && c.ctx != nil && c.ctx.Err() == nil {
@@ -250,8 +261,12 @@ func (c *nativeClient) send(ctx context.Context, uri mimi.URI) {
 	}
 }
 
+// wish is carried out by a device of the user.
 func (c *nativeClient) wish(room mimi.URI, w follower.Wish) error {
-	return c.step(room, func(r *follower.Room) (follower.Output, error) { return r.Do(time.Now(), freshSeed(), w), nil })
+	return c.step(room, func(r *follower.Room) (follower.Output, error) {
+		w.Client = c.acting(r)
+		return r.Do(time.Now(), freshSeed(), w), nil
+	})
 }
 
 // Notify takes what a hub tells about a room.

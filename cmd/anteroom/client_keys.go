@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -15,17 +16,17 @@ import (
 // componentLastResort marks a key package that may be used more than once (draft-ietf-mls-extensions, last_resort_key_package).
 const componentLastResort mls.ComponentID = 4
 
-func (c *nativeClient) newKeyPackage(seed mls.Seed, now time.Time, extensions []mls.Extension) (*mls.KeyPackageSecrets, error) {
+func (c *nativeClient) newKeyPackage(seed mls.Seed, d *storedDevice, now time.Time, extensions []mls.Extension) (*mls.KeyPackageSecrets, error) {
 	leaf, err := mimi.LeafExtensions(c.user.Name())
 	if err != nil {
 		return nil, err
 	}
-	credential, err := c.vouch.credential(c.client, c.signer.Public, now)
+	credential, err := c.vouch.credential(c.clientURI(d), d.SignatureID, now)
 	if err != nil {
 		return nil, err
 	}
 	return mls.NewKeyPackage(seed, mls.KeyPackageParams{
-		Signer:         c.signer,
+		Signer:         d.signer(),
 		Credential:     credential,
 		Capabilities:   mimi.LeafCapabilities(clientSuite),
 		Lifetime:       mls.Lifetime{NotBefore: uint64(now.Add(-keyClockSkew).Unix()), NotAfter: uint64(now.Add(keyLifetime).Unix())},
@@ -49,10 +50,19 @@ func (c *nativeClient) findKeyPackage(ref mls.KeyPackageRef) (int, *mls.KeyPacka
 }
 
 func (c *nativeClient) secrets(s *storedKeyPackage) (*mls.KeyPackageSecrets, error) {
-	keys := &mls.KeyPackageSecrets{Init: s.Init, Leaf: s.Leaf, Signature: c.signer.Private}
+	keys := &mls.KeyPackageSecrets{Init: s.Init, Leaf: s.Leaf}
 	if err := wire.Unmarshal(s.KeyPackage, &keys.KeyPackage); err != nil {
 		return nil, err
 	}
+	client, err := mimi.CredentialClient(keys.KeyPackage.LeafNode.Credential)
+	if err != nil {
+		return nil, err
+	}
+	d, ours := c.device(client)
+	if !ours || d.Deleted {
+		return nil, fmt.Errorf("%s is not our client", client)
+	}
+	keys.Signature = d.Signature
 	return keys, nil
 }
 
@@ -70,7 +80,7 @@ func without(list []storedKeyPackage, used []int) []storedKeyPackage {
 	return kept
 }
 
-// KeyMaterial gives a key package of our client to a room's hub (draft-ietf-mimi-protocol-06 §5.2).
+// KeyMaterial gives a key package of each of our clients to a room's hub (draft-ietf-mimi-protocol-06 §5.2).
 func (c *nativeClient) KeyMaterial(_ context.Context, peer string, target mimi.URI, body []byte) (int, []byte) {
 	var request mimi.KeyMaterialRequest
 	if err := wire.Unmarshal(body, &request); err != nil {
@@ -102,27 +112,37 @@ func (c *nativeClient) keyMaterial(request *mimi.KeyMaterialRequest, now time.Ti
 	}
 	capabilities := mimi.LeafCapabilities(clientSuite)
 	if !slices.Contains(request.Suites, clientSuite) || !satisfies(&capabilities, &request.Required) {
-		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoCompatible, User: c.user, Clients: []mimi.ClientKeyMaterial{
-			{Code: mimi.ClientNothingCompatible, Client: c.client, Capabilities: &capabilities},
-		}}, nil
+		answer := &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoCompatible, User: c.user}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, d := range c.devices() {
+			answer.Clients = append(answer.Clients, mimi.ClientKeyMaterial{Code: mimi.ClientNothingCompatible, Client: c.clientURI(d), Capabilities: &capabilities})
+		}
+		return answer, nil
 	}
-	kp, err := c.giveKeyPackage(now)
+	packages, err := c.giveKeyPackages(now)
 	if err != nil {
 		return nil, err
 	}
-	return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialSuccess, User: c.user, Clients: []mimi.ClientKeyMaterial{
-		{Code: mimi.ClientSuccess, Client: c.client, KeyPackage: kp},
-	}}, nil
+	answer := &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialSuccess, User: c.user}
+	for i := range packages {
+		client, err := mimi.CredentialClient(packages[i].LeafNode.Credential)
+		if err != nil {
+			return nil, err
+		}
+		answer.Clients = append(answer.Clients, mimi.ClientKeyMaterial{Code: mimi.ClientSuccess, Client: client, KeyPackage: &packages[i]})
+	}
+	return answer, nil
 }
 
-// giveKeyPackage makes and stores a key package. Those that have expired are forgotten first; if too many are still out, the one of last
-// resort is given.
-func (c *nativeClient) giveKeyPackage(now time.Time) (*mls.KeyPackage, error) {
+// giveKeyPackages makes and stores a key package for each device. Those that have expired are forgotten first; if too many are still out, the
+// device's one of last resort is given.
+func (c *nativeClient) giveKeyPackages(now time.Time) ([]mls.KeyPackage, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := *c.state
 	next.KeyPackages = nil
-	var last *mls.KeyPackage
+	last := map[string]*mls.KeyPackage{} // by signature key
 	for _, stored := range c.state.KeyPackages {
 		keys, err := c.secrets(&stored)
 		if err != nil || keys.KeyPackage.LeafNode.Lifetime.NotAfter <= uint64(now.Unix()) {
@@ -130,29 +150,35 @@ func (c *nativeClient) giveKeyPackage(now time.Time) (*mls.KeyPackage, error) {
 		}
 		next.KeyPackages = append(next.KeyPackages, stored)
 		if stored.LastResort {
-			last = &keys.KeyPackage
+			last[string(keys.KeyPackage.LeafNode.SignatureKey)] = &keys.KeyPackage
 		}
 	}
-	exhausted := len(next.KeyPackages) >= maxKeyPackages
-	if exhausted && last != nil {
-		return last, nil
-	}
+	all := c.devices()
+	exhausted := len(next.KeyPackages)+len(all) > maxKeyPackages
 	var extensions []mls.Extension
 	if exhausted {
 		extensions = []mls.Extension{{Type: mls.ExtensionAppDataDictionary, Data: wire.Marshal(mls.AppDataDictionary{{ID: componentLastResort}})}}
 	}
-	keys, err := c.newKeyPackage(freshSeed(), now, extensions)
-	if err != nil {
-		return nil, err
+	var given []mls.KeyPackage
+	for _, d := range all {
+		if kp := last[string(d.SignatureID)]; exhausted && kp != nil {
+			given = append(given, *kp)
+			continue
+		}
+		keys, err := c.newKeyPackage(freshSeed(), d, now, extensions)
+		if err != nil {
+			return nil, err
+		}
+		given = append(given, keys.KeyPackage)
+		next.KeyPackages = append(next.KeyPackages, storedKeyPackage{
+			KeyPackage: wire.Marshal(&keys.KeyPackage), Init: keys.Init, Leaf: keys.Leaf, LastResort: exhausted,
+		})
 	}
-	next.KeyPackages = append(next.KeyPackages, storedKeyPackage{
-		KeyPackage: wire.Marshal(&keys.KeyPackage), Init: keys.Init, Leaf: keys.Leaf, LastResort: exhausted,
-	})
 	if err := c.dir.save(&next); err != nil {
 		return nil, err
 	}
 	c.state = &next
-	return &keys.KeyPackage, nil
+	return given, nil
 }
 
 // satisfies says whether a client with these capabilities has everything that is required (RFC 9420 §11.1).

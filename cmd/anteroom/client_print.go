@@ -120,7 +120,17 @@ func stamp(ms uint64) string {
 }
 
 func (p *clientPrinter) ready(c *nativeClient, address string) {
-	p.emit(clientEvent{Type: "ready", User: c.user.String(), Client: c.client.String(), Key: keyPrint(c.signer.Public), Listen: address})
+	d := c.devices()[0]
+	p.emit(clientEvent{Type: "ready", User: c.user.String(), Client: c.clientURI(d).String(), Key: keyPrint(d.SignatureID), Listen: address})
+}
+
+// device prints what became of a device, or that it is there.
+func (p *clientPrinter) device(what string, c *nativeClient, d *storedDevice) {
+	e := clientEvent{Type: what, Client: c.clientURI(d).String(), Key: keyPrint(d.SignatureID)}
+	if d.Deleted && what == "device" {
+		e.Text = "deleted, not out of all rooms yet"
+	}
+	p.emit(e)
 }
 
 func (p *clientPrinter) error(err error) { p.emit(clientEvent{Type: "error", Text: err.Error()}) }
@@ -174,13 +184,14 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 		e.Sender, e.Leaf = event.Sender.String(), number(event.Message.Sender)
 		e.Body, e.ContentType = bodyText(event.Message.Data)
 	case follower.Sent:
-		e.Type, e.At, e.Epoch = "sent", stamp(event.At), epochNumber(event.Epoch)
+		e.Type, e.At, e.Epoch, e.Client = "sent", stamp(event.At), epochNumber(event.Epoch), event.Wish.Client.String()
 		e.Body, e.ContentType = bodyText(event.Wish.Data)
 	case follower.Done: // what came of it was told
 		return
 	case follower.Removed:
 		e.Type, e.At = "removed", stamp(event.At)
 	case follower.Refused:
+		e.Client = event.Wish.Client.String()
 		e.Type, e.Command, e.Endpoint, e.Status, e.Text = "refused", commandOf(event.Wish.Kind), string(event.Endpoint), event.Status, event.Text
 		if event.Endpoint != "" && event.Status == 0 {
 			e.Code = &event.Code
@@ -206,6 +217,8 @@ func commandOf(kind follower.WishKind) string {
 		return "leave"
 	case follower.Send:
 		return "send"
+	case follower.Drop:
+		return "device delete"
 	}
 	return "change"
 }

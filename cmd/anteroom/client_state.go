@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	clientStateVersion = 1
+	clientStateVersion = 2
+	oneDevice          = 1 // before a user had several devices
 	clientStateFile    = "state.json"
 	clientLockFile     = "lock"
 )
@@ -21,8 +22,10 @@ const (
 type clientState struct {
 	Version     int
 	User        mimi.URI
-	SignatureID []byte // public signature key
-	Signature   []byte // private signature key
+	SignatureID []byte `json:",omitempty"` // version oneDevice: public signature key of the only device
+	Signature   []byte `json:",omitempty"` // and its private key
+	Devices     []storedDevice
+	Using       string // name of the device that does what the user wants
 	KeyPackages []storedKeyPackage
 	Consents    []storedConsent              `json:",omitempty"` // oldest first
 	Errands     []storedErrand               `json:",omitempty"` // owed to other providers, oldest first
@@ -74,7 +77,11 @@ func (d *stateDir) load() (*clientState, error) {
 	if err := json.Unmarshal(content, &s); err != nil {
 		return nil, fmt.Errorf("%s: %w", clientStateFile, err)
 	}
-	if s.Version != clientStateVersion {
+	if s.Version == oneDevice {
+		s.Devices, s.Using = []storedDevice{{Name: clientDevice, SignatureID: s.SignatureID, Signature: s.Signature}}, clientDevice
+		s.Version, s.SignatureID, s.Signature = clientStateVersion, nil, nil
+	}
+	if s.Version != clientStateVersion || len(s.Devices) == 0 {
 		return nil, fmt.Errorf("%s: version %d is unknown", clientStateFile, s.Version)
 	}
 	if s.Rooms == nil {

@@ -13,7 +13,9 @@ func clientText(e *clientEvent) string {
 	case "ready":
 		line("%s with key %s, reachable at %s", e.Client, e.Key, e.Listen)
 	case "joined":
-		line("%s: joined in epoch %d as leaf %d", e.Room, *e.Epoch, *e.Leaf)
+		line("%s: %s joined in epoch %d as leaf %d", e.Room, e.Client, *e.Epoch, *e.Leaf)
+	case "device", "device_added", "device_deleted":
+		line("%s: %s with key %s %s", strings.ReplaceAll(e.Type, "_", " "), e.Client, e.Key, e.Text)
 	case "epoch":
 		how := ""
 		if e.External {
