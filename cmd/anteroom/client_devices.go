@@ -229,21 +229,22 @@ func (c *nativeClient) align(uri mimi.URI) {
 	}
 }
 
+// due is what is to be done next in a room: first the devices that are missing join, so that one of them can take out those that are deleted.
 func (c *nativeClient) due(entry *nativeRoom) (follower.Wish, bool) {
 	r := entry.room
 	if r == nil || !r.Member() || !r.Idle() || r.Behind() {
 		return follower.Wish{}, false
 	}
-	for i := range c.state.Devices {
-		d := &c.state.Devices[i]
-		w := follower.Wish{Kind: follower.Join, Client: c.clientURI(d)}
-		_, in := r.Leaf(w.Client)
-		if d.Deleted {
-			w.Kind = follower.Drop
-		}
-		wanted := !d.Deleted && !in && r.State().Base().MultiDevice && r.State().RoleOf(c.user) > mimi.RoleBanned || d.Deleted && in
-		if wanted && entry.tried[w.Client] != w.Kind {
-			return w, true
+	several := r.State().Base().MultiDevice && r.State().RoleOf(c.user) > mimi.RoleBanned
+	for _, kind := range []follower.WishKind{follower.Join, follower.Drop} {
+		for i := range c.state.Devices {
+			d := &c.state.Devices[i]
+			client := c.clientURI(d)
+			_, in := r.Leaf(client)
+			wanted := kind == follower.Join && !in && !d.Deleted && several || kind == follower.Drop && in && d.Deleted
+			if wanted && entry.tried[client] != kind {
+				return follower.Wish{Kind: kind, Client: client}, true
+			}
 		}
 	}
 	return follower.Wish{}, false

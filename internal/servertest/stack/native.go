@@ -34,6 +34,7 @@ type Line struct {
 	Code          uint8
 	Participants  []Participant
 	Leaves        []Leaf
+	Client, Key   string
 }
 
 // Change, Participant and Leaf are parts of a Line.
@@ -72,7 +73,12 @@ func (s *Stack) StartNative(ctx context.Context, name, provider string, args ...
 	args = append([]string{"client", "--state", state, "--user", user, "--listen", s.PeerAddrs[provider],
 		"--certificate", file(provider + ".pem"), "--key", file(provider + ".key"), "--trust", file("ca.pem"),
 		"--authority", file(provider + "-users.pem"), "--authority-key", file(provider + "-users.key"),
-		"--peer", Domain + "=" + s.MIMIAddr, "--json"}, args...)
+		"--peer", s.Domain + "=" + s.MIMIAddr, "--json"}, args...)
+	for peer, addr := range s.PeerAddrs {
+		if peer != provider {
+			args = append(args, "--peer", peer+"="+addr)
+		}
+	}
 	p, err := start("client "+name, exec.Command(s.Binary, args...))
 	if err != nil {
 		return nil, err

@@ -1,0 +1,302 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"anteroom/internal/servertest/stack"
+	"anteroom/internal/servertest/xmppclient"
+	"anteroom/xmpp"
+)
+
+// The providers of the scenes: two anterooms, one beside Prosody and one beside ejabberd, and two providers of native users.
+const (
+	otherDomain = "b.example"
+	bobDomain   = "c.example"
+	cathyDomain = "d.example"
+)
+
+// scenes is the stage on which what draft-mahy-mimi-group-chat describes is played with real processes: started once.
+type scenes struct {
+	ctx         context.Context
+	here, there *stack.Stack
+	juliet      *xmppclient.Client // of here
+	benvolio    *xmppclient.Client // of there
+	bob, cathy  *stack.Native
+}
+
+// What the seed describes, each with two anterooms, two XMPP servers and native users of further providers, all in processes of their own.
+func TestSeed(t *testing.T) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	s := &scenes{ctx: ctx}
+	dirs := []string{filepath.Join(t.TempDir(), "a"), filepath.Join(t.TempDir(), "b")}
+	for _, dir := range dirs {
+		if err := os.Mkdir(dir, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var err error
+	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain},
+		Users: map[string]string{"juliet": password}}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.here.Stop()
+	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here,
+		Users: map[string]string{"benvolio": password}}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.there.Stop()
+	for _, u := range []struct {
+		at   **xmppclient.Client
+		s    *stack.Stack
+		name string
+	}{{&s.juliet, s.here, "juliet"}, {&s.benvolio, s.there, "benvolio"}} {
+		c, err := xmppclient.Dial(ctx, u.s.XMPP.ClientAddr(), xmpp.MustParseJID(u.name+"@"+u.s.Domain), "tests", password)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		*u.at = c
+	}
+	if s.bob, err = s.here.StartNative(ctx, "bob", bobDomain); err != nil {
+		t.Fatal(err)
+	}
+	if s.cathy, err = s.here.StartNative(ctx, "cathy", cathyDomain, "--consent", "ask"); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []struct {
+		name string
+		play func(*scene)
+	}{
+		{"devices", devices},
+	} {
+		t.Run(part.name, func(t *testing.T) {
+			p := &scene{t, s}
+			part.play(p)
+			if t.Failed() {
+				t.Logf("%s:\n%s\n%s:\n%s", s.here.Domain, tail(s.here.Anteroom.Output()), s.there.Domain, tail(s.there.Anteroom.Output()))
+			}
+		})
+	}
+}
+
+// scene is one of them, with what its steps need.
+type scene struct {
+	*testing.T
+	*scenes
+}
+
+// room is the address and the URI of a room of here.
+func room(name string) (address, uri string) {
+	return name + "@rooms." + stack.Domain, "mimi://" + stack.Domain + "/r/" + name
+}
+
+func (p *scene) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatalf("%v\n%s:\n%s\n%s:\n%s\nbob:\n%s\ncathy:\n%s", err, p.here.Domain, tail(p.here.Anteroom.Output()), p.there.Domain, tail(p.there.Anteroom.Output()),
+			tail(p.bob.Output()), tail(p.cathy.Output()))
+	}
+}
+
+// enters lets an XMPP user enter.
+func (p *scene) enters(c *xmppclient.Client, room, nick string) {
+	p.Helper()
+	_, err := c.Join(p.ctx, room, nick)
+	p.must(err)
+}
+
+// sees waits for a presence of a nick, with a status if one is given.
+func (p *scene) sees(c *xmppclient.Client, room, nick string, typ, status string) *xmpp.Stanza {
+	p.Helper()
+	st, err := c.Expect(p.ctx, fmt.Sprintf("presence %s of %s/%s %s", typ, room, nick, status), func(st *xmpp.Stanza) bool {
+		return st.Kind == xmpp.Presence && st.From.String() == room+"/"+nick && st.Type == typ && (status == "" || xmppclient.HasStatus(st, status))
+	})
+	p.must(err)
+	return st
+}
+
+func (p *scene) hears(c *xmppclient.Client, room, nick, text string) {
+	p.Helper()
+	_, err := c.Hear(p.ctx, room, nick, text)
+	p.must(err)
+}
+
+// tells gives a native user a command.
+func (p *scene) tells(n *stack.Native, format string, args ...any) {
+	p.Helper()
+	p.must(n.Command(fmt.Sprintf(format, args...)))
+}
+
+func (p *scene) expects(n *stack.Native, what string, match func(*stack.Line) bool) *stack.Line {
+	p.Helper()
+	l, err := n.Expect(p.ctx, what, match)
+	p.must(err)
+	return l
+}
+
+// expectsAll waits for lines in any order.
+func (p *scene) expectsAll(n *stack.Native, what string, matches ...func(*stack.Line) bool) (lines []*stack.Line) {
+	p.Helper()
+	for len(matches) > 0 {
+		lines = append(lines, p.expects(n, fmt.Sprintf("%s (%d more)", what, len(matches)), func(l *stack.Line) bool {
+			for i, match := range matches {
+				if match(l) {
+					matches = slices.Delete(matches, i, i+1)
+					return true
+				}
+			}
+			return false
+		}))
+	}
+	return lines
+}
+
+// admin sends one item of muc#admin and waits for the answer.
+func (p *scene) admin(c *xmppclient.Client, room, item string) {
+	p.Helper()
+	_, err := c.Request(p.ctx, room, "set", `<query xmlns='http://jabber.org/protocol/muc#admin'>`+item+`</query>`)
+	p.must(err)
+}
+
+// clients are the devices of a user that have a leaf in a room, as a native user's tree says, with the signature keys, all different.
+func (p *scene) clients(n *stack.Native, uri, user string) []string {
+	p.Helper()
+	members, err := n.Members(p.ctx, uri)
+	p.must(err)
+	var names []string
+	keys := map[string]bool{}
+	for _, leaf := range members.Leaves {
+		if keys[leaf.Key] {
+			p.Errorf("%s: two leaves have the signature key %s", uri, leaf.Key)
+		}
+		keys[leaf.Key] = true
+		if leaf.User == user {
+			names = append(names, leaf.Client[strings.LastIndex(leaf.Client, "/")+1:])
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+func (p *scene) wantClients(n *stack.Native, uri, user string, want ...string) {
+	p.Helper()
+	if got := p.clients(n, uri, user); !slices.Equal(got, want) {
+		p.Errorf("%s has the clients %q in %s, want %q", user, got, uri, want)
+	}
+}
+
+func joined(uri, device string) func(*stack.Line) bool {
+	return func(l *stack.Line) bool {
+		return l.Type == "joined" && l.Room == uri && strings.HasSuffix(l.Client, "/"+device)
+	}
+}
+
+// in matches what happened to a client of a user in an epoch of a room.
+func in(uri, kind, device string) func(*stack.Line) bool {
+	return func(l *stack.Line) bool {
+		return l.Type == "epoch" && l.Room == uri && slices.ContainsFunc(l.Changes, func(c stack.Change) bool { return c.Kind == kind && strings.HasSuffix(c.Client, "/"+device) })
+	}
+}
+
+// devices: a new device of a user joins all her rooms by itself, a deleted one leaves all of them, and to the occupants she is one (the seed, "Basic
+// Operations").
+func devices(p *scene) {
+	garden, gardenURI := room("devices")
+	orchard, orchardURI := room("devices-2")
+	for _, at := range []string{garden, orchard} {
+		p.enters(p.juliet, at, "juliet")
+	}
+	for _, uri := range []string{gardenURI, orchardURI} {
+		p.tells(p.bob, "join %s", uri)
+		p.expects(p.bob, "bob's first device in "+uri, joined(uri, "cli"))
+	}
+	p.sees(p.juliet, garden, "bob", "", "")
+	p.sees(p.juliet, orchard, "bob", "", "")
+
+	p.tells(p.bob, "device add laptop")
+	p.expectsAll(p.bob, "the laptop in both rooms", joined(gardenURI, "laptop"), joined(orchardURI, "laptop"))
+	for _, uri := range []string{gardenURI, orchardURI} {
+		p.wantClients(p.bob, uri, p.bob.User, "cli", "laptop")
+	}
+	for _, device := range []string{"laptop", "cli"} {
+		p.tells(p.bob, "device use %s", device)
+		p.tells(p.bob, "send %s from the %s", gardenURI, device)
+		p.hears(p.juliet, garden, "bob", "from the "+device)
+	}
+
+	// A room that bob enters later gets both at about the same time.
+	pond, pondURI := room("devices-3")
+	p.enters(p.juliet, pond, "juliet")
+	p.tells(p.bob, "join %s", pondURI)
+	p.expects(p.bob, "the device in use", joined(pondURI, "cli"))
+	p.expects(p.bob, "the other by itself", joined(pondURI, "laptop"))
+
+	p.tells(p.bob, "device delete cli")
+	for _, l := range p.expectsAll(p.bob, "the removals of the old device", in(gardenURI, "leaf_removed", "cli"), in(orchardURI, "leaf_removed", "cli"),
+		in(pondURI, "leaf_removed", "cli")) {
+		if !slices.Equal(l.Proposer, []string{p.bob.User}) {
+			p.Errorf("%s: removed by %q", l.Room, l.Proposer)
+		}
+	}
+	p.expects(p.bob, "that its keys are forgotten", func(l *stack.Line) bool { return l.Type == "device_deleted" && strings.HasSuffix(l.Client, "/cli") })
+	for _, uri := range []string{gardenURI, orchardURI, pondURI} {
+		p.wantClients(p.bob, uri, p.bob.User, "laptop")
+	}
+	p.tells(p.bob, "send %s I am still here", orchardURI)
+	p.hears(p.juliet, orchard, "bob", "I am still here")
+
+	// A kick takes all devices out, and all come back.
+	p.tells(p.bob, "device add phone")
+	p.expectsAll(p.bob, "the phone", joined(gardenURI, "phone"), joined(orchardURI, "phone"), joined(pondURI, "phone"))
+	p.admin(p.juliet, garden, "<item nick='bob' role='none'/>")
+	p.sees(p.juliet, garden, "bob", xmpp.TypeUnavailable, "307")
+	p.expects(p.bob, "that he is out", func(l *stack.Line) bool { return l.Type == "removed" && l.Room == gardenURI })
+	p.tells(p.bob, "join %s", gardenURI)
+	p.expects(p.bob, "one device", joined(gardenURI, "laptop"))
+	p.expects(p.bob, "the other", joined(gardenURI, "phone"))
+	p.sees(p.juliet, garden, "bob", "", "")
+
+	// In a room for single devices there is one.
+	p.create("single", strings.Replace(openDocument, `"multi-device": true`, `"multi-device": false`, 1))
+	_, singleURI := room("single")
+	p.tells(p.bob, "join %s", singleURI)
+	p.expects(p.bob, "one device", joined(singleURI, "laptop"))
+	p.tells(p.bob, "send %s the only one", singleURI)
+	p.expects(p.bob, "that it may speak", func(l *stack.Line) bool { return l.Type == "sent" && l.Room == singleURI })
+	p.wantClients(p.bob, singleURI, p.bob.User, "laptop")
+	p.tells(p.bob, "device delete laptop")
+	p.expectsAll(p.bob, "that the deleted one has left", func(l *stack.Line) bool { return l.Type == "removed" && l.Room == singleURI },
+		func(l *stack.Line) bool { return l.Type == "device_deleted" && strings.HasSuffix(l.Client, "/laptop") })
+	p.tells(p.bob, "join %s", singleURI)
+	p.expects(p.bob, "the other in its place", joined(singleURI, "phone"))
+	p.wantClients(p.bob, singleURI, p.bob.User, "phone")
+
+	if gone := p.bob.Seen(func(l *stack.Line) bool { return l.Type == "error" || l.Type == "dropped" || l.Type == "broken" }); len(gone) > 0 {
+		p.Errorf("bob was told of trouble: %+v", gone)
+	}
+}
+
+// openDocument is an open room (the seed, "Example Use").
+const openDocument = `{
+  "policy": {"discoverable": true, "open": true, "moderated": false, "logging": false, "fixed-membership": false, "multi-device": true},
+  "preauth-owner": [], "preauth-admin": [], "preauth-member": [], "preauth-visitor": [], "owning-system": [], "system-auth": [],
+  "user-affiliations": {"owner": ["juliet@a.example"], "admin": [], "member": [], "outcast": []}
+}`
+
+// create makes a room of here by its document, as an operator does.
+func (p *scene) create(name, document string) {
+	p.Helper()
+	file := filepath.Join(p.TempDir(), name+".json")
+	p.must(os.WriteFile(file, []byte(document), 0o600))
+	out, err := command(p.T, anteroomBinary, "room", "create", "--config", p.here.ConfigFile(), "--from", file, name)
+	if err != nil {
+		p.Fatalf("room create: %v\n%s", err, out)
+	}
+}
