@@ -229,6 +229,10 @@ func (a *actor) publish(now time.Time, t *turn) {
 			}
 		}
 		a.g.bookmark(now, out.Bookmarks)
+		a.g.belong(a.name, out.Belonging)
+		if out.Spoken {
+			a.g.spoken(a.name)
+		}
 		for _, r := range out.Replies {
 			t.answer(r)
 		}

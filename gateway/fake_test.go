@@ -247,7 +247,10 @@ func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit 
 	}
 }
 
-func (r *tally) Exists() bool        { return r.seq > 0 && !r.gone }
+func (r *tally) Exists() bool { return r.seq > 0 && !r.gone }
+func (r *tally) Belonging(user xmpp.JID) mucmap.Belonging {
+	return mucmap.Belonging{User: user, Gone: true}
+}
 func (r *tally) Idle() bool          { return len(r.here) == 0 }
 func (r *tally) Seq() uint64         { return r.seq }
 func (r *tally) MarkSent(seq uint64) { r.sent = seq }

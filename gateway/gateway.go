@@ -18,11 +18,14 @@ import (
 
 // Options says what a gateway works with. Rooms, Store and Server are required; zero limits take their defaults.
 type Options struct {
-	Rooms    Rooms
-	Store    store.Store
-	Server   Server
-	Peers    Peers  // nil: no other providers
-	Bans     *Bans  // that Rooms asks; nil: none
+	Rooms  Rooms
+	Store  store.Store
+	Server Server
+	Peers  Peers // nil: no other providers
+	Bans   *Bans // that Rooms asks; nil: none
+
+	Indicators Indicators // of the room core, which has them on; nil: off
+
 	Owner    string // names this gateway in leases; the same after a restart, so that it gets its own rooms back at once
 	Provider string // our MIMI provider name
 
@@ -43,12 +46,16 @@ type Options struct {
 
 // Gateway runs the rooms of one service.
 type Gateway struct {
-	opt     Options
-	log     *slog.Logger
-	m       *metrics
-	writer  *writer
-	dir     *directory
-	outbox  *outbox
+	opt    Options
+	log    *slog.Logger
+	m      *metrics
+	writer *writer
+	dir    *directory
+	outbox *outbox
+
+	belongings *belongings
+	indicators *indicators
+
 	rates   *rates
 	workers chan struct{} // semaphore of commit jobs
 	loading chan struct{} // semaphore of loading rooms
@@ -103,6 +110,7 @@ func New(opt Options) (*Gateway, error) {
 	g.writer = newWriter(opt.Store, g.m)
 	g.dir = newDirectory(opt.Store, g.log)
 	g.outbox = newOutbox(g)
+	g.belongings, g.indicators = newBelongings(opt.Store, g.log), newIndicators()
 	return g, nil
 }
 
@@ -151,6 +159,10 @@ func (g *Gateway) Start(ctx context.Context) error {
 	}
 	g.writing.Go(g.writer.run)
 	g.writing.Go(g.dir.run)
+	g.writing.Go(g.belongings.run)
+	if g.opt.Indicators != nil {
+		g.jobs.Go(g.resumeIndicators)
+	}
 	g.running.Go(g.serve)
 	loaded := 0
 	for _, e := range rooms {
@@ -339,6 +351,7 @@ func (g *Gateway) Stop(ctx context.Context) error {
 	g.jobs.Wait()
 	g.outbox.wait()
 	close(g.writer.jobs)
+	g.belongings.stop()
 	g.dir.stop()
 	g.writing.Wait()
 	return err

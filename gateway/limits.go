@@ -20,9 +20,15 @@ const (
 	CrashWindow    = 10 * time.Minute      //
 	QuarantineTime = 10 * time.Minute      //
 	MaxTries       = 2                     // turns that an input may be lost with before it is answered with an error
+	MaxBelonging   = 256                   // rooms that a user is known to belong to, for indicators of activity; more are not indicated
+	MaxIndicated   = 10_000                // devices that ask for indicators of activity; more are refused
 	MaxOrders      = 8                     // orders of operators by ad-hoc command that are carried out at the same time
 	AnnouncePace   = 20 * time.Millisecond // from one room to the next that hears an announcement
 	AnnounceTime   = 5 * time.Second       // a room that takes longer does not hear it
+
+	MaxIndicatedDevices = 16               // of one user that ask for indicators of activity
+	IndicatorPause      = 2 * time.Second  // activity of so long goes into one indicator
+	IndicatorTime       = 30 * time.Second // of finding out what a device that asks is to be told
 
 	LeaseTime        = time.Minute      // of a room; renewed after a third of it
 	WriteTimeout     = 10 * time.Second // of one group commit

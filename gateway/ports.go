@@ -46,6 +46,7 @@ type Room interface {
 	MarkSent(seq uint64)
 	Summary() mucmap.Summary
 	Describe() mucmap.Description
+	Belonging(user xmpp.JID) mucmap.Belonging
 }
 
 // Rooms is what a gateway needs of a *mucmap.Service; see there.

@@ -22,6 +22,9 @@ func (g *Gateway) answerService(st *xmpp.Stanza) {
 	if g.hearPrivilege(time.Now(), st) {
 		return
 	}
+	if g.hearIndicator(st) {
+		return
+	}
 	answers, order := g.opt.Rooms.HandleService(time.Now(), st, g.dir.all())
 	if order != nil {
 		g.obey(order)

@@ -84,6 +84,9 @@ func (q *serviceQuery) discoInfo() (*xmpp.Element, *xmpp.StanzaError) {
 	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity("Rooms")}, Features: []string{
 		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard, muc.FeatureRooms, muc.FeatureStableID,
 		nsTime, nsLast, nsSearch, nsCommands}}
+	if q.svc.cfg.Indicators {
+		d.Features = append(d.Features, nsIndicator)
+	}
 	if f, ok := q.svc.cfg.Contact.form(); ok {
 		d.Forms = append(d.Forms, f)
 	}

@@ -382,6 +382,12 @@ func (b *bench) show(o *Output) {
 	for _, m := range o.Bookmarks {
 		fmt.Fprintf(&b.out, "bookmark of %s for %s: name %q, nick %q, autojoin %v, remove %v\n", m.Room, m.User, m.Name, m.Nick, m.Autojoin, m.Remove)
 	}
+	for _, m := range o.Belonging {
+		fmt.Fprintf(&b.out, "%s belongs %v, here %v, else since %v\n", m.User, !m.Gone, m.Devices, m.Since.Format("15:04:05"))
+	}
+	if o.Spoken {
+		fmt.Fprintln(&b.out, "something was said")
+	}
 	for _, d := range o.Outbox {
 		fmt.Fprintf(&b.out, "deliver %s to %s\n", d.Endpoint, d.Provider)
 	}
@@ -468,6 +474,11 @@ func (b *bench) do(s *script.Step) error {
 	case "bookmarking": // rooms keep bookmarks
 		cfg := b.svc.cfg
 		cfg.Bookmarks = true
+		b.svc = &Service{cfg}
+		b.room = b.svc.New(b.name)
+	case "indicating": // rooms say who belongs to them
+		cfg := b.svc.cfg
+		cfg.Indicators = true
 		b.svc = &Service{cfg}
 		b.room = b.svc.New(b.name)
 	case "locking": // new rooms are locked, as they are by default outside of these tests

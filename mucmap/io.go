@@ -121,6 +121,9 @@ type Output struct {
 	// Bookmarks are carried out as far as servers let us, after Stanzas; only with Config.Bookmarks.
 	Bookmarks []Bookmark
 	Replies   []Reply
+	// Belonging and Spoken are for indicators of activity, only with Config.Indicators: how some now belong to the room, and that something was said.
+	Belonging []Belonging
+	Spoken    bool
 	// Requests is empty or holds the one request that is now on the way to the hub of a room of another provider. It is posted until it
 	// is answered; an earlier one need not be any more.
 	Requests []PeerRequest

@@ -53,6 +53,7 @@ type Room struct {
 
 	watch *watch // nil: not begun
 
+	suspect  bool  // restored after a crash: others may not know who belongs to the room
 	enforced *Bans // the bans from the service that were last looked at
 
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
@@ -79,6 +80,7 @@ func (r *Room) reset() {
 	if r.person != nil {
 		r.person = &person{user: r.person.user}
 	}
+	r.suspect = false
 	r.unclean, r.restored, r.seq, r.snapAt, r.sent = false, false, 0, 0, 0
 	r.summary = Summary{Name: r.name}
 }
@@ -96,6 +98,7 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	if r.follow != nil {
 		t.followStep(in)
 		t.putBookmarks()
+		t.putBelonging()
 		return t.out
 	}
 	if r.restored {
@@ -119,6 +122,7 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	}
 	t.end()
 	t.putBookmarks()
+	t.putBelonging()
 	return t.out
 }
 

@@ -35,6 +35,7 @@ type Config struct {
 	NoLock      bool          // a new room is open at once, instead of locked until its owner has configured it
 	LockTimeout time.Duration // after which a locked room is destroyed; zero: DefaultLockTimeout
 	Bookmarks   bool          // rooms keep bookmarks of those who belong to them
+	Indicators  bool          // rooms say who belongs to them, for indicators of activity
 	Limits      Limits        // zero fields take their defaults
 
 	// Issue vouches for the signature keys of our clients. Nil: they have basic credentials. It must be pure: the same arguments give the
@@ -179,6 +180,7 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		r.keeper = r.pub.Direct.User // who commits there
 	}
 	r.unclean = !snap.Clean && r.hub != nil
+	r.suspect = !snap.Clean
 	r.restored, r.absent = true, true
 	r.summary = r.Summary()
 	if recovery.Wake.IsZero() {

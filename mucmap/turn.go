@@ -18,6 +18,8 @@ type turn struct {
 	seeds int
 	out   Output
 	marks map[mimi.URI]bool // whose bookmark may change
+
+	belonging map[mimi.URI]bool // whose belonging to the room may change, and whether it belonged before
 }
 
 // derive returns a seed that nothing else in this turn gets.
@@ -48,6 +50,10 @@ func (t *turn) emit(e event) {
 		t.r.wake = earlier(t.r.wake, t.now.Add(t.r.svc.cfg.GuestLinger))
 	}
 	t.bookmarks(e)
+	if t.r.svc.cfg.Indicators {
+		t.belongs(e)
+		defer t.belongs(e)
+	}
 	p := stage{live: true, out: t.out.Stanzas}
 	e.apply(t.r.pub, &p)
 	t.r.watch.follow(e, t.now)

@@ -189,6 +189,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		NoLock:      !s.cfg.Rooms.Locking,
 		LockTimeout: s.cfg.Rooms.LockTimeout.D(),
 		Bookmarks:   s.cfg.Rooms.Bookmarks,
+		Indicators:  true,
 		Limits:      roomLimits(&s.cfg.Limits),
 		Parallel:    parallel.Do,
 	}
@@ -235,7 +236,7 @@ func (s *service) connect(reg *prometheus.Registry, rooms *mucmap.Service) (err 
 		return err
 	}
 	opt := gateway.Options{
-		Rooms: gateway.Core(rooms), Bans: &s.bans, Store: s.store, Server: server{s.conn}, Owner: owner(s.cfg), Provider: s.cfg.Provider.Domain,
+		Rooms: gateway.Core(rooms), Bans: &s.bans, Indicators: rooms, Store: s.store, Server: server{s.conn}, Owner: owner(s.cfg), Provider: s.cfg.Provider.Domain,
 		Log: s.log, Registry: reg,
 		Mailbox: s.cfg.Limits.Mailbox, History: max(s.cfg.Limits.History, 1),
 		MessageRate: s.cfg.Limits.MessageRate, MessageBurst: s.cfg.Limits.MessageBurst,
