@@ -29,12 +29,15 @@ const (
 	MaxNetworks   = 1000
 	MaxContacts   = 20  // addresses of one kind
 	MaxAdmins     = 100 // operators
-	maxSocketPath = 107 // sockaddr_un
+	MaxTeams      = 1000
+	MaxTeam       = 10_000 // users of one team
+	maxTeamName   = 255    // bytes
+	maxSocketPath = 107    // sockaddr_un
 )
 
 // check refuses the first value that cannot work, in the order of the file.
 func (s *source) check(c *Config) error {
-	for _, part := range []func(*Config) error{s.checkComponent, s.checkProvider, s.checkStore, s.checkContact, s.checkAdmin, s.checkLog, s.checkLimits} {
+	for _, part := range []func(*Config) error{s.checkComponent, s.checkProvider, s.checkStore, s.checkContact, s.checkAdmin, s.checkLog, s.checkTeams, s.checkLimits} {
 		if err := part(c); err != nil {
 			return err
 		}
@@ -270,6 +273,31 @@ func (s *source) checkAdmin(c *Config) error {
 		return nil
 	}
 	return s.address("admin.listen", c.Admin.Listen, true)
+}
+
+func (s *source) checkTeams(c *Config) error {
+	if len(c.Rooms.Teams) > MaxTeams {
+		return s.fault("rooms.teams", "has more than %d entries", MaxTeams)
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.Rooms.Teams)) {
+		key := "rooms.teams." + name
+		if name == "" || len(name) > maxTeamName || strings.ContainsAny(name, " \t\r\n") {
+			return s.fault(key, "is not the name of a team such as sales@a.example")
+		}
+		users := strings.Fields(c.Rooms.Teams[name])
+		if len(users) > MaxTeam {
+			return s.fault(key, "has more than %d users", MaxTeam)
+		}
+		for i, text := range users {
+			j, err := xmpp.ParseJID(text)
+			if err != nil || j.Local() == "" || j.IsFull() {
+				return s.fault(key, "%q is not the address of a user such as juliet@a.example", text)
+			}
+			users[i] = j.String()
+		}
+		c.Rooms.Teams[name] = strings.Join(users, " ")
+	}
+	return nil
 }
 
 func (s *source) checkLog(c *Config) error {

@@ -14,6 +14,7 @@ package config
 import (
 	"net/netip"
 	"slices"
+	"strings"
 
 	"anteroom/mimi"
 	"anteroom/xmpp"
@@ -97,6 +98,8 @@ type Rooms struct {
 	LockTimeout Duration `toml:"lock_timeout" doc:"How long a new room waits for that. Then it is destroyed."`
 	Farewell    bool     `toml:"farewell" doc:"Whether everybody is sent out of the rooms, with status 332, when anteroom is told to stop. false: who is in a room is in it when anteroom is back, and need not enter again. true is for a service that stops for long; temporary rooms end then."`
 	Bookmarks   bool     `toml:"bookmarks" doc:"Whether rooms put themselves among the bookmarks of local users who become members, admins or owners while they are away, or register, and take themselves out when that ends (XEP-0402). The XMPP server must let the component send iqs of http://jabber.org/protocol/pubsub, get and set, for its users (XEP-0356, urn:xmpp:privilege:2); otherwise nothing happens."`
+
+	Teams map[string]string `toml:"teams" example:"\"sales@a.example\" = \"juliet@a.example romeo@a.example\"" doc:"Who belongs to the teams that room documents preauthorise: addresses with spaces between them, by the team's name."`
 }
 
 // Limits bounds what users and peers can make grow.
@@ -177,6 +180,17 @@ const anyProvider = "*"
 // isMIMIDomain reports whether s can be the name of a provider.
 func isMIMIDomain(s string) bool {
 	return mimi.CheckProvider(s) == nil
+}
+
+// Members are the users of each team.
+func (r *Rooms) Members() map[string][]xmpp.JID {
+	out := make(map[string][]xmpp.JID, len(r.Teams))
+	for name, list := range r.Teams {
+		for _, a := range strings.Fields(list) {
+			out[name] = append(out[name], xmpp.MustParseJID(a)) // Load has checked it
+		}
+	}
+	return out
 }
 
 // Operators are the users who may use the commands of operators.

@@ -191,6 +191,10 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "operator without localpart", text: minimal + "[admin]\nadmins=['a.example']\n", line: 5, key: "admin.admins", rule: "address of a user"},
 		{why: "operator with resource", text: minimal + "[admin]\nadmins=['j@a.example/x']\n", line: 5, key: "admin.admins", rule: "address of a user"},
 		{why: "too many operators", text: minimal + "[admin]\nadmins=['x@y'" + strings.Repeat(",'x@y'", MaxAdmins) + "]\n", line: 5, key: "admin.admins", rule: "more than"},
+		{why: "team of a domain", text: minimal + "[rooms.teams]\n'sales@a.example' = 'juliet@a.example a.example'\n", line: 5, key: "rooms.teams.sales@a.example", rule: "address of a user"},
+		{why: "team without a name", text: minimal + "[rooms.teams]\n'the sales' = ''\n", line: 5, key: "rooms.teams.the sales", rule: "name of a team"},
+		{why: "team is a list", text: minimal + "[rooms.teams]\nsales = ['juliet@a.example']\n", line: 5, key: "rooms.teams.sales", rule: "must be a string"},
+		{why: "team too large", text: minimal + "[rooms.teams]\nsales = '" + strings.Repeat("a@b ", MaxTeam+1) + "'\n", line: 5, key: "rooms.teams.sales", rule: "more than"},
 		{why: "variable of the wrong type", text: minimal, env: []string{"ANTEROOM_COMPONENT_PORT=many"}, key: "ANTEROOM_COMPONENT_PORT", rule: "integer"},
 		{why: "variable out of range", text: minimal, env: []string{"ANTEROOM_COMPONENT_PORT=0"}, key: "ANTEROOM_COMPONENT_PORT", rule: "between"},
 		{why: "misspelt variable", text: minimal, env: []string{"ANTEROOM_STORE_URI=memory:"}, key: "ANTEROOM_STORE_URI", rule: "no such key"},
@@ -324,5 +328,18 @@ func TestNetworks(t *testing.T) {
 	}
 	if got := fmt.Sprint(c.Provider.Prefixes()); got != "[10.1.0.0/16 fd00::/8]" {
 		t.Errorf("networks %s", got)
+	}
+}
+
+func TestTeams(t *testing.T) {
+	c, err := Parse("a.toml", []byte(minimal+"[rooms.teams]\n'sales@a.example' = ' Juliet@a.example  romeo@a.example '\nempty = ''\n"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(c.Rooms.Members()); got != "map[sales@a.example:[juliet@a.example romeo@a.example]]" {
+		t.Errorf("teams %s", got)
+	}
+	if c, err = Parse("a.toml", []byte(minimal), []string{"ANTEROOM_ROOMS_TEAMS=x=a@b c@d,y=e@f"}); err != nil || len(c.Rooms.Members()["x"]) != 2 || len(c.Rooms.Members()["y"]) != 1 {
+		t.Errorf("from the environment: %v %v", c, err)
 	}
 }

@@ -82,7 +82,7 @@ func (f *field) resolve(c *Config, dir string) {
 func wantedType(key string) string {
 	f := lookup(key)
 	if f == nil {
-		if strings.HasPrefix(key, "provider.peers.") {
+		if strings.HasPrefix(key, "provider.peers.") || strings.HasPrefix(key, "rooms.teams.") {
 			return "a string"
 		}
 		return ""

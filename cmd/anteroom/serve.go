@@ -183,6 +183,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Started:     time.Now(),
 		Contact:     mucmap.Contact(s.cfg.Contact),
 		Operators:   s.cfg.Operators(),
+		Teams:       s.cfg.Rooms.Members(),
 		Bans:        s.bans.Now,
 		PingAfter:   s.cfg.Limits.PingAfter.D(),
 		GuestLinger: s.cfg.Limits.GuestLinger.D(),
