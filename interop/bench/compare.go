@@ -24,13 +24,13 @@ type setting struct {
 
 // compare prints the rows of groups with n members.
 func compare(n int, limit, total, budget time.Duration) error {
-	d, err := startDriver(limit, total, budget)
+	d, err := startNode(limit, total, budget)
 	if err != nil {
 		return err
 	}
 	s := &setting{world: &world{budget: budget}, driver: d, n: n, peers: [2]string{"a", "b"}}
 	defer func() { s.stop() }()
-	for _, part := range []func() error{s.keyPackage, s.addAll, s.enter, s.blank, s.populated} {
+	for _, part := range []func() error{s.keyPackage, s.addAll, s.enter, s.blank, s.populated, s.memory} {
 		if err := part(); err != nil {
 			return err
 		}

@@ -29,6 +29,7 @@ type reply struct {
 	MS       float64  `json:"ms"`
 	Message  []byte   `json:"message"`
 	Messages [][]byte `json:"messages"`
+	held
 }
 
 func (r *reply) time() time.Duration { return time.Duration(r.MS * float64(time.Millisecond)) }
@@ -45,9 +46,23 @@ type driver struct {
 
 var errGone = errors.New("the driver is gone")
 
-func startDriver(limit, total, budget time.Duration) (*driver, error) {
-	cmd := exec.Command("node", "ts-mls-bench.mjs")
+// startNode starts the driver of ts-mls.
+func startNode(limit, total, budget time.Duration) (*driver, error) {
+	cmd := exec.Command("node", "--expose-gc", "ts-mls-bench.mjs")
 	cmd.Dir = "interop/peers"
+	return startDriver(cmd, limit, total, budget)
+}
+
+// startMember starts this program as a member of our own.
+func startMember(limit time.Duration) (*driver, error) {
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	return startDriver(exec.Command(self, memberArgument), limit, limit*4, 0)
+}
+
+func startDriver(cmd *exec.Cmd, limit, total, budget time.Duration) (*driver, error) {
 	cmd.Stderr = os.Stderr
 	in, err := cmd.StdinPipe()
 	if err != nil {

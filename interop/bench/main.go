@@ -3,7 +3,8 @@
 // (make peers), and runs in the root of the module.
 //
 // Every row does the same for both: a member commits, another one of the same implementation processes, in a group whose other
-// members are ours. Times are taken inside each process; parsing and encoding of MLSMessages belong to processing.
+// members are ours. Times are taken inside each process; parsing and encoding of MLSMessages belong to processing. The last two
+// rows of a size are memory (memory.go): one member of each, alone in its process.
 package main
 
 import (
@@ -26,7 +27,15 @@ func main() {
 	limit := flag.Duration("limit", 60*time.Second, "what one operation of the peer may take")
 	total := flag.Duration("total", 3*time.Minute, "what all operations of the peer may take, per size")
 	budget := flag.Duration("budget", 500*time.Millisecond, "how long an operation is repeated, up to 9 times")
+	member := flag.Bool("member", false, "be the member whose memory is measured; internal")
 	flag.Parse()
+	if *member {
+		if err := serveMember(os.Stdin, os.Stdout); err != nil {
+			fmt.Fprintln(os.Stderr, "bench: member:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	fmt.Println("| suite 1 | members | mls | ts-mls 1.6.4 | ratio |\n|---|---|---|---|---|")
 	for _, s := range strings.Split(*sizes, ",") {
 		n, err := strconv.Atoi(s)

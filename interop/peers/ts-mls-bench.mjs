@@ -43,6 +43,16 @@ serve({
     return { message: message("mls_key_package", "keyPackage", clients.get(r.name).publicPackage) };
   },
 
+  // What is in use after a collection, in bytes. Started with --expose-gc.
+  async memory() {
+    for (let i = 0; i < 3; i++) {
+      globalThis.gc();
+      await new Promise((done) => setImmediate(done));
+    }
+    const m = process.memoryUsage();
+    return { live: m.heapUsed + m.external };
+  },
+
   async keyPackage(r) {
     const [, ms] = await timed(r, () => keyPackage("somebody"));
     return { ms };
