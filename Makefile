@@ -3,7 +3,7 @@ GO ?= go
 export GOFLAGS := -buildvcs=false
 export ANTEROOM_VECTORS ?= $(abspath ../shared/vectors)
 
-.PHONY: soak build test check race demo bench bench-mls bench-room deps peers interop mls-client clean
+.PHONY: soak build test check race demo bench bench-mls bench-room bench-hub deps peers interop mls-client clean
 
 build: ## the one binary, in bin/
 	$(GO) build -o bin/anteroom ./cmd/anteroom
@@ -43,12 +43,15 @@ demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after 
 	@scripts/deps.sh $(or $(SERVER),prosody) $(if $(FEDERATION),prosody) $(if $(filter redis,$(STORE)),redis-server)
 	$(GO) run ./internal/demo -anteroom bin/anteroom $(if $(ONCE),-once) $(if $(FEDERATION),-federation) $(if $(SERVER),-server $(SERVER)) $(if $(STORE),-store $(STORE))
 
-bench: bench-mls bench-room ## speeds and sizes, each with the orientation it is compared to
+bench: bench-mls bench-room bench-hub ## speeds and sizes, each with the orientation it is compared to
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) run ./interop/bench
 
 bench-room: build ## joins, fan-out and memory of rooms behind a fake XEP-0114 server, and beside Prosody and ejabberd; docs/bench.md
 	$(GO) run ./internal/bench/roombench
+
+bench-hub: build ## rooms that several providers share: throughput, latency, a large one; docs/bench.md
+	$(GO) run ./internal/bench/hubbench
 
 bench-mls: ## MLS groups of 100 to 10,000 members: one table with goals and growth; SIZES=100,1000 for some of them
 	$(GO) run ./internal/bench/mlsbench $(if $(SIZES),-sizes $(SIZES))

@@ -11,6 +11,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,8 +31,8 @@ type Options struct {
 	Domain string // of the component
 	Store  string // URL; empty: memory:
 	Config string
-	Keep   bool   // the fake server keeps stanzas; otherwise it only counts them
-	Dir    string // for files; empty: a temporary one
+	Seen   func(stanza []byte) // called with each stanza that the fake server gets, if not nil
+	Dir    string              // for files; empty: a temporary one
 }
 
 // Anteroom is a running process. The caller ends it with Stop.
@@ -40,12 +41,13 @@ type Anteroom struct {
 	Server *fakexmpp.Server
 	admin  *http.Client
 	cmd    *exec.Cmd
+	ended  chan error // receives how the process ended
 	temp   string
 }
 
 // Start starts one and waits until it is connected.
-func Start(ctx context.Context, o Options) (a *Anteroom, err error) {
-	a = &Anteroom{Options: o}
+func Start(ctx context.Context, o Options) (started *Anteroom, err error) {
+	a := &Anteroom{Options: o}
 	defer func() {
 		if err != nil {
 			a.Stop()
@@ -60,7 +62,7 @@ func Start(ctx context.Context, o Options) (a *Anteroom, err error) {
 	if a.Store == "" {
 		a.Store = "memory:"
 	}
-	if a.Server, err = fakexmpp.Start(fakexmpp.Options{Domain: o.Domain, Secret: Secret, CountOnly: !o.Keep}); err != nil {
+	if a.Server, err = fakexmpp.Start(fakexmpp.Options{Domain: o.Domain, Secret: Secret, CountOnly: true, Seen: o.Seen}); err != nil {
 		return nil, err
 	}
 	_, port, _ := strings.Cut(a.Server.Addr(), ":")
@@ -89,7 +91,18 @@ level = "error"
 		a.cmd = nil
 		return nil, err
 	}
-	return a, a.Server.WaitConnects(ctx, 1)
+	a.ended = make(chan error, 1)
+	waiting, connected := context.WithCancelCause(ctx)
+	defer connected(nil)
+	go func() {
+		err := a.cmd.Wait()
+		connected(fmt.Errorf("it ended: %v", err))
+		a.ended <- err
+	}()
+	if err := a.Server.WaitConnects(waiting, 1); err != nil {
+		return nil, fmt.Errorf("%s did not connect: %w", o.Domain, err)
+	}
+	return a, nil
 }
 
 // ConfigFile is its configuration.
@@ -99,7 +112,7 @@ func (a *Anteroom) ConfigFile() string { return filepath.Join(a.Dir, "anteroom.t
 func (a *Anteroom) Stop() {
 	if a.cmd != nil {
 		a.cmd.Process.Kill()
-		a.cmd.Wait()
+		<-a.ended
 	}
 	if a.Server != nil {
 		a.Server.Stop()
@@ -178,7 +191,7 @@ type Room struct {
 
 // Show describes one room, and loads it.
 func (a *Anteroom) Show(ctx context.Context, name string) (room Room, err error) {
-	err = a.Get(ctx, "/rooms/"+name, func(r io.Reader) error { return json.NewDecoder(r).Decode(&room) })
+	err = a.Get(ctx, "/rooms/"+url.PathEscape(name), func(r io.Reader) error { return json.NewDecoder(r).Decode(&room) })
 	return room, err
 }
 

@@ -31,6 +31,8 @@ type Options struct {
 	// CountOnly makes the server count stanzas without reading them, iqs excepted: for measuring throughput. A ping of the component to
 	// itself is answered and not counted.
 	CountOnly bool
+	// Seen, if there is one, is called with each stanza that is counted, one after the other; the bytes are valid until it returns.
+	Seen func(stanza []byte)
 	// KickOld lets a second connection replace the first, as Prosody's component_conflict_resolve = "kick_old".
 	KickOld bool
 	// ReadSize limits one read, in octets; 0 is 256 KiB.
@@ -384,6 +386,9 @@ func (s *Server) receive(r *reader, l *link, scope xmpp.Scope) error {
 			return &streamEnd{"policy-violation", "stanza too large"}
 		}
 		if s.opts.CountOnly && !bytes.HasPrefix(frame.Bytes, []byte("<iq")) { // a ping to itself is answered
+			if s.opts.Seen != nil {
+				s.opts.Seen(frame.Bytes)
+			}
 			r.pending++
 			r.pendingBytes += int64(len(frame.Bytes))
 			continue
@@ -393,6 +398,9 @@ func (s *Server) receive(r *reader, l *link, scope xmpp.Scope) error {
 			return err
 		}
 		if !s.opts.CountOnly || !back {
+			if s.opts.Seen != nil {
+				s.opts.Seen(frame.Bytes)
+			}
 			s.mu.Lock()
 			s.delivered++
 			s.bytes += int64(len(frame.Bytes))
