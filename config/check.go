@@ -33,6 +33,9 @@ const (
 	MaxTeam       = 10_000 // users of one team
 	maxTeamName   = 255    // bytes
 	maxSocketPath = 107    // sockaddr_un
+
+	MinRenewal = time.Hour // of keys
+	MaxRenewal = 3650 * day
 )
 
 // check refuses the first value that cannot work, in the order of the file.
@@ -353,6 +356,22 @@ func (s *source) checkLimits(c *Config) error {
 		}
 		if r.d.D() < r.lo || r.d.D() > r.hi {
 			return s.fault(r.key, "must be between %v and %v", r.lo, r.hi)
+		}
+	}
+	return s.checkRenewal(&c.Rooms)
+}
+
+// checkRenewal: keys are renewed seldom enough to be spread over time, or never.
+func (s *source) checkRenewal(r *Rooms) error {
+	for _, k := range []struct {
+		key string
+		d   Duration
+	}{{"rooms.renew_encryption", r.RenewEncryption}, {"rooms.renew_signature", r.RenewSignature}} {
+		if _, err := time.ParseDuration(string(k.d)); err != nil {
+			return s.fault(k.key, "must be %s", spanWords)
+		}
+		if d := k.d.D(); d != 0 && (d < MinRenewal || d > MaxRenewal) {
+			return s.fault(k.key, "must be between %v and %v, or 0s for never", MinRenewal, MaxRenewal)
 		}
 	}
 	return nil

@@ -99,6 +99,9 @@ type Rooms struct {
 	Farewell    bool     `toml:"farewell" doc:"Whether everybody is sent out of the rooms, with status 332, when anteroom is told to stop. false: who is in a room is in it when anteroom is back, and need not enter again. true is for a service that stops for long; temporary rooms end then."`
 	Bookmarks   bool     `toml:"bookmarks" doc:"Whether rooms put themselves among the bookmarks of local users who become members, admins or owners while they are away, or register, and take themselves out when that ends (XEP-0402). The XMPP server must let the component send iqs of http://jabber.org/protocol/pubsub, get and set, for its users (XEP-0356, urn:xmpp:privilege:2); otherwise nothing happens."`
 
+	RenewEncryption Duration `toml:"renew_encryption" doc:"How long the encryption keys of a local user's leaf in a room's MLS group serve before the gateway renews them, some leaves at a time; whoever got hold of them reads no longer than that. What a room's policy says of it comes first. 0s: until something else renews them."`
+	RenewSignature  Duration `toml:"renew_signature" doc:"The same for signature keys. A leaf that gets one gets a new encryption key, too."`
+
 	Teams map[string]string `toml:"teams" example:"\"sales@a.example\" = \"juliet@a.example romeo@a.example\"" doc:"Who belongs to the teams that room documents preauthorise: addresses with spaces between them, by the team's name."`
 }
 
@@ -129,7 +132,7 @@ func Default() Config {
 	return Config{
 		Component: Component{Host: "127.0.0.1", Port: 5347},
 		Log:       Log{Level: "info", Format: "auto"},
-		Rooms:     Rooms{Locking: true, LockTimeout: "5m"},
+		Rooms:     Rooms{Locking: true, LockTimeout: "5m", RenewEncryption: "168h", RenewSignature: "720h"},
 		Limits: Limits{
 			Occupants:    1000,
 			History:      100,

@@ -49,6 +49,7 @@ func TestMinimalConfigurationHasDefaults(t *testing.T) {
 		"admin socket lies there, too":                c.Admin.Socket == filepath.Join(dir, "anteroom.state", "admin.sock"),
 		"info on a terminal as text":                  c.Log.Level == "info" && c.Log.Format == "auto",
 		"rooms are locked at first, for 5 min":        c.Rooms.Locking && c.Rooms.LockTimeout.D() == 5*time.Minute,
+		"keys are renewed in a week and in a month":   c.Rooms.RenewEncryption.D() == 7*24*time.Hour && c.Rooms.RenewSignature.D() == 30*24*time.Hour,
 		"guests linger as XMPP cannot tell (30 min)":  c.Limits.GuestLinger.D() == 30*time.Minute,
 		"the secret does not show when it is printed": !strings.Contains(fmt.Sprintf("%v %+v %#v", c, c, c), "s3cret"),
 	} {
@@ -115,6 +116,7 @@ func TestEnvironmentOverrides(t *testing.T) {
 		"ANTEROOM_PROVIDER_PEERS=c.example=127.0.0.1:1",
 		"ANTEROOM_LIMITS_GUEST_LINGER=5m",
 		"ANTEROOM_ROOMS_LOCKING=false",
+		"ANTEROOM_ROOMS_RENEW_ENCRYPTION=0s",
 		"ANTEROOM_LIMITS_MESSAGE_RATE=0.5",
 		"ANTEROOM_VECTORS=not a key of the configuration",
 		"HOME=/",
@@ -130,6 +132,7 @@ func TestEnvironmentOverrides(t *testing.T) {
 		"table replaces the file's":      len(c.Provider.Peers) == 1 && c.Provider.Peers["c.example"] == "127.0.0.1:1",
 		"duration":                       c.Limits.GuestLinger.D() == 5*time.Minute,
 		"switch":                         !c.Rooms.Locking,
+		"renewal never":                  c.Rooms.RenewEncryption.D() == 0,
 		"number":                         c.Limits.MessageRate == 0.5,
 		"other keys stay as in the file": c.Admin.Listen == "127.0.0.1:9090",
 	} {
@@ -187,6 +190,9 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "contact is no URI", text: minimal + "[contact]\nabuse=['abuse@a.example']\n", line: 5, key: "contact.abuse", rule: "is no URI"},
 		{why: "too many contacts", text: minimal + "[contact]\nadmin=['x:y'" + strings.Repeat(",'x:y'", MaxContacts) + "]\n", line: 5, key: "contact.admin", rule: "more than"},
 		{why: "ping negative", text: minimal + "[limits]\nping_after='-1m'\n", line: 5, key: "limits.ping_after", rule: "between"},
+		{why: "keys renewed too often", text: minimal + "[rooms]\nrenew_encryption='59m'\n", line: 5, key: "rooms.renew_encryption", rule: "between 1h"},
+		{why: "keys renewed in a negative time", text: minimal + "[rooms]\nrenew_signature='-1h'\n", line: 5, key: "rooms.renew_signature", rule: "between 1h"},
+		{why: "renewal is no time", text: minimal + "[rooms]\nrenew_signature='monthly'\n", line: 5, key: "rooms.renew_signature", rule: "time span"},
 		{why: "socket path too long", text: minimal + "[admin]\nsocket='/" + strings.Repeat("x", 120) + "'\n", line: 5, key: "admin.socket", rule: "107 bytes"},
 		{why: "operator without localpart", text: minimal + "[admin]\nadmins=['a.example']\n", line: 5, key: "admin.admins", rule: "address of a user"},
 		{why: "operator with resource", text: minimal + "[admin]\nadmins=['j@a.example/x']\n", line: 5, key: "admin.admins", rule: "address of a user"},

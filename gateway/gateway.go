@@ -164,14 +164,19 @@ func (g *Gateway) Start(ctx context.Context) error {
 		g.jobs.Go(g.resumeIndicators)
 	}
 	g.running.Go(g.serve)
-	loaded := 0
+	loaded, overdue := 0, time.Now()
 	for _, e := range rooms {
 		switch {
 		case e.Open || e.Occupants > 0:
 			loaded++
 			g.rouse(e.Name)
 		case !e.Wake.IsZero():
-			g.wakeAt(e.Name, e.Wake)
+			if overdue.Before(e.Wake) {
+				g.wakeAt(e.Name, e.Wake)
+				continue
+			}
+			g.wakeAt(e.Name, overdue) // after a long time all rooms may be overdue
+			overdue = overdue.Add(WakePace)
 		}
 	}
 	g.log.Info("rooms found in the store", "rooms", len(rooms), "loading", loaded)

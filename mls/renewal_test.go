@@ -164,3 +164,48 @@ func TestLeafChange(t *testing.T) {
 	_, err = a.Commit(s.next(), 0, CommitParams{Leaf: &LeafChange{Signer: &Signer{Suite: testSuite, Public: taken.SignatureKey, Private: b.localAt(1).signature}}})
 	wantRule(t, "key of another leaf", "9420-7.3-signature-key-unique", err)
 }
+
+// Who has stolen everything that a member holds, its signature key included, is out as soon as the member's Update is committed: it cannot open
+// the commit that holds it, and what it signs with the old key is refused, even if it learned the new epoch's secrets.
+func TestRenewalShutsThievesOut(t *testing.T) {
+	var s testSeed
+	a, b, _ := trio(t, &s)
+	thief := b
+	b, m, err := b.ProposeUpdate(s.next(), 1, &LeafChange{Signer: newSigner(t, &s)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hears := func(g *Group) *Group {
+		t.Helper()
+		next, _, err := g.AddProposal(reencode(t, m))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return next
+	}
+	a, thief = hears(a), hears(thief)
+	staged := commit(t, &s, a, 0, CommitParams{ByReference: []ProposalRef{a.Public().Pending()[0].Ref}})
+	if _, err := thief.StageCommit(reencode(t, staged.Commit)); err == nil {
+		t.Fatal("who has the old keys follows into the next epoch")
+	}
+	a, b = staged.Group, follow(t, b, staged.Commit)
+	wantAgreement(t, a, b)
+
+	old := *b.localAt(1)
+	old.signature = thief.localAt(1).signature
+	forger := *b
+	forger.local = []*localLeaf{&old}
+	for name, g := range map[string]*Group{"old": &forger, "new": b} {
+		g, err := g.Reserve(1, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, message, err := g.Protect(s.next(), 1, []byte("it is me"), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := a.Unprotect(message); (err == nil) != (name == "new") {
+			t.Errorf("a message signed with the %s key: %v", name, err)
+		}
+	}
+}

@@ -36,6 +36,7 @@ type delta struct {
 	updates []mls.AppDataUpdate
 	joiners []joiner
 	guests  []mls.KeyPackage // clients of users of other providers, listed by the same delta
+	renews  []dueLeaf        // leaves of ours that get new keys
 	touched []mimi.URI
 	path    bool
 
@@ -240,6 +241,9 @@ func runCommit(svc *Service, g *mls.Group, seed mls.Seed, now time.Time, keeper 
 	if !ok {
 		return nil, errors.New("mucmap: the keeper has no leaf")
 	}
+	if len(pending) == 0 {
+		keeperLeaf = renewer(deltas, keeperLeaf)
+	}
 	b.committer = chooseCommitter(g, keeperLeaf, removed)
 	b.params.Leaf = svc.renewsCredential(g, b.committer, now)
 	for i, d := range deltas {
@@ -335,7 +339,10 @@ func (b *builder) add(n int, d *delta) error {
 	for _, i := range d.removes {
 		adds = append(adds, mls.Remove{Removed: i})
 	}
-	return b.propose(d, append(updates, adds...))
+	if err := b.propose(d, append(updates, adds...)); err != nil {
+		return err
+	}
+	return b.renew(n, d)
 }
 
 func (b *builder) propose(d *delta, proposals []mls.Proposal) error {
@@ -358,10 +365,7 @@ func (b *builder) propose(d *delta, proposals []mls.Proposal) error {
 		if err != nil {
 			return err
 		}
-		b.group = next
-		pending := next.Public().Pending()
-		b.params.ByReference = append(b.params.ByReference, pending[len(pending)-1].Ref)
-		b.messages = append(b.messages, m)
+		b.refer(next, m)
 	}
 	return nil
 }

@@ -276,6 +276,8 @@ func (r *Room) answer(id uint64) *asker {
 func (t *turn) granted(w follower.Wish) {
 	who := t.r.answer(w.ID)
 	switch {
+	case w.Kind == follower.Renew, w.Kind == follower.RenewSigned:
+		t.followRenewed()
 	case who == nil:
 	case who.join != nil:
 		t.entered(who.join)
@@ -343,7 +345,7 @@ func (t *turn) followEnd() {
 	t.enforceBans()
 	f.endKnocked(t.now)
 	waits := earlier(t.impatient(), t.endAwaiting())
-	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), f.room.Wake())
+	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), earlier(t.followRenewals(), f.room.Wake()))
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {
 		out := PeerRequest{Provider: r.uri.Provider(), Endpoint: string(request.Endpoint), Room: r.uri.String(), Body: request.Body}
@@ -365,6 +367,9 @@ func (t *turn) followEnd() {
 		t.vanish() // also what is left of an attempt to enter that failed
 		t.out.SetSecrets, t.out.DropSecrets, t.out.Wake = nil, nil, time.Time{}
 	} else {
+		if !r.pub.Exists && !t.now.Before(until) {
+			t.out.Wake = waits // whatever the room is kept for, its end is an input
+		}
 		t.followStore()
 		t.out.Seq = r.seq
 	}

@@ -145,6 +145,7 @@ type bench struct {
 	crashed bool
 	onCrash func() error // restores the room while another provider waits for an answer
 	open    []Input      // whose commits are not through
+	wake    time.Time    // as in Output
 
 	others []Summary // further rooms of the service
 	bans   *Bans     // from the service
@@ -187,6 +188,7 @@ func (b *bench) step(in Input) error {
 	b.now = b.now.Add(time.Millisecond)
 	before := b.room.Seq()
 	o := b.room.Step(b.now, b.seed(), in)
+	b.wake = o.Wake
 	if o.Durable() {
 		b.writes++
 		crash := b.writes == b.crashAt
@@ -471,6 +473,22 @@ func (b *bench) do(s *script.Step) error {
 		cfg.PingAfter = d
 		b.svc = &Service{cfg}
 		b.room = b.svc.New(b.name)
+	case "renewing": // keys are renewed: encryption keys and signature keys after so long
+		var every [2]time.Duration
+		for i := range every {
+			var err error
+			if every[i], err = time.ParseDuration(s.Bare(i)); err != nil {
+				return err
+			}
+		}
+		b.svc = thatRenews(b.svc, every[0], every[1])
+		b.room = b.svc.New(b.name)
+	case "wake": // the room at the times that it asks for, until so long after now
+		d, err := time.ParseDuration(s.Bare(0))
+		if err != nil {
+			return err
+		}
+		return b.wakes(b.now.Add(d))
 	case "bookmarking": // rooms keep bookmarks
 		cfg := b.svc.cfg
 		cfg.Bookmarks = true
@@ -619,6 +637,10 @@ func (b *bench) digest() string {
 		if m.Reserved != "" {
 			fmt.Fprintf(&out, "  has reserved %q\n", m.Reserved)
 		}
+	}
+	if b.svc.renews() && b.room.hub != nil {
+		every := mls.RenewalInterval{Encryption: uint64(b.svc.cfg.RenewEncryption / time.Second), Signature: uint64(b.svc.cfg.RenewSignature / time.Second)}
+		fmt.Fprintf(&out, "%d leaves with keys that have served too long\n", len(b.room.hub.Group().RenewalDue(uint64(b.now.Unix()), every)))
 	}
 	for _, d := range s.Domains {
 		fmt.Fprintf(&out, "domain %s is banned by %s, reason %q\n", d.Domain, d.By, d.Reason)

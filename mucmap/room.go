@@ -56,6 +56,8 @@ type Room struct {
 	suspect  bool  // restored after a crash: others may not know who belongs to the room
 	enforced *Bans // the bans from the service that were last looked at
 
+	renewing renewing
+
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
 	absent   bool // who is absent has changed since lingering was last looked at
@@ -73,7 +75,7 @@ func (r *Room) reset() {
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
 	r.asked, r.recalled, r.searches = 0, nil, map[string]*keySearch{}
 	r.password, r.storedPassword = "", ""
-	r.absent, r.wake, r.watch, r.enforced = false, time.Time{}, nil, nil
+	r.absent, r.wake, r.watch, r.enforced, r.renewing = false, time.Time{}, nil, nil, renewing{}
 	if r.follow != nil {
 		r.follow = newFollow(r.uri)
 	}
@@ -173,6 +175,7 @@ func (t *turn) end() {
 	t.enforceBans()
 	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), earlier(t.ghosts(), t.endKnocks()))
 	t.overdue()
+	wake = earlier(wake, t.renewals())
 	t.startJob()
 	t.release()
 	t.expire()

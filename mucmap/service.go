@@ -45,6 +45,9 @@ type Config struct {
 	// no others.
 	Authenticate mimi.Authenticate
 
+	// How long an encryption key and a signature key of a leaf of ours serve before they are renewed; zero: until something else renews them.
+	RenewEncryption, RenewSignature time.Duration
+
 	// Parallel is mls.Config.Parallel for the groups of all rooms; nil does one thing after the other.
 	Parallel func(n int, do func(int))
 }
@@ -81,6 +84,11 @@ func NewService(cfg Config) (*Service, error) {
 		}
 	}
 	cfg.Limits.Rates.setDefaults(cfg.Limits.Occupants)
+	for _, every := range []time.Duration{cfg.RenewEncryption, cfg.RenewSignature} {
+		if every != 0 && every < MinRenewal {
+			return nil, fmt.Errorf("mucmap: keys are renewed every %v at most, not %v", MinRenewal, every)
+		}
+	}
 	return &Service{cfg: cfg}, nil
 }
 
@@ -187,7 +195,7 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		recovery.Wake = r.lockEnd()
 	}
 	recovery.Summary = r.summary
-	if r.unclean || s.cfg.PingAfter > 0 && r.pub.here.Len() > 0 {
+	if r.unclean || s.cfg.PingAfter > 0 && r.pub.here.Len() > 0 || s.renews() && r.hub != nil {
 		recovery.Wake = time.Unix(0, 0)
 	}
 	return r, recovery, nil

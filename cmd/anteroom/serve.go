@@ -193,6 +193,9 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		Indicators:  true,
 		Limits:      roomLimits(&s.cfg.Limits),
 		Parallel:    parallel.Do,
+
+		RenewEncryption: s.cfg.Rooms.RenewEncryption.D(),
+		RenewSignature:  s.cfg.Rooms.RenewSignature.D(),
 	}
 	if s.cfg.Federated() {
 		authority, err := s.credentials(s.cfg)

@@ -19,6 +19,12 @@ import (
 	"anteroom/xmpp/muc"
 )
 
+// How long keys serve in a World: as short as can be.
+const (
+	RenewEncryption = mucmap.MinRenewal
+	RenewSignature  = 3 * mucmap.MinRenewal
+)
+
 // Faults are probabilities, each of one kind of harm at one step.
 type Faults struct {
 	LoseRequest float64 // a POST does not arrive and is repeated
@@ -64,6 +70,7 @@ type Node struct {
 	asking *mucmap.PeerRequest
 	asked  time.Time
 	asks   []ask
+	wake   time.Time // as in mucmap.Output
 	jobs   []mucmap.CommitJob
 }
 
@@ -90,7 +97,7 @@ func New(seed uint64, names ...string) *World {
 			panic(err)
 		}
 		svc, err := mucmap.NewService(mucmap.Config{Domain: xmpp.MustParseJID("rooms." + name), Provider: name, Users: []string{name}, Hub: key,
-			Software: "anteroom", Version: "sim"})
+			Software: "anteroom", Version: "sim", RenewEncryption: RenewEncryption, RenewSignature: RenewSignature})
 		if err != nil {
 			panic(err)
 		}
@@ -152,6 +159,7 @@ func (n *Node) step(in mucmap.Input) []mucmap.Reply {
 	w := n.p.w
 	w.Now = w.Now.Add(time.Millisecond)
 	out := n.room.Step(w.Now, w.seed(), in)
+	n.wake = out.Wake
 	for _, note := range out.Notes {
 		if note.Level >= mucmap.NoteInfo {
 			w.trace("  %s %s: %s %v", n.p.Name, n.name, note.Msg, note.Attrs)
@@ -325,6 +333,27 @@ func (w *World) Wait(d time.Duration) {
 			p.Rooms[room].step(mucmap.Timer{})
 		}
 	}
+}
+
+// Wake lets time pass until the first room wants to look at the clock, at most for so long, and lets it. False: none wants to.
+func (w *World) Wake(most time.Duration) bool {
+	var first *Node
+	for _, name := range slices.Sorted(maps.Keys(w.Providers)) {
+		p := w.Providers[name]
+		for _, room := range slices.Sorted(maps.Keys(p.Rooms)) {
+			if n := p.Rooms[room]; !n.wake.IsZero() && !n.wake.After(w.Now.Add(most)) && (first == nil || n.wake.Before(first.wake)) {
+				first = n
+			}
+		}
+	}
+	if first == nil {
+		return false
+	}
+	if first.wake.After(w.Now) {
+		w.Now = first.wake
+	}
+	first.step(mucmap.Timer{})
+	return true
 }
 
 func (n *Node) work() {

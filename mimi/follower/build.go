@@ -57,6 +57,8 @@ func (t *turn) build(w *Wish) (*flight, error) {
 		return t.buildSend(w, leaf)
 	case Change:
 		return t.buildChange(w, leaf)
+	case Renew, RenewSigned:
+		return t.buildRenewal(w, leaf)
 	}
 	return nil, fmt.Errorf("unknown kind of wish %d", w.Kind)
 }
@@ -213,26 +215,60 @@ func (t *turn) buildChange(w *Wish, leaf mls.LeafIndex) (*flight, error) {
 	return t.buildCommit(w, leaf, proposals, true)
 }
 
-// renewedLeaf is how a leaf of ours renews its credential when it commits; nil if that is not due.
-func (t *turn) renewedLeaf(leaf mls.LeafIndex) *mls.LeafChange {
+// renewedLeaf is how a leaf of ours renews its credential when it commits, and its signature key if there is a new one; nil if there is nothing to renew.
+func (t *turn) renewedLeaf(leaf mls.LeafIndex, signer *mls.Signer) *mls.LeafChange {
 	node, ok := t.r.group.Public().Leaf(leaf)
-	if !ok || t.r.options.Credential == nil {
+	if !ok {
 		return nil
 	}
-	c, due := t.r.options.Credential(node, t.now)
-	if !due {
+	change := &mls.LeafChange{Signer: signer}
+	if signer != nil { // nobody has vouched for the new key yet
+		client, err := mimi.CredentialClient(node.Credential)
+		if err != nil {
+			return nil
+		}
+		renewed := *node
+		renewed.SignatureKey, renewed.Credential = signer.Public, mimi.BasicCredential(client)
+		node, change.Credential = &renewed, &renewed.Credential
+	}
+	if t.r.options.Credential != nil {
+		if c, due := t.r.options.Credential(node, t.now); due {
+			change.Credential = &c
+		}
+	}
+	if change.Credential == nil {
 		return nil
 	}
-	return &mls.LeafChange{Credential: &c}
+	return change
+}
+
+// buildRenewal commits whatever is pending, with new keys for the client's leaf.
+func (t *turn) buildRenewal(w *Wish, leaf mls.LeafIndex) (*flight, error) {
+	p := mls.CommitParams{ForcePath: true}
+	if w.Kind == RenewSigned {
+		signer, err := mls.NewSigner(t.r.group.Public().Suite(), t.fresh("signer"))
+		if err != nil {
+			return nil, err
+		}
+		p.Leaf = t.renewedLeaf(leaf, &signer)
+	}
+	return t.commitWith(w, leaf, p, true)
 }
 
 // buildCommit commits proposals by value and everything that is pending.
 func (t *turn) buildCommit(w *Wish, leaf mls.LeafIndex, byValue []mls.Proposal, whole bool) (*flight, error) {
-	var refs []mls.ProposalRef
-	for _, p := range t.r.group.Public().Pending() {
-		refs = append(refs, p.Ref)
+	return t.commitWith(w, leaf, mls.CommitParams{ByValue: byValue}, whole)
+}
+
+// commitWith commits what p says and everything that is pending.
+func (t *turn) commitWith(w *Wish, leaf mls.LeafIndex, p mls.CommitParams, whole bool) (*flight, error) {
+	for _, pending := range t.r.group.Public().Pending() {
+		p.ByReference = append(p.ByReference, pending.Ref)
 	}
-	p := mls.CommitParams{ByValue: byValue, ByReference: refs, AuthenticatedData: t.aad(w), Leaf: t.renewedLeaf(leaf)}
+	p.AuthenticatedData = t.aad(w)
+	if p.Leaf == nil {
+		p.Leaf = t.renewedLeaf(leaf, nil)
+	}
 	staged, err := t.r.group.WithNow(uint64(t.now.Unix())).Commit(t.fresh("commit"), leaf, p)
 	if err != nil {
 		return nil, err

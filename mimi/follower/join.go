@@ -36,7 +36,7 @@ func (t *turn) buildJoin(w *Wish) (*flight, error) {
 // joinHeld joins the group that we hold.
 func (t *turn) joinHeld(joiner *mls.KeyPackageSecrets, code []byte) (*flight, error) {
 	staged, err := t.stageJoin(t.r.group.Public(), t.r.state, joiner, code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
-		return t.r.group.ExternalCommit(t.fresh("external commit"), joiner, p)
+		return t.r.group.WithNow(uint64(t.now.Unix())).ExternalCommit(t.fresh("external commit"), joiner, p)
 	})
 	if err != nil {
 		return nil, err
