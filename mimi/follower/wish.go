@@ -12,13 +12,13 @@ import (
 type WishKind uint8
 
 const (
-	Join   WishKind = iota + 1 // become a member by external commit
-	Leave                      // propose the removal of Client and of its user
-	Send                       // send Data
-	Change                     // commit Roles, Kick, Adds and Metadata
-	Drop                       // take Client out; its user stays
-	Renew                      // commit a new encryption key of Client's leaf
-	RenewSigned                // commit a new encryption key and a new signature key of Client's leaf
+	Join        WishKind = iota + 1 // become a member by external commit
+	Leave                           // propose the removal of Client and of its user
+	Send                            // send Data
+	Change                          // commit Roles, Kick, Adds and Metadata
+	Drop                            // take Client out; its user stays
+	Renew                           // commit a new encryption key of Client's leaf
+	RenewSigned                     // commit a new encryption key and a new signature key of Client's leaf
 )
 
 // Wish is what one of our clients wants. It is built into messages anew for every epoch in which it is tried.
