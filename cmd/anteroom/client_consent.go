@@ -15,6 +15,9 @@ import (
 // maxConsents bounds what a client remembers of those who asked and those whom it consented to. The oldest question is forgotten first.
 const maxConsents = 256
 
+// hubUser is the name of the user by which a provider of rooms is spoken to, as anteroom names it.
+const hubUser = "/hub"
+
 // How a client answers those who want to add it.
 const (
 	consentAll = "all" // everybody gets a key package
@@ -109,6 +112,7 @@ func (c *nativeClient) UpdateConsent(_ context.Context, peer string, requester m
 		return http.StatusNotFound, []byte("there is no such user")
 	}
 	c.print.consent(&q)
+	c.decided(&q)
 	return http.StatusCreated, nil
 }
 
@@ -142,6 +146,18 @@ func (c *nativeClient) consentCommand(verb, rest string) error {
 		return err
 	}
 	return c.answerConsent(user, room, op)
+}
+
+// knock asks to be let in by key packages that nobody asked for: those who may let people in add us by them (docs/decisions/126-knocking.md).
+func (c *nativeClient) knock(room mimi.URI) error {
+	hub, err := mimi.UserURI(room.Provider(), hubUser)
+	if err != nil {
+		return err
+	}
+	if err := c.decide(hub, room, &storedConsent{Requester: hub, Room: room, Granted: true}); err != nil {
+		return err
+	}
+	return c.answerConsent(hub, room, mimi.ConsentGrant)
 }
 
 // answerConsent tells a requester's provider what the user decided. A grant brings a key package of each device.

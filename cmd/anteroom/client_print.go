@@ -154,6 +154,17 @@ func (p *clientPrinter) consent(q *mimi.ConsentEntry) {
 	p.emit(e)
 }
 
+// asked prints that a user was asked whether it may be added.
+func (p *clientPrinter) asked(a storedAddition) {
+	p.emit(clientEvent{Type: "consent_asked", Room: a.Room.String(), User: a.User.String()})
+}
+
+// notAdded prints why a user has no key packages for us.
+func (p *clientPrinter) notAdded(a storedAddition, e clientEvent) {
+	e.Type, e.Room, e.User, e.Command, e.Endpoint = "refused", a.Room.String(), a.User.String(), "add", string(mimi.EndpointKeyMaterial)
+	p.emit(e)
+}
+
 func (p *clientPrinter) decrypted(r *follower.Room, m *mls.ApplicationMessage, err error) {
 	e := clientEvent{Type: "decrypted", Room: r.URI().String(), Epoch: epochNumber(r.Group().Public().Epoch())}
 	if err != nil {

@@ -29,6 +29,7 @@ type clientState struct {
 	KeyPackages []storedKeyPackage
 	Consents    []storedConsent              `json:",omitempty"` // oldest first
 	Errands     []storedErrand               `json:",omitempty"` // owed to other providers, oldest first
+	Wanted      []storedAddition             `json:",omitempty"` // oldest first
 	Rooms       map[string]map[string][]byte // parts of each followed room, by URI
 }
 

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/internal/servertest/stack"
 	"anteroom/internal/servertest/xmppclient"
@@ -74,7 +75,7 @@ func TestSeed(t *testing.T) {
 		name string
 		play func(*scene)
 	}{
-		{"devices", devices},
+		{"devices", devices}, {"consent", joinsByConsent}, {"preauthorised", joinsPreauthorised}, {"link", joinsByLink}, {"knock", joinsByKnock}, {"logged", logged},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}
@@ -97,6 +98,15 @@ func room(name string) (address, uri string) {
 	return name + "@rooms." + stack.Domain, "mimi://" + stack.Domain + "/r/" + name
 }
 
+// stepTime bounds one observation.
+const stepTime = time.Minute
+
+func (p *scene) step() context.Context {
+	ctx, cancel := context.WithTimeout(p.ctx, stepTime)
+	p.Cleanup(cancel)
+	return ctx
+}
+
 func (p *scene) must(err error) {
 	p.Helper()
 	if err != nil {
@@ -108,14 +118,14 @@ func (p *scene) must(err error) {
 // enters lets an XMPP user enter.
 func (p *scene) enters(c *xmppclient.Client, room, nick string) {
 	p.Helper()
-	_, err := c.Join(p.ctx, room, nick)
+	_, err := c.Join(p.step(), room, nick)
 	p.must(err)
 }
 
 // sees waits for a presence of a nick, with a status if one is given.
 func (p *scene) sees(c *xmppclient.Client, room, nick string, typ, status string) *xmpp.Stanza {
 	p.Helper()
-	st, err := c.Expect(p.ctx, fmt.Sprintf("presence %s of %s/%s %s", typ, room, nick, status), func(st *xmpp.Stanza) bool {
+	st, err := c.Expect(p.step(), fmt.Sprintf("presence %s of %s/%s %s", typ, room, nick, status), func(st *xmpp.Stanza) bool {
 		return st.Kind == xmpp.Presence && st.From.String() == room+"/"+nick && st.Type == typ && (status == "" || xmppclient.HasStatus(st, status))
 	})
 	p.must(err)
@@ -124,7 +134,7 @@ func (p *scene) sees(c *xmppclient.Client, room, nick string, typ, status string
 
 func (p *scene) hears(c *xmppclient.Client, room, nick, text string) {
 	p.Helper()
-	_, err := c.Hear(p.ctx, room, nick, text)
+	_, err := c.Hear(p.step(), room, nick, text)
 	p.must(err)
 }
 
@@ -136,7 +146,7 @@ func (p *scene) tells(n *stack.Native, format string, args ...any) {
 
 func (p *scene) expects(n *stack.Native, what string, match func(*stack.Line) bool) *stack.Line {
 	p.Helper()
-	l, err := n.Expect(p.ctx, what, match)
+	l, err := n.Expect(p.step(), what, match)
 	p.must(err)
 	return l
 }
@@ -161,14 +171,14 @@ func (p *scene) expectsAll(n *stack.Native, what string, matches ...func(*stack.
 // admin sends one item of muc#admin and waits for the answer.
 func (p *scene) admin(c *xmppclient.Client, room, item string) {
 	p.Helper()
-	_, err := c.Request(p.ctx, room, "set", `<query xmlns='http://jabber.org/protocol/muc#admin'>`+item+`</query>`)
+	_, err := c.Request(p.step(), room, "set", `<query xmlns='http://jabber.org/protocol/muc#admin'>`+item+`</query>`)
 	p.must(err)
 }
 
 // clients are the devices of a user that have a leaf in a room, as a native user's tree says, with the signature keys, all different.
 func (p *scene) clients(n *stack.Native, uri, user string) []string {
 	p.Helper()
-	members, err := n.Members(p.ctx, uri)
+	members, err := n.Members(p.step(), uri)
 	p.must(err)
 	var names []string
 	keys := map[string]bool{}
