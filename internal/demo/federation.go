@@ -19,6 +19,7 @@ import (
 const (
 	otherDomain  = "b.example"
 	nativeDomain = "c.example"
+	forgerDomain = "d.example"                                        // of somebody whose user authority nobody knows
 	elsewhere    = "garden%" + stack.Domain + "@rooms." + otherDomain // the room as users of otherDomain enter it
 )
 
@@ -55,7 +56,7 @@ func runFederation(binary, server, store string, once bool) (err error) {
 			return err
 		}
 	}
-	s, err := stack.Start(bounded, stack.Options{Binary: binary, Dir: dirs[0], Store: store, Peers: []string{otherDomain, nativeDomain},
+	s, err := stack.Start(bounded, stack.Options{Binary: binary, Dir: dirs[0], Store: store, Peers: []string{otherDomain, nativeDomain, forgerDomain},
 		Users: map[string]string{"juliet": "capulet", "you": "anteroom"}})
 	if err != nil {
 		return err
@@ -101,6 +102,7 @@ func (f *federation) run(s *stack.Stack) (err error) {
 	}{
 		{"Meeting across providers", f.meetAll}, {"Chatting among all", f.chatAll}, {"Moderation from where the room lives", f.moderateHere},
 		{"Moderation from the other side", f.moderateThere}, {"A room that is not there", f.nowhere}, {"A provider is away and comes back", f.away},
+		{"A certificate that nobody vouches for", func() error { return f.forged(s) }},
 	} {
 		fmt.Printf("\n%s\n", act.title)
 		if err := act.play(); err != nil {
@@ -316,4 +318,45 @@ func (f *federation) away() error {
 	}
 	f.saw("benvolio (XMPP) heard, after his anteroom was killed and started again, juliet: %q", "Where are you all?")
 	return nil
+}
+
+// forged lets somebody come with a certificate for the right name by an authority that nobody trusts, and then with the right one.
+func (f *federation) forged(s *stack.Stack) error {
+	args, err := s.ForgedAuthority(f.ctx, forgerDomain)
+	if err != nil {
+		return err
+	}
+	tybalt, err := s.StartNative(f.ctx, "tybalt", forgerDomain, args...)
+	if err != nil {
+		return err
+	}
+	if err := tybalt.Command("join " + gardenURI); err != nil {
+		return err
+	}
+	ctx, cancel := f.step()
+	defer cancel()
+	refused, err := tybalt.Expect(ctx, "tybalt is refused, or is in the room", func(l *stack.Line) bool { return l.Type == "refused" || l.Type == "joined" })
+	if err != nil {
+		return err
+	}
+	if refused.Type != "refused" {
+		return errors.New("tybalt entered the room with a certificate that nobody vouches for")
+	}
+	f.saw("tybalt (MLS) was refused: his certificate is by an authority for %s that nobody trusts", forgerDomain)
+	if err := tybalt.Stop(); err != nil {
+		return err
+	}
+	if tybalt, err = s.StartNative(f.ctx, "tybalt", forgerDomain); err != nil {
+		return err
+	}
+	if err := tybalt.Command("join " + gardenURI); err != nil {
+		return err
+	}
+	again, cancel := f.step()
+	defer cancel()
+	if _, err := tybalt.Expect(again, "tybalt's join", func(l *stack.Line) bool { return l.Type == "joined" }); err != nil {
+		return err
+	}
+	f.saw("tybalt (MLS) entered with the same key and a certificate by the authority of %s", forgerDomain)
+	return f.seesAt(f.juliet, f.here, "tybalt's presence in the room", "tybalt", "", "participant")
 }

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 )
 
 // Native is an `anteroom client` process, driven and read as docs/client.md says.
@@ -70,9 +71,11 @@ func (s *Stack) StartNative(ctx context.Context, name, provider string, args ...
 	}
 	file := func(f string) string { return filepath.Join(s.Dir, f) }
 	user := "mimi://" + provider + "/u/" + name
+	if !slices.Contains(args, "--authority") {
+		args = append([]string{"--authority", file(provider + "-users.pem"), "--authority-key", file(provider + "-users.key")}, args...)
+	}
 	args = append([]string{"client", "--state", state, "--user", user, "--listen", s.PeerAddrs[provider],
 		"--certificate", file(provider + ".pem"), "--key", file(provider + ".key"), "--trust", file("ca.pem"),
-		"--authority", file(provider + "-users.pem"), "--authority-key", file(provider + "-users.key"),
 		"--peer", s.Domain + "=" + s.MIMIAddr, "--json"}, args...)
 	for peer, addr := range s.PeerAddrs {
 		if peer != provider {
@@ -87,6 +90,19 @@ func (s *Stack) StartNative(ctx context.Context, name, provider string, args ...
 	s.natives = append(s.natives, n)
 	_, err = n.Expect(ctx, "the native participant listens", func(l *Line) bool { return l.Type == "ready" })
 	return n, err
+}
+
+// ForgedAuthority makes an authority for a provider's users below a certificate authority of its own, which nobody trusts, and returns the
+// arguments by which a native participant uses it.
+func (s *Stack) ForgedAuthority(ctx context.Context, provider string) ([]string, error) {
+	dir := filepath.Join(s.Dir, "forged")
+	for _, args := range [][]string{{"ca", "init", "--dir", dir}, {"ca", "issue", "--dir", dir, provider}} {
+		if out, err := exec.CommandContext(ctx, s.Binary, args...).CombinedOutput(); err != nil {
+			return nil, fmt.Errorf("anteroom %s: %w\n%s", strings.Join(args, " "), err, out)
+		}
+	}
+	users := filepath.Join(dir, provider+"-users")
+	return []string{"--authority", users + ".pem", "--authority-key", users + ".key"}, nil
 }
 
 // Command writes one line to the participant's standard input.
