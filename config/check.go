@@ -102,6 +102,9 @@ func (s *source) checkProvider(c *Config) error {
 			return err
 		}
 	}
+	if !slices.Contains([]string{"all", "users", "rooms", "nothing"}, p.Search) {
+		return s.fault("provider.search", "is none of all, users, rooms and nothing")
+	}
 	if len(p.Networks) > MaxNetworks {
 		return s.fault("provider.networks", "has more than %d entries", MaxNetworks)
 	}

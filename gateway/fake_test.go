@@ -104,6 +104,10 @@ func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recov
 	return r, rec, nil
 }
 
+func (s *tallies) IdentifierQuery(body []byte, rooms iter.Seq[mucmap.Summary]) (int, []byte) {
+	return 404, nil
+}
+
 func (s *tallies) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) ([]xmpp.Stanza, *mucmap.Order) {
 	if body, _ := st.Body(); body == "panic" {
 		panic("asked to")

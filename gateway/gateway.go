@@ -62,6 +62,7 @@ type Gateway struct {
 	readers chan struct{} // semaphore of archive queries
 	service *mailbox      // stanzas to the bare domain
 	orders  chan struct{} // semaphore of orders of operators
+	seeking chan struct{} // semaphore of searches of other providers
 
 	mu         sync.Mutex
 	actors     map[string]*actor
@@ -99,6 +100,7 @@ func New(opt Options) (*Gateway, error) {
 		readers: make(chan struct{}, MaxReading),
 		service: newMailbox(MaxService),
 		orders:  make(chan struct{}, MaxOrders),
+		seeking: make(chan struct{}, MaxSeeking),
 		actors:  make(map[string]*actor),
 		wakes:   make(map[string]*time.Timer),
 		stop:    make(chan struct{}),

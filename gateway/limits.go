@@ -24,6 +24,7 @@ const (
 	MaxIndicated   = 10_000                // devices that ask for indicators of activity; more are refused
 	MaxOrders      = 8                     // orders of operators by ad-hoc command that are carried out at the same time
 	WakePace       = 20 * time.Millisecond // at start, from one room that is overdue to be woken to the next
+	MaxSeeking     = 64                    // searches of other providers that are on the way; more users are told to try again
 	AnnouncePace   = 20 * time.Millisecond // from one room to the next that hears an announcement
 	AnnounceTime   = 5 * time.Second       // a room that takes longer does not hear it
 

@@ -26,7 +26,7 @@ type Mark int64
 
 // Peers sends requests to other MIMI providers.
 type Peers interface {
-	// Post sends one request about uri. An error means that no complete answer came.
+	// Post sends one request about uri, zero for the provider itself. An error means that no complete answer came.
 	Post(ctx context.Context, provider string, endpoint mimi.Endpoint, uri mimi.URI, body []byte) (PeerReply, error)
 }
 
@@ -59,6 +59,7 @@ type Rooms interface {
 	DirectName(user, peer mimi.URI) string
 	ParseBan(who string) (xmpp.JID, error)                       // whom an operator means who bans
 	Route(st *xmpp.Stanza, direct func(name string) bool) string // "": to the service itself
+	IdentifierQuery(body []byte, rooms iter.Seq[mucmap.Summary]) (status int, answer []byte)
 	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) ([]xmpp.Stanza, *mucmap.Order)
 }
 

@@ -59,9 +59,24 @@ func (g *Gateway) answerOf(ctx context.Context, q mucmap.PeerRequest) (mucmap.An
 	failed := func(text string) (mucmap.Answered, bool) {
 		return mucmap.Answered{Request: q, Status: http.StatusGatewayTimeout, Body: []byte(text)}, true
 	}
-	uri, err := mimi.ParseURI(q.Room)
-	if err != nil || g.opt.Peers == nil {
+	var uri mimi.URI
+	var err error
+	if q.Room != "" {
+		uri, err = mimi.ParseURI(q.Room)
+	}
+	switch {
+	case q.Provider == g.opt.Provider && q.Endpoint == string(mimi.EndpointIdentifierQuery): // a user of ours searches at home
+		status, body := g.IdentifierQuery(ctx, q.Provider, q.Body)
+		return mucmap.Answered{Request: q, Status: status, Body: body}, true
+	case err != nil || g.opt.Peers == nil:
 		return failed("this provider has no way to others")
+	case q.Endpoint == string(mimi.EndpointIdentifierQuery):
+		select {
+		case g.seeking <- struct{}{}:
+			defer func() { <-g.seeking }()
+		default:
+			return mucmap.Answered{Request: q, Status: http.StatusServiceUnavailable, Body: []byte("too many searches are on the way")}, true
+		}
 	}
 	began := time.Now()
 	for n := 1; ; n++ {

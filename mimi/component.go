@@ -28,6 +28,7 @@ const (
 	ComponentAnteroomReason     mls.ComponentID = 0xA702 // SafeAAD item: why
 	ComponentAnteroomActor      mls.ComponentID = 0xA703 // SafeAAD item: the acting nick
 	ComponentAnteroomAlternate  mls.ComponentID = 0xA704 // SafeAAD item: the alternate venue of a destroyed room
+	ComponentAnteroomRooms      mls.ComponentID = 0xA708 // identifierQuery: RoomQuery in the request, FoundRooms in the response
 )
 
 // Limits of room state. A structure that exceeds one is refused as a whole.

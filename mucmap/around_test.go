@@ -21,7 +21,7 @@ func TestAroundTable(t *testing.T) {
 	}
 	tests := map[string]bool{}
 	for _, dir := range []string{".", "../config", "../gateway", "../xmpp/muc", "../presence", "../mimi/content", "../store", "../mimi/follower", "../mimi/hub",
-		"../mimi/policy", "../internal/sim", "../internal/e2e", "../cmd/anteroom"} {
+		"../mimi/policy", "../internal/sim", "../internal/e2e", "../cmd/anteroom", "../mimi", "../mimi/mimihttp"} {
 		files, err := filepath.Glob(filepath.Join(dir, "*_test.go"))
 		if err != nil {
 			t.Fatal(err)

@@ -36,6 +36,8 @@ var serviceRoutes = []serviceRoute{
 	{xmpp.TypeGet, nsLast, "query", (*serviceQuery).last},
 	{xmpp.TypeGet, nsVCard, "vCard", (*serviceQuery).vCard},
 	{xmpp.TypeGet, nsSearch, "search", (*serviceQuery).search},
+	{xmpp.TypeGet, nsUserSearch, "query", (*serviceQuery).userSearch},
+	{xmpp.TypeSet, nsUserSearch, "query", (*serviceQuery).foreignSearch},
 	{xmpp.TypeSet, nsCommands, "command", (*serviceQuery).command},
 }
 
@@ -83,7 +85,7 @@ func (q *serviceQuery) discoInfo() (*xmpp.Element, *xmpp.StanzaError) {
 	}
 	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity("Rooms")}, Features: []string{
 		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard, muc.FeatureRooms, muc.FeatureStableID,
-		nsTime, nsLast, nsSearch, nsCommands}}
+		nsTime, nsLast, nsSearch, nsUserSearch, nsCommands}}
 	if q.svc.cfg.Indicators {
 		d.Features = append(d.Features, nsIndicator)
 	}

@@ -171,7 +171,7 @@ type PeerRequest struct {
 	ID       string // of one of Output.Asks
 	Provider string
 	Endpoint string // name in the directory
-	Room     string // mimi:// URI of the room, or of the user whom the endpoint is about
+	Room     string // mimi:// URI of the room, or of the user whom the endpoint is about; empty: about the provider itself
 	Body     []byte
 	Patience time.Duration
 }
@@ -203,6 +203,7 @@ type Summary struct {
 	Occupants   int
 	Epoch       uint64    // of the MLS group
 	Direct      bool      // of two users for themselves, who are both in it
+	Findable    Findable  // of a person: by what users of other providers find it; Title is its name then
 	Awaiting    bool      // somebody's consent
 	Trouble     string    // of a room of another provider: why it was given up, or what it does to come back
 	Wake        time.Time // as in Output

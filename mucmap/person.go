@@ -63,6 +63,11 @@ type person struct {
 	stored bool
 	was    string // as it is stored
 
+	seeks   map[string]*seek // on the way, by PeerRequest.ID
+	seeking gauge
+
+	Findable  Findable     `json:",omitempty"`
+	Name      string       `json:",omitempty"` // by which it is found
 	Default   openness     `json:",omitempty"`
 	Providers []string     `json:",omitempty"` // whose users may
 	Unasked   []unaskedKey `json:",omitempty"` // key packages that are out without consent, oldest first
@@ -117,12 +122,31 @@ func (t *turn) personStep(in Input) {
 		t.personStanza(in.Stanza)
 	case Request:
 		t.out.Replies = append(t.out.Replies, t.personRequest(in))
-	case Answered, ArchivePage, CommitDone, Timer:
+	case Answered:
+		t.sought(in)
+	case ArchivePage, CommitDone, Timer:
 	}
-	if b := encodeJSON(p); string(b) != p.was && (p.stored || p.Default != openAsk || len(p.Providers) > 0 || len(p.Consents) > 0 || len(p.Unasked) > 0) {
+	if !p.seeking.full.After(t.now) { // it has not searched for a while
+		p.seeking.full = time.Time{}
+	}
+	t.out.Wake = p.seeking.full
+	if s := t.r.personSummary(); s != t.r.summary {
+		t.r.summary = s
+		t.out.Summary = &s
+	}
+	if b := encodeJSON(p); string(b) != p.was && (p.stored || p.Findable != FindableNot || p.Default != openAsk || len(p.Providers) > 0 || len(p.Consents) > 0 || len(p.Unasked) > 0) {
 		t.out.SetSecrets = map[string][]byte{secretPerson: b}
 		p.stored, p.was = true, string(b)
 	}
+}
+
+// personSummary is what searches need of a user: nothing of one who is not to be found, or lets nobody add it.
+func (r *Room) personSummary() Summary {
+	s := Summary{Name: r.name}
+	if p := r.person; p.Default != openNever {
+		s.Findable, s.Title = p.Findable, p.Name
+	}
+	return s
 }
 
 // personRequest answers what the gateway asks of a person. keyMaterial with status 204 means that the room that is to get the Welcome answers it.

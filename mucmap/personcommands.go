@@ -20,6 +20,9 @@ const (
 	personForget   = personNode + "forget"
 	personOthers   = personNode + "others"
 	personProvider = personNode + "provider"
+	personFindable = personNode + "findable"
+	personFind     = personNode + "find"
+	personRooms    = personNode + "rooms"
 )
 
 // personCommand is the form of a line that personCommand of a Room understands.
@@ -35,6 +38,9 @@ var personCommands = []*personCommand{
 	decisionCommand(personForget, "Take a decision about a user back", "forget"),
 	{serviceCommand{personOthers, "What users you have decided nothing about may do", othersForm}, formLine("others", "others")},
 	{serviceCommand{personProvider, "Trust the users of a provider, or not any more", providerForm}, formLine("provider", "provider", "users")},
+	{serviceCommand{personFindable, "Who of other providers finds you", findableForm}, formLine("findable", "findable", "name")},
+	{serviceCommand{personFind, "Search for users of another provider", findForm}, findLine},
+	{serviceCommand{personRooms, "Search for rooms of another provider", findRoomsForm}, formLine("rooms", "provider", "words")},
 }
 
 func decisionCommand(node, name, verb string) *personCommand {
@@ -53,6 +59,31 @@ func othersForm() muc.Form {
 func providerForm() muc.Form {
 	return serviceForm("Users of a provider", required(muc.TextField("provider", "Name of the provider, such as b.example", "")),
 		required(muc.ListField("users", "Its users", "allow", muc.Option{Label: "They may add you to rooms", Value: "allow"}, muc.Option{Label: "They are treated like everybody else", Value: "ask"})))
+}
+
+func findableForm() muc.Form {
+	return serviceForm("Who finds you", required(muc.ListField("findable", "Users of other providers find you", "no",
+		muc.Option{Label: "by nothing", Value: "no"}, muc.Option{Label: "by your whole address", Value: "handle"}, muc.Option{Label: "by your name too", Value: "name"})),
+		muc.TextField("name", "Your name, for those who may find you by it", ""))
+}
+
+func findForm() muc.Form {
+	return serviceForm("Users of another provider", required(muc.TextField("user", "Address, or a part of the name", "")),
+		muc.TextField("provider", "Provider to ask; not needed with an address", ""))
+}
+
+func findRoomsForm() muc.Form {
+	return serviceForm("Rooms of another provider", required(muc.TextField("provider", "Provider to ask, such as b.example", "")),
+		muc.TextField("words", "Words; without them: all rooms that are listed", ""))
+}
+
+// findLine makes a line of findForm.
+func findLine(f *muc.Form) []string {
+	user, _ := f.Text("user")
+	if provider, _ := f.Text("provider"); provider != "" {
+		return []string{"find", user, "at", provider}
+	}
+	return []string{"find", user}
 }
 
 // formLine makes a line of the fields of a form. A field that is empty is left out.
@@ -99,7 +130,13 @@ func (t *turn) personIQ(st *xmpp.Stanza) {
 		t.result(st, answer)
 		return
 	}
-	said, ok := t.r.personCommand(t, c.line(f))
+	line := c.line(f)
+	if t.personSeeks(line, seek{func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) }, func(t *turn, found *findings) {
+		t.result(st, c.completed(st, commandResult{form: found.form()}))
+	}}) {
+		return
+	}
+	said, ok := t.r.personCommand(t, line)
 	switch {
 	case !ok && c.form != nil:
 		t.refuse(st, commandError(xmpp.BadRequest, "bad-payload", said))

@@ -17,6 +17,9 @@ deny ADDRESS [ROOM] - does not
 forget ADDRESS [ROOM] - takes a decision back
 others ask|few|allow|deny - everybody else: you are asked (so it is at first), they may a little, they may, they may not
 provider DOMAIN allow|ask - all users of a provider may, or are treated like everybody else
+findable no|handle|name [NAME] - users of other providers find you by nothing (so it is at first), by your whole address, or by your name too
+find ADDRESS, find NAME at PROVIDER - searches for users of another provider
+rooms PROVIDER [WORDS] - searches for rooms of another provider
 ADDRESS is like u%bob%b.example@SERVICE or mimi://b.example/u/bob, ROOM like garden%b.example@SERVICE or mimi://b.example/r/garden.`
 
 // personSays is a message of the service to the user.
@@ -26,17 +29,29 @@ func (t *turn) personSays(text string) xmpp.Stanza {
 
 // personStanza obeys a message of the user.
 func (t *turn) personStanza(st *xmpp.Stanza) {
-	if u, err := t.r.svc.UserURI(st.From); err != nil || u != t.r.person.user || st.Kind != xmpp.Message && !isPersonCommand(st) {
+	if u, err := t.r.svc.UserURI(st.From); err != nil || u != t.r.person.user || st.Kind != xmpp.Message && !isPersonCommand(st) && !seeksElsewhere(st) {
 		t.note(NoteWarn, "stanza is not for this user", Attr{"from", st.From.String()})
 		return
 	}
-	if st.Kind == xmpp.IQ {
+	switch {
+	case st.Kind == xmpp.IQ && st.Payload[0].Is(nsSearch, "search"):
+		t.seekRooms(st)
+		return
+	case st.Kind == xmpp.IQ && st.Payload[0].Is(nsUserSearch, "query"):
+		t.seekUsers(st)
+		return
+	case st.Kind == xmpp.IQ:
 		t.personIQ(st)
 		return
 	}
 	body, _ := st.Body()
-	answer, _ := t.r.personCommand(t, strings.Fields(body))
-	t.passTo([]xmpp.JID{st.From}, t.personSays(answer))
+	words := strings.Fields(body)
+	say := func(t *turn, text string) { t.passTo([]xmpp.JID{st.From}, t.personSays(text)) }
+	if t.personSeeks(words, seek{func(t *turn, e *xmpp.StanzaError) { say(t, e.Text) }, func(t *turn, f *findings) { say(t, f.text()) }}) {
+		return
+	}
+	answer, _ := t.r.personCommand(t, words)
+	say(t, answer)
 }
 
 // personCommand obeys a line; false: it changed nothing, and the text says why.
@@ -56,6 +71,8 @@ func (r *Room) personCommand(t *turn, words []string) (string, bool) {
 		}
 		p.Default = d
 		return "Done.", true
+	case verb == "findable" && len(words) >= 2:
+		return p.setFindable(words[1], strings.Join(words[2:], " "))
 	case verb == "provider" && len(words) == 3 && (words[2] == "allow" || words[2] == "ask"):
 		if mimi.CheckProvider(words[1]) != nil || words[1] == r.svc.cfg.Provider {
 			return words[1] + " is not the name of another provider.", false
@@ -72,6 +89,28 @@ func (r *Room) personCommand(t *turn, words []string) (string, bool) {
 		return t.personDecides(verb, words[1:])
 	}
 	return strings.ReplaceAll(personHelp, "SERVICE", r.svc.cfg.Domain.String()), false
+}
+
+// maxPersonName bounds the name by which a user lets itself be found, in bytes.
+const maxPersonName = 256
+
+// setFindable says by what the user is found.
+func (p *person) setFindable(level, name string) (string, bool) {
+	to, ok := map[string]Findable{"no": FindableNot, "handle": FindableHandle, "name": FindableName}[level]
+	switch {
+	case !ok:
+		return "findable: no, handle or name?", false
+	case to != FindableName:
+		name = ""
+	case name == "" || len(name) > maxPersonName:
+		return "By which name? It has 1 to 256 bytes.", false
+	default:
+		if why := xmpp.TextFault(name); why != "" {
+			return "This name is not possible: " + why, false
+		}
+	}
+	p.Findable, p.Name = to, name
+	return "Done.", true
 }
 
 func (t *turn) personDecides(verb string, words []string) (string, bool) {
@@ -125,6 +164,12 @@ func (r *Room) personList() string {
 		b.WriteString("users of " + name + " may\n")
 	}
 	b.WriteString("others " + p.Default.String())
+	switch p.Findable {
+	case FindableHandle:
+		b.WriteString("\nfindable by your address")
+	case FindableName:
+		b.WriteString("\nfindable by your name, " + p.Name)
+	}
 	return b.String()
 }
 
@@ -169,7 +214,7 @@ func (s *Service) Route(st *xmpp.Stanza, direct func(name string) bool) string {
 			return s.PersonName(u)
 		}
 	}
-	if isPersonCommand(st) {
+	if isPersonCommand(st) || seeksElsewhere(st) {
 		return s.personAt(st.From)
 	}
 	return ""

@@ -272,12 +272,15 @@ func (r *Room) moveLeaves(eff *mls.Effects) {
 
 // Exists says that the room has been created and not destroyed: a room that does not exist need not be kept.
 func (r *Room) Exists() bool {
-	return r.person != nil && r.person.stored || r.pub.Exists || r.job != nil || len(r.queue) > 0 || r.follow.busy() || r.follow.broken()
+	return r.person != nil && (r.person.stored || len(r.person.seeks) > 0 || !r.person.seeking.full.IsZero()) || r.pub.Exists || r.job != nil || len(r.queue) > 0 || r.follow.busy() || r.follow.broken()
 }
 
 // Idle says that no job is under way, nobody is present and nothing waits: the room may be dropped and restored later. A room
 // that was dropped while idle, after its last write, is restored with Snapshot.Clean.
 func (r *Room) Idle() bool {
+	if r.person != nil {
+		return len(r.person.seeks) == 0
+	}
 	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && len(r.searches) == 0 && r.pub.here.Len() == 0 && !r.unclean && !r.follow.busy()
 }
 
@@ -289,6 +292,9 @@ func (r *Room) MarkSent(seq uint64) { r.sent = max(r.sent, seq) }
 
 // Summary is the room's line in lists of rooms.
 func (r *Room) Summary() Summary {
+	if r.person != nil {
+		return r.personSummary()
+	}
 	c := &r.pub.Config
 	if !r.pub.Exists {
 		return Summary{Name: r.name, Trouble: r.follow.trouble()}

@@ -47,18 +47,26 @@ func (q *serviceQuery) search() (*xmpp.Element, *xmpp.StanzaError) {
 	if err != nil {
 		return nil, asStanzaError(err)
 	}
-	if f.Type != muc.FormSubmit || f.FormType() != formSearch {
-		return nil, refusal(xmpp.BadRequest, "this is no submitted form of a search (XEP-0433 §4.2)")
-	}
-	s, e := readSearch(&f)
+	s, e := submittedSearch(&f)
 	if e != nil {
 		return nil, e
+	}
+	if provider, _ := f.Text(fieldProvider); provider != "" {
+		return q.foreignSearch()
 	}
 	set, e := requestedPage(q.payload())
 	if e != nil {
 		return nil, e
 	}
 	return s.answer(q, set)
+}
+
+// submittedSearch reads a form that comes back.
+func submittedSearch(f *muc.Form) (search, *xmpp.StanzaError) {
+	if f.Type != muc.FormSubmit || f.FormType() != formSearch {
+		return search{}, refusal(xmpp.BadRequest, "this is no submitted form of a search (XEP-0433 §4.2)")
+	}
+	return readSearch(f)
 }
 
 // searchForm is the form with its defaults, which hold for fields that a searcher leaves out.
@@ -73,6 +81,7 @@ func searchForm() muc.Form {
 		muc.ListMultiField("types", "Service types", []string{searchTypeMUC}, muc.Option{Label: "XEP-0045 Multi User Chats", Value: searchTypeMUC}),
 		muc.ListField("key", "Sort results by", orderUsers,
 			muc.Option{Label: "Number of online users", Value: orderUsers}, muc.Option{Label: "Address", Value: orderAddress}),
+		muc.TextField(fieldProvider, "Another provider to search, such as b.example", ""),
 	)
 	f.Title = "Search for rooms"
 	return f
@@ -184,6 +193,11 @@ func (s *search) answer(q *serviceQuery, set *muc.RSM) (*xmpp.Element, *xmpp.Sta
 			all = append(all, channel{r, j.String()})
 		}
 	}
+	return s.page(all, set)
+}
+
+// page sorts results and answers with a page of them.
+func (s *search) page(all []channel, set *muc.RSM) (*xmpp.Element, *xmpp.StanzaError) {
 	slices.SortFunc(all, func(a, b channel) int { return s.compare(&a, &b) })
 	from, to, e := pageOf(len(all), maxSearchItems, set, func(id string) (before, after int, ok bool) {
 		at, ok := s.place(id)

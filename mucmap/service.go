@@ -36,6 +36,7 @@ type Config struct {
 	LockTimeout time.Duration // after which a locked room is destroyed; zero: DefaultLockTimeout
 	Bookmarks   bool          // rooms keep bookmarks of those who belong to them
 	Indicators  bool          // rooms say who belongs to them, for indicators of activity
+	Search      SearchPolicy  // of other providers
 	Limits      Limits        // zero fields take their defaults
 
 	// Issue vouches for the signature keys of our clients. Nil: they have basic credentials. It must be pure: the same arguments give the
@@ -133,6 +134,7 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 			return fail(err)
 		}
 		r.person = p
+		r.summary = r.personSummary()
 		return r, Recovery{Summary: r.summary}, nil
 	}
 	if snap.Seq != snap.SnapshotSeq+uint64(len(snap.Events)) {

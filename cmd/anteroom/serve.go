@@ -191,6 +191,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		LockTimeout: s.cfg.Rooms.LockTimeout.D(),
 		Bookmarks:   s.cfg.Rooms.Bookmarks,
 		Indicators:  true,
+		Search:      searchPolicy(s.cfg.Provider.Search),
 		Limits:      roomLimits(&s.cfg.Limits),
 		Parallel:    parallel.Do,
 
@@ -208,6 +209,11 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		}
 	}
 	return mucmap.NewService(core)
+}
+
+// searchPolicy says what other providers may search for here.
+func searchPolicy(search string) mucmap.SearchPolicy {
+	return mucmap.SearchPolicy{NoUsers: search != "all" && search != "users", NoRooms: search != "all" && search != "rooms"}
 }
 
 // roomLimits are the limits of each room.
@@ -306,7 +312,7 @@ func (s *service) openListeners(reg *prometheus.Registry) error {
 		l := mimihttp.Limit(open)
 		h := mimihttp.NewHandler(s.cfg.Provider.Domain, s.gateway, s.log, mimi.EndpointKeyMaterial, mimi.EndpointUpdate,
 			mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo, mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent,
-			mimi.EndpointReportAbuse)
+			mimi.EndpointReportAbuse, mimi.EndpointIdentifierQuery)
 		h.SetRates(mimihttp.Rates{Requests: s.cfg.Limits.ProviderRequests, Updates: s.cfg.Limits.ProviderUpdates})
 		srv := mimihttp.NewServer(s.identity.Load(), h, s.log)
 		srv.TLSConfig.GetConfigForClient = l.TLS(func() *tls.Config { return s.identity.Load().ServerTLS() })

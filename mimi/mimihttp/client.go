@@ -73,12 +73,16 @@ func NewClient(cfg ClientConfig) *Client {
 // Close drops idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
-// Post sends body to an endpoint of a provider about uri. An error means that no complete answer came: it is unknown whether the
+// Post sends body to an endpoint of a provider about uri; the zero URI stands for the provider itself, as identifierQuery wants it. An error means that no complete answer came: it is unknown whether the
 // request took effect. A refusal is not an error here but a Reply with its status.
 func (c *Client) Post(ctx context.Context, peer string, e mimi.Endpoint, uri mimi.URI, body []byte) (Reply, error) {
 	ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
 	defer cancel()
-	target, err := c.endpoint(ctx, peer, e, uri)
+	value := uri.String()
+	if uri.IsZero() {
+		value = peer
+	}
+	target, err := c.endpoint(ctx, peer, e, value)
 	if err != nil {
 		return Reply{}, err
 	}
@@ -126,12 +130,12 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 	return 0
 }
 
-func (c *Client) endpoint(ctx context.Context, peer string, e mimi.Endpoint, uri mimi.URI) (*url.URL, error) {
+func (c *Client) endpoint(ctx context.Context, peer string, e mimi.Endpoint, value string) (*url.URL, error) {
 	d, err := c.directory(ctx, peer)
 	if err != nil {
 		return nil, err
 	}
-	target, err := endpointURL(peer, d, e, uri)
+	target, err := endpointURL(peer, d, e, value)
 	if err != nil {
 		c.forget(peer)
 	}

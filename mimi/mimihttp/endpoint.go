@@ -10,7 +10,8 @@ import (
 
 // implemented is every endpoint that exists here.
 var implemented = []mimi.Endpoint{mimi.EndpointKeyMaterial, mimi.EndpointUpdate, mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo,
-	mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent, mimi.EndpointReportAbuse}
+	mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent, mimi.EndpointReportAbuse,
+	mimi.EndpointIdentifierQuery}
 
 // ContentType is sent with every body. Any is accepted: the draft leaves it open.
 const ContentType = "application/octet-stream"
@@ -24,6 +25,8 @@ func parameter(e mimi.Endpoint) string {
 		return "targetUser"
 	case mimi.EndpointUpdateConsent:
 		return "requesterUser"
+	case mimi.EndpointIdentifierQuery:
+		return "domain"
 	}
 	return "roomId"
 }
@@ -42,14 +45,16 @@ func maxBody(e mimi.Endpoint) int64 {
 		return MaxConsentBody
 	case mimi.EndpointReportAbuse:
 		return MaxAbuseBody
+	case mimi.EndpointIdentifierQuery:
+		return MaxQueryBody
 	}
 	return MaxGroupInfoBody
 }
 
-// endpointURL finds where a peer wants requests about uri. The result must stay with the peer: a host that is its domain or below it,
+// endpointURL finds where a peer wants requests about value, the URI of a room or user or the peer's own name. The result must stay with the peer: a host that is its domain or below it,
 // because that is the name that its certificate proves.
-func endpointURL(peer string, d mimi.Directory, e mimi.Endpoint, uri mimi.URI) (*url.URL, error) {
-	expanded, err := d.URL(e, uri.String())
+func endpointURL(peer string, d mimi.Directory, e mimi.Endpoint, value string) (*url.URL, error) {
+	expanded, err := d.URL(e, value)
 	if err != nil {
 		return nil, err
 	}

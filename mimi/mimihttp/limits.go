@@ -10,6 +10,7 @@ const (
 	MaxSubmitBody      = 1 << 20
 	MaxGroupInfoBody   = 64 << 10
 	MaxAbuseBody       = 128 << 10
+	MaxQueryBody       = 32 << 10
 	MaxConsentBody     = 256 << 10 // a grant with key packages of a user's clients
 
 	MaxResponseBody  = 16 << 20 // a GroupInfo with a full tree

@@ -115,6 +115,10 @@ func (e echo) ReportAbuse(_ context.Context, peer string, u mimi.URI, b []byte) 
 	return e.answer("reportAbuse", peer, u, b)
 }
 
+func (e echo) IdentifierQuery(_ context.Context, peer string, b []byte) (int, []byte) {
+	return e.answer("identifierQuery", peer, mimi.URI{}, b)
+}
+
 // listen serves h with mutual TLS on a free port and returns its address.
 func listen(t *testing.T, id *Identity, h http.Handler) string {
 	t.Helper()
@@ -145,7 +149,11 @@ func TestExchange(t *testing.T) {
 	address := listen(t, ca.issue("a.example"), handler())
 	c := clientOf(t, ca.issue("b.example"), "b.example", "a.example", address)
 	for _, e := range implemented {
-		reply, err := c.Post(t.Context(), "a.example", e, garden, []byte("body"))
+		uri := garden
+		if e == mimi.EndpointIdentifierQuery {
+			uri = mimi.URI{} // about the provider itself
+		}
+		reply, err := c.Post(t.Context(), "a.example", e, uri, []byte("body"))
 		if err != nil {
 			t.Fatalf("%s: %v", e, err)
 		}
@@ -155,7 +163,7 @@ func TestExchange(t *testing.T) {
 			}
 			continue
 		}
-		if want := string(e) + " b.example " + garden.String() + " body"; reply.Status != http.StatusOK || string(reply.Body) != want {
+		if want := string(e) + " b.example " + uri.String() + " body"; reply.Status != http.StatusOK || string(reply.Body) != want {
 			t.Errorf("%s: %d %q, want %q", e, reply.Status, reply.Body, want)
 		}
 	}
@@ -179,6 +187,7 @@ func TestRefusals(t *testing.T) {
 		{"keyMaterial too large", mimi.EndpointKeyMaterial, make([]byte, MaxKeyMaterialBody+1), http.StatusRequestEntityTooLarge},
 		{"consent too large", mimi.EndpointUpdateConsent, make([]byte, MaxConsentBody+1), http.StatusRequestEntityTooLarge},
 		{"report too large", mimi.EndpointReportAbuse, make([]byte, MaxAbuseBody+1), http.StatusRequestEntityTooLarge},
+		{"query of what is no provider", mimi.EndpointIdentifierQuery, nil, http.StatusNotFound},
 		{"panic in the provider", mimi.EndpointUpdate, []byte("panic"), http.StatusInternalServerError},
 		{"busy", mimi.EndpointUpdate, []byte("busy"), http.StatusServiceUnavailable},
 		{"and on", mimi.EndpointUpdate, nil, http.StatusOK},

@@ -36,6 +36,11 @@ type Reporter interface {
 	ReportAbuse(ctx context.Context, peer string, room mimi.URI, body []byte) (status int, response []byte)
 }
 
+// Finder is a Provider that can be searched: for users, and for what extensions of the query ask for.
+type Finder interface {
+	IdentifierQuery(ctx context.Context, peer string, body []byte) (status int, response []byte)
+}
+
 // Documents is a Provider that describes its rooms too, by the JSON document of draft-mahy-mimi-group-chat ("Example Use"):
 // GET /room/{provider}/{roomId}. The room id is one path segment.
 type Documents interface {
@@ -44,6 +49,7 @@ type Documents interface {
 
 // Handler serves a provider's directory and endpoints.
 type Handler struct {
+	domain      string
 	mux         *http.ServeMux
 	log         *slog.Logger
 	floods      *floods
@@ -59,11 +65,16 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 	if r, ok := p.(Reporter); ok {
 		call[mimi.EndpointReportAbuse] = r.ReportAbuse
 	}
+	if f, ok := p.(Finder); ok {
+		call[mimi.EndpointIdentifierQuery] = func(ctx context.Context, peer string, _ mimi.URI, body []byte) (int, []byte) {
+			return f.IdentifierQuery(ctx, peer, body)
+		}
+	}
 	if len(endpoints) == 0 {
 		endpoints = implemented
 	}
 	endpoints = slices.DeleteFunc(slices.Clone(endpoints), func(e mimi.Endpoint) bool { return call[e] == nil })
-	h := &Handler{mux: http.NewServeMux(), log: log, floods: newFloods(Rates{RequestRate, ChangeRate}), bodyTimeout: BodyTimeout}
+	h := &Handler{domain: domain, mux: http.NewServeMux(), log: log, floods: newFloods(Rates{RequestRate, ChangeRate}), bodyTimeout: BodyTimeout}
 	listing, err := json.MarshalIndent(mimi.NewDirectory("https://"+domain+strings.TrimSuffix(pathPrefix, "/"), endpoints...), "", "  ")
 	if err != nil {
 		panic(err) // a map of strings
@@ -131,9 +142,19 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, e mimi.Endpoint,
 		refuse(w, http.StatusForbidden, err.Error())
 		return
 	}
-	uri, err := pathParameter(r.URL.EscapedPath(), e)
+	value, err := pathParameter(r.URL.EscapedPath(), e)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	var uri mimi.URI
+	if e == mimi.EndpointIdentifierQuery {
+		if !strings.EqualFold(value, h.domain) {
+			refuse(w, http.StatusNotFound, "domain in the path: is another provider's")
+			return
+		}
+	} else if uri, err = mimi.ParseURI(value); err != nil {
+		refuse(w, http.StatusBadRequest, parameter(e)+" in the path: "+err.Error())
 		return
 	}
 	end, wait, why := h.floods.begin(time.Now(), peer, e, uri.String())
@@ -174,22 +195,18 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, e mimi.Endpoint,
 	w.Write(response)
 }
 
-// pathParameter takes the URI out of an escaped path of the form /v1/endpoint/PARAMETER. The parameter is one segment: a peer that
-// does not escape the slashes of its URI is understood too, because nothing follows the parameter.
-func pathParameter(escaped string, e mimi.Endpoint) (mimi.URI, error) {
+// pathParameter takes the parameter out of an escaped path of the form /v1/endpoint/PARAMETER. It is one segment: a peer that
+// does not escape the slashes of a URI is understood too, because nothing follows the parameter.
+func pathParameter(escaped string, e mimi.Endpoint) (string, error) {
 	raw := strings.TrimPrefix(escaped, pathPrefix+string(e)+"/")
 	value, err := url.PathUnescape(raw)
 	if err != nil {
-		return mimi.URI{}, errors.New(parameter(e) + " in the path: bad percent-encoding")
+		return "", errors.New(parameter(e) + " in the path: bad percent-encoding")
 	}
 	if len(value) > MaxPathParameter {
-		return mimi.URI{}, errors.New(parameter(e) + " in the path: too long")
+		return "", errors.New(parameter(e) + " in the path: too long")
 	}
-	uri, err := mimi.ParseURI(value)
-	if err != nil {
-		return mimi.URI{}, errors.New(parameter(e) + " in the path: " + err.Error())
-	}
-	return uri, nil
+	return value, nil
 }
 
 // later says when to try again, in whole seconds (RFC 9110 §10.2.3).
