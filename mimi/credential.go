@@ -132,8 +132,12 @@ func certificateClient(der []byte) (URI, error) {
 	}
 	var outer, extensions, names cryptobyte.String
 	var present bool
-	if !fields.SkipASN1(asn1.SEQUENCE) || !fields.SkipASN1(asn1.SEQUENCE) || !fields.SkipASN1(asn1.SEQUENCE) ||
-		!fields.SkipOptionalASN1(asn1.Tag(1).ContextSpecific()) || !fields.SkipOptionalASN1(asn1.Tag(2).ContextSpecific()) ||
+	for range 3 { // validity, subject, subjectPublicKeyInfo
+		if !fields.SkipASN1(asn1.SEQUENCE) {
+			return URI{}, errCertificate
+		}
+	}
+	if !fields.SkipOptionalASN1(asn1.Tag(1).ContextSpecific()) || !fields.SkipOptionalASN1(asn1.Tag(2).ContextSpecific()) ||
 		!fields.ReadOptionalASN1(&outer, &present, asn1.Tag(3).Constructed().ContextSpecific()) ||
 		present && !outer.ReadASN1(&extensions, asn1.SEQUENCE) {
 		return URI{}, errCertificate
