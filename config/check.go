@@ -21,6 +21,8 @@ import (
 const (
 	MaxOccupants  = 100_000
 	MaxHistory    = 500
+	MinNick       = 8   // characters
+	MaxNick       = 250 // characters: of four bytes each they are a resourcepart
 	MaxMailbox    = 1 << 16
 	MaxUnsent     = 1 << 10 // MiB
 	MaxBurst      = 1 << 16
@@ -324,6 +326,7 @@ func (s *source) checkLimits(c *Config) error {
 	}{
 		{"occupants", l.Occupants, 1, MaxOccupants},
 		{"history", l.History, 0, MaxHistory},
+		{"nick", l.Nick, MinNick, MaxNick},
 		{"mailbox", l.Mailbox, 1, MaxMailbox},
 		{"message_burst", l.MessageBurst, 1, MaxBurst},
 		{"room_burst", l.RoomBurst, 1, MaxBurst},

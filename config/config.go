@@ -110,6 +110,7 @@ type Rooms struct {
 type Limits struct {
 	Occupants    int      `toml:"occupants" doc:"Occupants that one room takes; a room may be configured lower (muc#roomconfig_maxusers). Administrators and owners get in nevertheless."`
 	History      int      `toml:"history" doc:"Messages of each room that are kept in memory: the most that a room can be configured to show to who enters. New rooms show 20."`
+	Nick         int      `toml:"nick" doc:"Characters of a nick. Longer ones are refused; those of users of other providers are cut."`
 	Mailbox      int      `toml:"mailbox" doc:"Stanzas and requests that may wait for one room. More are answered with resource-constraint."`
 	MessageRate  float64  `toml:"message_rate" doc:"Stanzas per second that one user may send for longer than a moment. 0: no limit."`
 	MessageBurst int      `toml:"message_burst" doc:"Stanzas that one user may send at once."`
@@ -138,6 +139,7 @@ func Default() Config {
 		Limits: Limits{
 			Occupants:    1000,
 			History:      100,
+			Nick:         64,
 			Mailbox:      4096,
 			MessageRate:  20,
 			MessageBurst: 100,

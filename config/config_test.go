@@ -185,6 +185,8 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "level", text: minimal + "[log]\nlevel='loud'\n", line: 5, key: "log.level", rule: "debug, info"},
 		{why: "format", text: minimal + "[log]\nformat='xml'\n", line: 5, key: "log.format", rule: "auto"},
 		{why: "no occupants", text: minimal + "[limits]\noccupants=0\n", line: 5, key: "limits.occupants", rule: "between 1 and"},
+		{why: "nicks of nothing", text: minimal + "[limits]\nnick=7\n", line: 5, key: "limits.nick", rule: "between 8 and 250"},
+		{why: "nicks without end", text: minimal + "[limits]\nnick=251\n", line: 5, key: "limits.nick", rule: "between 8 and 250"},
 		{why: "not a number", text: minimal + "[limits]\nmessage_rate=nan\n", line: 5, key: "limits.message_rate", rule: "between"},
 		{why: "idle too long", text: minimal + "[limits]\nidle='48h'\n", line: 5, key: "limits.idle", rule: "between"},
 		{why: "contact is no URI", text: minimal + "[contact]\nabuse=['abuse@a.example']\n", line: 5, key: "contact.abuse", rule: "is no URI"},

@@ -94,18 +94,6 @@ func (t *turn) beginFollowing() {
 	t.emit(e)
 }
 
-// goodNick is a nick that an occupant can have: the one wanted, or one made of the user's name.
-func (r *Room) goodNick(want string, u mimi.URI) string {
-	if want == "" {
-		want = u.Name()
-	}
-	nick, err := xmpp.Nickname(want)
-	if err != nil || nick == "" {
-		nick = r.svc.UserJID(u).Local()
-	}
-	return nick
-}
-
 // followEpoch shows what a commit did. What it did is read off the state after it, so that whatever was missed shows too.
 func (t *turn) followEpoch(e follower.Epoch) {
 	r := t.r

@@ -7,6 +7,7 @@ type Limits struct {
 	Occupants   int // sessions present at once
 	History     int // messages kept in memory for joining occupants
 	Affiliation int // entries of the participant list
+	Nick        int // characters (code points) of a nick
 	Waiting     int // wishes that wait for a commit, and messages that wait for one
 	Rates       Rates
 }
@@ -16,6 +17,7 @@ const (
 	DefaultOccupants   = 20000
 	DefaultHistory     = 100
 	DefaultAffiliation = 50000
+	DefaultNick        = 64
 	DefaultWaiting     = 4096
 	DefaultGuestLinger = 30 * time.Minute
 	DefaultLockTimeout = 5 * time.Minute

@@ -147,7 +147,7 @@ func (t *turn) show(u mimi.URI, nick string, data []byte) {
 
 // remoteNick is the nick under which a participant of another provider appears: what its leaf asks for, or its name.
 func (t *turn) remoteNick(eff *mls.Effects, u mimi.URI) string {
-	want := u.Name()
+	want := ""
 	for _, i := range append(append([]mls.LeafIndex{}, eff.Added...), eff.Committer) {
 		node, ok := eff.After.Leaf(i)
 		if !ok || nodeUser(node) != u {
@@ -158,11 +158,7 @@ func (t *turn) remoteNick(eff *mls.Effects, u mimi.URI) string {
 		}
 		break
 	}
-	nick, err := xmpp.Nickname(want)
-	if err != nil || nick == "" {
-		nick = t.r.svc.UserJID(u).Local()
-	}
-	return t.r.pub.here.FreeNick(nick)
+	return t.r.pub.here.FreeNick(t.r.goodNick(want, u))
 }
 
 // strict is what XEP-0045 demands beyond the MIMI documents, of everybody (docs/decisions/040-room-roles.md).

@@ -1,6 +1,10 @@
 package mucmap
 
 import (
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
 	"anteroom/mimi"
 	"anteroom/presence"
 	"anteroom/xmpp"
@@ -53,4 +57,38 @@ func (t *turn) rename(st *xmpp.Stanza, o *presence.Occupant, nick string) {
 	if payload := payloadText(ownPayload(st)); payload != payloadText(o.Session(st.From).Payload) {
 		t.emit(&available{JID: st.From, Payload: payload})
 	}
+}
+
+// nickFault says why nobody may choose a nick: it is too long, or deceives; "" when neither.
+func (s *Service) nickFault(nick string) string {
+	if utf8.RuneCountInString(nick) > s.cfg.Limits.Nick {
+		return "it is longer than " + strconv.Itoa(s.cfg.Limits.Nick) + " characters"
+	}
+	return xmpp.NicknameFault(nick)
+}
+
+// goodNick is a nick under which a user can be shown who chose one elsewhere, and cannot be refused: the one wanted, cut to the length of nicks
+// here, or one made of the user's name if that one deceives or is reserved for somebody else.
+func (r *Room) goodNick(want string, u mimi.URI) string {
+	for _, name := range []string{want, u.Name()} {
+		nick, err := xmpp.Nickname(name)
+		if err != nil || nick == "" {
+			continue
+		}
+		nick = r.svc.cutNick(nick)
+		by, is := r.pub.reserved[nickKey(nick)]
+		like, looks := r.pub.reservedLooks[xmpp.NicknameLook(nick)]
+		if xmpp.NicknameFault(nick) == "" && (!is || by == u) && (!looks || like == u) {
+			return nick
+		}
+	}
+	return r.svc.cutNick(r.svc.UserJID(u).Local())
+}
+
+// cutNick cuts a nick to the length of nicks here.
+func (s *Service) cutNick(nick string) string {
+	if utf8.RuneCountInString(nick) <= s.cfg.Limits.Nick {
+		return nick
+	}
+	return strings.TrimSpace(string([]rune(nick)[:s.cfg.Limits.Nick]))
 }

@@ -78,7 +78,7 @@ func (s *state) settle(u mimi.URI) {
 // nickRefusal says why a user may not have a nick now: it deceives, somebody else has it or has reserved it, or it looks like such
 // a one (XEP-0045 §7.2.8, §7.6, §7.12).
 func (r *Room) nickRefusal(nick string, u mimi.URI) *xmpp.StanzaError {
-	if why := xmpp.NicknameFault(nick); why != "" {
+	if why := r.svc.nickFault(nick); why != "" {
 		return refusal(xmpp.NotAcceptable, "this nick is not possible: "+why)
 	}
 	if r.nickTaken(nick, u) {

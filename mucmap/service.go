@@ -78,7 +78,7 @@ func NewService(cfg Config) (*Service, error) {
 	for _, limit := range []struct {
 		at  *int
 		def int
-	}{{&cfg.Limits.Occupants, DefaultOccupants}, {&cfg.Limits.History, DefaultHistory}, {&cfg.Limits.Affiliation, DefaultAffiliation},
+	}{{&cfg.Limits.Occupants, DefaultOccupants}, {&cfg.Limits.History, DefaultHistory}, {&cfg.Limits.Nick, DefaultNick}, {&cfg.Limits.Affiliation, DefaultAffiliation},
 		{&cfg.Limits.Waiting, DefaultWaiting}} {
 		if *limit.at == 0 {
 			*limit.at = limit.def
