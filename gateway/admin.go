@@ -53,6 +53,9 @@ type MemberLine struct {
 // ErrNoRoom: there is no such room.
 var ErrNoRoom = errors.New("gateway: no such room")
 
+// ErrNoTrouble: a room is to be released that was not given up.
+var ErrNoTrouble = errors.New("the room was not given up: there is nothing to release")
+
 // ErrUnavailable: the room cannot be loaded now.
 var ErrUnavailable = errors.New("gateway: the room is not available now")
 
@@ -125,8 +128,11 @@ func (g *Gateway) RoomMembers(ctx context.Context, name string) ([]MemberLine, e
 
 // RoomRelease lets a room of another provider that was given up be entered at once, and describes it as it is then, if it is still known.
 func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, error) {
-	if _, err := g.RoomShow(ctx, name); err != nil {
+	switch d, err := g.RoomShow(ctx, name); {
+	case err != nil:
 		return RoomDetail{}, err
+	case d.Trouble == "":
+		return RoomDetail{}, ErrNoTrouble
 	}
 	if !g.put(name, item{release: true, at: time.Now()}) {
 		return RoomDetail{}, ErrUnavailable
@@ -179,7 +185,10 @@ func (g *Gateway) AdminHandler() http.Handler {
 func answerJSON(w http.ResponseWriter, v any, err error) {
 	switch {
 	case errors.Is(err, ErrNoRoom):
-		http.Error(w, "no such room", http.StatusNotFound)
+		http.Error(w, "there is no such room", http.StatusNotFound)
+		return
+	case errors.Is(err, ErrNoTrouble):
+		http.Error(w, err.Error(), http.StatusConflict)
 		return
 	case err != nil:
 		http.Error(w, err.Error(), http.StatusServiceUnavailable)

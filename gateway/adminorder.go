@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"strings"
 
 	"anteroom/mucmap"
 	"anteroom/xmpp"
@@ -41,7 +42,7 @@ func (g *Gateway) orderHandlers(mux *http.ServeMux) {
 		if o.Venue != "" {
 			venue, err := xmpp.ParseJID(o.Venue)
 			if err != nil {
-				http.Error(w, "venue: "+err.Error(), http.StatusBadRequest)
+				http.Error(w, "venue: "+strings.TrimPrefix(err.Error(), "xmpp: "), http.StatusBadRequest)
 				return
 			}
 			d.Venue = venue.Bare()

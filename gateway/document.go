@@ -16,7 +16,7 @@ import (
 func (g *Gateway) RoomDocument(ctx context.Context, peer string, room mimi.URI) (int, []byte) {
 	name := g.opt.Rooms.RoomName(room)
 	if name == "" || !g.dir.known(name) {
-		return http.StatusNotFound, []byte("no such room")
+		return http.StatusNotFound, []byte("there is no such room")
 	}
 	return g.askRoom(ctx, mucmap.RequestDocument, peer, name, nil)
 }

@@ -601,7 +601,7 @@ func TestAdministration(t *testing.T) {
 		for path, want := range map[string]string{
 			"/rooms":                `"name": "garden"`,
 			"/rooms/garden":         `"events": 1`,
-			"/rooms/none":           "no such room",
+			"/rooms/none":           "there is no such room",
 			"/rooms/garden/members": "mimi://a.example/u/juliet",
 		} {
 			w := httptest.NewRecorder()

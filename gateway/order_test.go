@@ -125,7 +125,7 @@ func TestCommandsOfOperators(t *testing.T) {
 		want("by a user", command(romeo, "urn:anteroom:service#rooms"), "<forbidden")
 		want("details", command(juliet, "urn:anteroom:service#room", "room", "garden"), "<value>mimi://a.example/r/garden</value>")
 		want("no such room", command(juliet, "urn:anteroom:service#room", "room", "cellar"), "item-not-found")
-		want("announcement", command(juliet, "urn:anteroom:service#announce", "text", "Back at noon"), "goes to 1 rooms")
+		want("announcement", command(juliet, "urn:anteroom:service#announce", "text", "Back at noon"), "goes to 1 room.")
 		if !c.got(romeo, "from='garden@rooms.a.example'", "Back at noon") {
 			t.Error("romeo did not hear it")
 		}

@@ -112,6 +112,9 @@ func (o *Order) Answer(res OrderResult) xmpp.Stanza {
 		}
 	case OrderAnnounce:
 		out.note = "The announcement goes to " + strconv.Itoa(res.Rooms) + " rooms, one after the other."
+		if res.Rooms == 1 {
+			out.note = "The announcement goes to 1 room."
+		}
 	case OrderBan:
 		out.note = o.Who.String() + " is banned from all rooms of this service."
 	case OrderUnban:

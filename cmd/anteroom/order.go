@@ -40,7 +40,11 @@ func (c *announceCommand) Run() error {
 	if err := c.order("/announce", gateway.AnnounceOrder{Text: c.Text}, &a); err != nil {
 		return err
 	}
-	fmt.Printf("on its way to %d rooms\n", a.Rooms)
+	if a.Rooms == 1 {
+		fmt.Println("on its way to 1 room")
+	} else {
+		fmt.Printf("on its way to %d rooms\n", a.Rooms)
+	}
 	return nil
 }
 

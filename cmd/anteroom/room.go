@@ -57,6 +57,10 @@ type roomReleaseCommand struct {
 func (c *roomListCommand) Run() error {
 	var rooms []gateway.RoomLine
 	return c.ask("/rooms", &rooms, func(w io.Writer) {
+		if len(rooms) == 0 {
+			fmt.Fprintln(w, "there are no rooms")
+			return
+		}
 		fmt.Fprintln(w, "NAME\tOCCUPANTS\tLISTED\tKEPT\tLOCKED\tLOADED\tEPOCH\tTITLE\tTROUBLE")
 		for _, r := range rooms {
 			fmt.Fprintf(w, "%s\t%d\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", r.Name, r.Occupants, yes(r.Public && !r.Locked), yes(r.Persistent), yes(r.Locked), yes(r.Loaded), r.Epoch, printable(r.Title), printable(r.Trouble))
@@ -99,6 +103,10 @@ func (c *roomMembersCommand) Run() error {
 func (c *roomAbuseCommand) Run() error {
 	var lines []gateway.AbuseLine
 	return c.ask("/abuse", &lines, func(w io.Writer) {
+		if len(lines) == 0 {
+			fmt.Fprintln(w, "nothing was reported")
+			return
+		}
 		fmt.Fprintln(w, "TIME\tROOM\tABUSER\tREPORTER\tPROVIDER\tMESSAGES\tNOTE")
 		for _, l := range lines {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", l.At.Format(time.RFC3339), l.Room, l.Abuser, l.Reporter, l.Provider, len(l.Messages), printable(l.Note))
@@ -110,7 +118,11 @@ func (c *roomAbuseCommand) Run() error {
 func (c *roomReleaseCommand) Run() error {
 	var d gateway.RoomDetail
 	return c.send(http.MethodPost, "/rooms/"+url.PathEscape(c.Name)+"/release", &d, func(w io.Writer) {
-		fmt.Fprintf(w, "name\t%s\ntrouble\t%s\n", d.Name, printable(d.Trouble))
+		if d.Trouble != "" {
+			fmt.Fprintf(w, "%s is still in trouble: %s\n", d.Name, printable(d.Trouble))
+			return
+		}
+		fmt.Fprintf(w, "%s can be entered again\n", d.Name)
 	})
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"anteroom/mimi/roomdoc"
 )
@@ -31,7 +32,7 @@ type roomCreateCommand struct {
 func (c *roomCreateCommand) Run() error {
 	d, err := c.document()
 	if err != nil {
-		return err
+		return errors.New(strings.TrimPrefix(err.Error(), "roomdoc: "))
 	}
 	if c.DryRun {
 		_, err := os.Stdout.Write(d.Format())

@@ -15,10 +15,11 @@ import lists
 import moderator
 import occupant
 import owner
+import service
 from scene import Scene
 from user import STEP_SECONDS, User
 
-OPERATIONS = {**occupant.OPERATIONS, **moderator.OPERATIONS, **lists.OPERATIONS, **owner.OPERATIONS, **around.OPERATIONS}
+OPERATIONS = {**occupant.OPERATIONS, **moderator.OPERATIONS, **lists.OPERATIONS, **owner.OPERATIONS, **around.OPERATIONS, **service.OPERATIONS}
 OPERATION_SECONDS = 100
 
 
