@@ -39,12 +39,13 @@ type RoomDetail struct {
 	Owed         int    `json:"owed"` // deliveries to providers
 }
 
-// MemberLine is one participant of a room.
+// MemberLine is one participant of a room, or somebody who may enter without being asked.
 type MemberLine struct {
 	User        string `json:"user"` // mimi:// URI that the group lists
 	JID         string `json:"jid"`  // who that is
 	Affiliation string `json:"affiliation"`
 	Role        string `json:"role"`
+	State       string `json:"state"` // pre-authorised, participant, MLS member or banned
 	Leaves      int    `json:"leaves"`
 	Nick        string `json:"nick,omitempty"`
 	Sessions    int    `json:"sessions"` // devices that are present
@@ -119,8 +120,17 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 func (g *Gateway) RoomMembers(ctx context.Context, name string) ([]MemberLine, error) {
 	out := []MemberLine{}
 	err := g.inspect(ctx, name, func(a *actor) {
-		for _, p := range a.room.Describe().Participants {
-			out = append(out, MemberLine{User: p.User.String(), JID: p.JID.String(), Affiliation: p.Affiliation, Role: p.Role, Leaves: p.Leaves, Nick: p.Nick, Sessions: p.Sessions})
+		d := a.room.Describe()
+		for _, p := range d.Participants {
+			out = append(out, MemberLine{User: p.User.String(), JID: p.JID.String(), Affiliation: p.Affiliation, Role: p.Role, State: string(p.State), Leaves: p.Leaves, Nick: p.Nick,
+				Sessions: p.Sessions})
+		}
+		for _, p := range d.Preauthorised {
+			line := MemberLine{User: p.User.String(), JID: p.JID.String(), Affiliation: p.Affiliation, Role: p.Role, State: string(mucmap.StatePreauthorised)}
+			if p.User.IsZero() {
+				line.User = p.Kind + " " + p.Name
+			}
+			out = append(out, line)
 		}
 	})
 	return out, err

@@ -13,6 +13,8 @@ type Description struct {
 	Hub          string // the provider that owns the room, if it is not ours
 	Leaves       int    // clients in the group, the keeper's included
 	Participants []Participant
+
+	Preauthorised []Preauthorised // who is not listed and may enter without being asked
 }
 
 // Participant is an entry of the participant list, the keeper's left out.
@@ -21,9 +23,10 @@ type Participant struct {
 	JID         xmpp.JID // who that is
 	Affiliation string   // of XEP-0045
 	Role        string   // of XEP-0045, as it is or would be while present
-	Leaves      int      // clients in the group
-	Nick        string   // the last one used
-	Sessions    int      // devices that are present
+	State       UserState
+	Leaves      int    // clients in the group
+	Nick        string // the last one used
+	Sessions    int    // devices that are present
 }
 
 // Describe tells what an operator may want to know; it changes nothing.
@@ -43,11 +46,12 @@ func (r *Room) Describe() Description {
 			continue
 		}
 		st := standingOf(m.Role)
-		p := Participant{User: r.pub.listed(u), JID: r.svc.UserJID(u), Affiliation: st.affiliation.String(), Role: st.role.String(), Leaves: m.Leaves, Nick: m.Nick}
+		p := Participant{User: r.pub.listed(u), JID: r.svc.UserJID(u), Affiliation: st.affiliation.String(), Role: st.role.String(), State: stateOf(m), Leaves: m.Leaves, Nick: m.Nick}
 		if o := r.pub.occupant(u); o != nil {
 			p.Nick, p.Sessions = o.Nick, len(o.Sessions)
 		}
 		d.Participants = append(d.Participants, p)
 	}
+	d.Preauthorised = r.preauthorisedUsers()
 	return d
 }

@@ -30,6 +30,7 @@ func init() {
 	owner, admin := atLeast(muc.AffiliationOwner), atLeast(muc.AffiliationAdmin)
 	roomCommands = []*command{
 		{commandStatus, "Show the encryption of the room", occupants, nil, showEncryption},
+		{commandStates, "Show who may enter, who takes part and who is in the group", admin, nil, showStates},
 		{commandEntry, "Close the room to newcomers, or open it", owner, []stageOf{{entryForm, configCheck((*roomConfig).submitClosed, fieldClosed)}},
 			changeConfig((*roomConfig).submitClosed)},
 		{commandSlowMode, "Set the slow mode", owner, []stageOf{{slowModeForm, configCheck((*roomConfig).submitSlowMode, fieldSlowMode)}},

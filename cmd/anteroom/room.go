@@ -22,7 +22,7 @@ type roomCommand struct {
 	List    roomListCommand    `cmd:"" help:"List all rooms."`
 	Show    roomShowCommand    `cmd:"" help:"Describe one room."`
 	Create  roomCreateCommand  `cmd:"" help:"Make a room of a JSON document or a preset."`
-	Members roomMembersCommand `cmd:"" help:"List the participants of one room: roles, leaves and occupants."`
+	Members roomMembersCommand `cmd:"" help:"List who may enter one room, takes part in it and is in its group: roles, leaves and occupants."`
 	Abuse   roomAbuseCommand   `cmd:"" help:"List what other providers reported as abuse in our rooms."`
 	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
 	Destroy roomDestroyCommand `cmd:"" help:"Destroy one room, whoever owns it."`
@@ -92,9 +92,9 @@ func (c *roomShowCommand) Run() error {
 func (c *roomMembersCommand) Run() error {
 	var members []gateway.MemberLine
 	return c.ask("/rooms/"+url.PathEscape(c.Name)+"/members", &members, func(w io.Writer) {
-		fmt.Fprintln(w, "USER\tJID\tAFFILIATION\tROLE\tLEAVES\tNICK\tPRESENT")
+		fmt.Fprintln(w, "USER\tJID\tSTATE\tAFFILIATION\tROLE\tLEAVES\tNICK\tPRESENT")
 		for _, m := range members {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%d\t%s\t%d\n", m.User, m.JID, m.Affiliation, m.Role, m.Leaves, printable(m.Nick), m.Sessions)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\n", printable(m.User), m.JID, m.State, m.Affiliation, m.Role, m.Leaves, printable(m.Nick), m.Sessions)
 		}
 	})
 }

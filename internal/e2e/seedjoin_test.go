@@ -1,7 +1,10 @@
 package e2e
 
 import (
+	"cmp"
+	"encoding/json"
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -205,4 +208,54 @@ func logged(p *scene) {
 	p.must(p.juliet.Say(garden, "on the record"))
 	p.expects(p.cathy, "what is said", func(l *stack.Line) bool { return l.Type == "message" && l.Room == uri && l.Body == "on the record" })
 	p.wantClients(p.cathy, uri, p.cathy.User, "cli")
+}
+
+// states: pre-authorised, participant and MLS member are shown apart, to operators and to owners (the seed, "Security Considerations").
+func states(p *scene) {
+	garden, uri := room("states")
+	document := closed("", `"preauth-member": [{"user": "`+p.cathy.User+`"}, {"domain": "`+otherDomain+`"}], `)
+	p.create("states", strings.Replace(document, `"member": []`, `"member": ["`+p.bob.User+`"]`, 1))
+	p.enters(p.juliet, garden, "juliet")
+	wants := func(when string, want map[string]string) {
+		p.Helper()
+		out, err := command(p.T, anteroomBinary, "room", "members", "--config", p.here.ConfigFile(), "--json", "states")
+		p.must(err)
+		var lines []struct{ User, JID, State string }
+		p.must(json.Unmarshal([]byte(out), &lines))
+		got := map[string]string{}
+		for _, l := range lines {
+			got[cmp.Or(l.JID, l.User)] = l.State
+		}
+		if !maps.Equal(got, want) {
+			p.Errorf("%s operators see %v, want %v", when, got, want)
+		}
+		st, err := p.juliet.Request(p.step(), garden, "set", `<command xmlns='http://jabber.org/protocol/commands' node='urn:anteroom:room#states' action='execute'/>`)
+		p.must(err)
+		clear(got)
+		for row := range st.Child("http://jabber.org/protocol/commands", "command").Child("jabber:x:data", "x").Elements() {
+			cells := map[string]string{}
+			for field := range row.Elements() {
+				if v := field.Child("jabber:x:data", "value"); v != nil && row.Is("jabber:x:data", "item") {
+					cells[field.Attr("var")] = v.Text()
+				}
+			}
+			if cells["user"] != "" {
+				got[cells["user"]] = cells["state"]
+			}
+		}
+		if !maps.Equal(got, want) {
+			p.Errorf("%s the owner sees %v, want %v", when, got, want)
+		}
+	}
+	const juliet, domain = "juliet@" + stack.Domain, "domain " + otherDomain
+	bob, cathy := "u%bob%"+bobDomain+"@"+stack.Rooms, "u%cathy%"+cathyDomain+"@"+stack.Rooms
+	wants("at first", map[string]string{juliet: "MLS member", bob: "participant", cathy: "pre-authorised", domain: "pre-authorised"})
+	for _, n := range []*stack.Native{p.bob, p.cathy} {
+		p.tells(n, "join %s", uri)
+		p.expects(n, "the entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	}
+	wants("when both are in", map[string]string{juliet: "MLS member", bob: "MLS member", cathy: "MLS member", domain: "pre-authorised"})
+	p.admin(p.juliet, garden, "<item nick='bob' role='none'/>") // a member who is kicked stays a participant
+	p.admin(p.juliet, garden, "<item jid='"+cathy+"' affiliation='outcast'/>")
+	wants("after a kick and a ban", map[string]string{juliet: "MLS member", bob: "participant", cathy: "banned", domain: "pre-authorised"})
 }
