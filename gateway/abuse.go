@@ -15,7 +15,8 @@ import (
 // bucketAbuse holds reports of abuse, by time.
 const bucketAbuse = "abuse"
 
-// AbuseLine is a report of abuse in a room of ours, as operators see it. Nothing in it is proved but the provider that sent it.
+// AbuseLine is a report of abuse in a room of ours, as operators see it. What is proved of it are the provider that sent it, and the messages of which
+// Found says so: that Abuser sent them to Room, at the time that they say.
 type AbuseLine struct {
 	ID       string    `json:"id"`
 	At       time.Time `json:"at"`
@@ -26,11 +27,20 @@ type AbuseLine struct {
 	Reason   uint8     `json:"reason"`
 	Note     string    `json:"note,omitempty"`
 	Messages [][]byte  `json:"messages,omitempty"` // MIMI content, as the reporter says it was
+	Found    []Found   `json:"found,omitempty"`    // of each message
+}
+
+// Found is what the hub finds of a reported message.
+type Found struct {
+	Proved bool      `json:"proved"`
+	Why    string    `json:"why,omitempty"` // it is not proved
+	Said   time.Time `json:"said"`          // accepted by the hub, if it is proved
+	Text   string    `json:"text,omitempty"`
 }
 
 // ReportAbuse takes a report about a room of ours (draft-ietf-mimi-protocol-06 §5.9). 201 says that it is stored for the operators. A provider
-// reports for its own users; whom it reports is in its own word. Rooms with a franking agent do not exist here, so that no message of a report can
-// carry a frank of ours; one that claims to is kept without it.
+// reports for its own users; a message counts as proved when our stamp on it says that this user sent just this to just this room (§5.4.1), and
+// is kept as the reporter's word otherwise.
 func (g *Gateway) ReportAbuse(ctx context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
 	g.m.requests.WithLabelValues(string(mimi.EndpointReportAbuse)).Inc()
 	var q mimi.AbuseReport
@@ -46,16 +56,25 @@ func (g *Gateway) ReportAbuse(ctx context.Context, peer string, room mimi.URI, b
 	now := time.Now()
 	line := AbuseLine{ID: fmt.Sprintf("%020d-%020d", now.UnixNano(), g.request.Add(1)), At: now.UTC(), Provider: peer, Room: name,
 		Reporter: q.Reporter.String(), Abuser: q.Abuser.String(), Reason: q.Reason, Note: q.Note}
+	proved := 0
 	for _, m := range q.Messages {
+		v := g.opt.Rooms.Judge(room, q.Abuser, &m)
 		line.Messages = append(line.Messages, m.Content)
+		line.Found = append(line.Found, Found{Proved: v.Proved, Why: v.Why, Text: v.Text, Said: time.UnixMilli(int64(min(m.AcceptedAt, maxMilli))).UTC()})
+		if v.Proved {
+			proved++
+		}
 	}
 	if err := g.keepReport(ctx, line); err != nil {
 		g.log.Error("report of abuse was not stored", "provider", peer, "room", name, "error", err)
 		return http.StatusServiceUnavailable, []byte("the report cannot be stored now")
 	}
-	g.log.Warn("abuse is reported", "id", line.ID, "provider", peer, "room", name, "abuser", line.Abuser, "messages", len(line.Messages))
+	g.log.Warn("abuse is reported", "id", line.ID, "provider", peer, "room", name, "abuser", line.Abuser, "messages", len(line.Messages), "proved", proved)
 	return http.StatusCreated, nil
 }
+
+// maxMilli is the last time that JSON can hold (RFC 3339: the year 9999).
+const maxMilli = 253402300799999
 
 // keepReport stores a report, and drops the oldest when there are too many.
 func (g *Gateway) keepReport(ctx context.Context, line AbuseLine) error {

@@ -74,6 +74,10 @@ func (g *Gateway) errandsAtHome(ctx context.Context, d *delivery) int {
 	kinds := map[mimi.Endpoint]mucmap.RequestKind{
 		mimi.EndpointRequestConsent: mucmap.RequestRequestConsent, mimi.EndpointUpdateConsent: mucmap.RequestUpdateConsent,
 	}
+	if d.endpoint == mimi.EndpointReportAbuse {
+		status, _ := g.ReportAbuse(ctx, g.opt.Provider, d.uri, d.body)
+		return status
+	}
 	name := g.opt.Rooms.PersonName(d.uri)
 	if d.uri.Kind() == mimi.KindRoom {
 		if name = g.opt.Rooms.RoomName(d.uri); name == "" {

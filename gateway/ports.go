@@ -57,8 +57,9 @@ type Rooms interface {
 	FollowedName(uri mimi.URI) string // "": one of ours, or one that has no address here
 	PersonName(uri mimi.URI) string   // where consent of one of our users is kept; "": nobody of ours
 	DirectName(user, peer mimi.URI) string
-	ParseBan(who string) (xmpp.JID, error)                       // whom an operator means who bans
-	Route(st *xmpp.Stanza, direct func(name string) bool) string // "": to the service itself
+	ParseBan(who string) (xmpp.JID, error)                              // whom an operator means who bans
+	Route(st *xmpp.Stanza, direct func(name string) bool) string        // "": to the service itself
+	Judge(room, abuser mimi.URI, m *mimi.AbusiveMessage) mucmap.Verdict // of a message in a report about one of ours
 	IdentifierQuery(body []byte, rooms iter.Seq[mucmap.Summary]) (status int, answer []byte)
 	HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[mucmap.Summary]) ([]xmpp.Stanza, *mucmap.Order)
 }

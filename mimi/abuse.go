@@ -22,6 +22,18 @@ type AbuseReport struct {
 	Extensions mls.AppDataDictionary
 }
 
+func (m *AbusiveMessage) MarshalTLS(w *wire.Writer) {
+	w.Opaque(m.Content)
+	m.Frank.MarshalTLS(w)
+	w.U64(m.AcceptedAt)
+}
+
+func (m *AbusiveMessage) UnmarshalTLS(r *wire.Reader) {
+	m.Content = r.At("AbusiveMessage.message_content").Opaque()
+	m.Frank.UnmarshalTLS(r)
+	m.AcceptedAt = r.At("AbusiveMessage.accepted_timestamp").U64()
+}
+
 func (a *AbuseReport) MarshalTLS(w *wire.Writer) {
 	writeURI(w, a.Reporter)
 	writeURI(w, a.Abuser)
@@ -29,10 +41,7 @@ func (a *AbuseReport) MarshalTLS(w *wire.Writer) {
 	w.OpaqueString(a.Note)
 	w.Vector(func(w *wire.Writer) {
 		for i := range a.Messages {
-			m := &a.Messages[i]
-			w.Opaque(m.Content)
-			m.Frank.MarshalTLS(w)
-			w.U64(m.AcceptedAt)
+			a.Messages[i].MarshalTLS(w)
 		}
 	})
 	a.Extensions.MarshalTLS(w)
@@ -50,10 +59,6 @@ func (a *AbuseReport) UnmarshalTLS(r *wire.Reader) {
 	a.Abuser = readKind(r, "AbuseReport.allegedAbuserUri", KindUser)
 	a.Reason = r.At("AbuseReport.reasonCode").U8()
 	a.Note = readText(r, "AbuseReport.note", MaxNote)
-	a.Messages = readList(r, "AbuseReport.messages", MaxAbusiveMessages, func(r *wire.Reader, m *AbusiveMessage) {
-		m.Content = r.At("AbusiveMessage.message_content").Opaque()
-		m.Frank.UnmarshalTLS(r)
-		m.AcceptedAt = r.At("AbusiveMessage.accepted_timestamp").U64()
-	})
+	a.Messages = readList(r, "AbuseReport.messages", MaxAbusiveMessages, func(r *wire.Reader, m *AbusiveMessage) { m.UnmarshalTLS(r) })
 	a.Extensions.UnmarshalTLS(r)
 }

@@ -9,7 +9,7 @@ import (
 func SupportedComponents() mls.ComponentsList {
 	return mls.ComponentsList{
 		mls.ComponentAppComponents, mls.ComponentSafeAAD,
-		ComponentParticipantList, ComponentRoomMetadata, ComponentRolesList, ComponentPreauthList, ComponentBaseRoomPolicy,
+		ComponentFrankAAD, ComponentFrankingAgent, ComponentParticipantList, ComponentRoomMetadata, ComponentRolesList, ComponentPreauthList, ComponentBaseRoomPolicy,
 		ComponentStatusNotification, ComponentJoinLinkPolicy, ComponentJoinLinks, ComponentLoggingPolicy,
 		ComponentChatHistoryPolicy, ComponentBotPolicy, ComponentMessageExpiration,
 		ComponentAnteroomNick, ComponentAnteroomReason, ComponentAnteroomActor, ComponentAnteroomAlternate,
@@ -18,7 +18,7 @@ func SupportedComponents() mls.ComponentsList {
 
 // SupportedSafeAAD lists the components whose items this package understands in authenticated data (§4.9).
 func SupportedSafeAAD() mls.ComponentsList {
-	return mls.ComponentsList{ComponentAnteroomReason, ComponentAnteroomActor, ComponentAnteroomAlternate}
+	return mls.ComponentsList{ComponentFrankAAD, ComponentAnteroomReason, ComponentAnteroomActor, ComponentAnteroomAlternate}
 }
 
 // requiredComponents lists what everybody in a room must understand: the components that decide who may do what.
@@ -60,6 +60,7 @@ type NewRoom struct {
 	Base         BaseRoomPolicy // PolicyComponents is filled in
 	Preauth      PreauthList
 	Others       []mls.ComponentData  // further policy components, encoded
+	Franking     *FrankingAgent       // nil: messages are not franked
 	Hub          []mls.ExternalSender // external_senders must contain the hub (draft-ietf-mimi-protocol-06 §4.2)
 	Credentials  []mls.CredentialType // that members must support; nil: basic ones
 }
@@ -79,6 +80,9 @@ func (n *NewRoom) Extensions() ([]mls.Extension, error) {
 		{ID: ComponentRolesList, Data: wire.Marshal(&n.Roles)},
 		{ID: ComponentPreauthList, Data: wire.Marshal(&n.Preauth)},
 		{ID: ComponentBaseRoomPolicy, Data: wire.Marshal(&base)},
+	}
+	if n.Franking != nil {
+		d = d.With(ComponentFrankingAgent, wire.Marshal(n.Franking))
 	}
 	for _, other := range n.Others {
 		if _, ok := replacing[other.ID]; !ok && other.ID != ComponentJoinLinks {

@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"encoding/base64"
 	"errors"
 	"slices"
 	"time"
@@ -225,6 +226,7 @@ type provenance struct {
 	Message string   `json:",omitempty"` // its MIMI message id in hexadecimal; empty: none
 	Reacts  string   `json:",omitempty"` // the message that it is a reaction to
 	Empty   bool     `json:",omitempty"` // the reaction was taken back
+	Proof   []byte   `json:",omitempty"` // what proves it to the room's hub: a mimi.AbusiveMessage; not kept in memory
 }
 
 func (p provenance) element() *xmpp.Element {
@@ -234,6 +236,9 @@ func (p provenance) element() *xmpp.Element {
 	}
 	if p.Empty {
 		e.SetAttr("empty", "true")
+	}
+	if len(p.Proof) > 0 {
+		e.SetAttr("proof", base64.StdEncoding.EncodeToString(p.Proof))
 	}
 	return e
 }
@@ -255,6 +260,10 @@ func decodeArchived(data []byte) (xmpp.Stanza, provenance, error) {
 		p = provenance{Message: e.Attr("id"), Reacts: e.Attr("reacts"), Empty: e.Attr("empty") != ""}
 		if u, err := mimi.ParseURI(e.Attr("user")); err == nil {
 			p.User = u
+		}
+		p.Proof, _ = base64.StdEncoding.DecodeString(e.Attr("proof"))
+		if len(p.Proof) == 0 {
+			p.Proof = nil
 		}
 	}
 	st.Payload = slices.DeleteFunc(st.Payload, func(e *xmpp.Element) bool { return e.Name.Space == nsArchive })

@@ -64,6 +64,7 @@ func groupExtensions(svc *Service, room, keeper mimi.URI, c *roomConfig) ([]mls.
 		Roles:        *c.roles(false),
 		Metadata:     *c.metadata(&mimi.RoomMetadata{Room: room}),
 		Base:         *c.base(&mimi.BaseRoomPolicy{MultiDevice: true}),
+		Franking:     svc.frankingAgent(),
 		Hub:          []mls.ExternalSender{svc.hubSender()},
 		Credentials:  svc.credentialTypes(),
 	}
@@ -153,7 +154,7 @@ func (s *Service) hubSender() mls.ExternalSender {
 }
 
 func (r *Room) hubOptions() hub.Options {
-	return hub.Options{Sender: r.svc.hubSender(), Key: r.svc.cfg.Hub.Private, System: r.keeper, Issued: r.ownKey, JoinCode: r.joinCode, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
+	return hub.Options{Sender: r.svc.hubSender(), Key: r.svc.cfg.Hub.Private, FrankKey: r.svc.frankKey(), System: r.keeper, Issued: r.ownKey, JoinCode: r.joinCode, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
 		if refused := r.pub.impostor(act); refused != nil {
 			return refused
 		}

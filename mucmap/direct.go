@@ -223,6 +223,7 @@ func (t *turn) openDirect(user, peer mimi.URI) error {
 		Roles:        *directRoles(true),
 		Metadata:     mimi.RoomMetadata{Room: r.uri},
 		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
+		Franking:     r.svc.frankingAgent(),
 		Hub:          []mls.ExternalSender{r.svc.hubSender()},
 		Credentials:  r.svc.credentialTypes(),
 	}
@@ -364,7 +365,7 @@ func (t *turn) directFollowed(st *xmpp.Stanza, user mimi.URI) {
 		return
 	}
 	if body, ok := t.directContent(st, user); ok {
-		t.wish(&asker{st: st}, follower.Wish{Kind: follower.Send, Client: t.r.svc.clientURI(user), Data: body})
+		t.wish(&asker{st: st}, follower.Wish{Kind: follower.Send, Client: t.r.svc.clientURI(user), Data: body, AAD: t.r.committed(body)})
 	}
 }
 

@@ -253,6 +253,7 @@ func (t *turn) createFrom(body []byte) error {
 		Roles:        *roles,
 		Metadata:     *p.config.metadata(&mimi.RoomMetadata{Room: r.uri}),
 		Base:         *p.config.base(&mimi.BaseRoomPolicy{}),
+		Franking:     r.svc.frankingAgent(),
 		Hub:          []mls.ExternalSender{r.svc.hubSender()},
 		Credentials:  r.svc.credentialTypes(),
 	}

@@ -103,6 +103,7 @@ func (g *gauges) take(now time.Time, u mimi.URI, r Rate) (wait time.Duration, ok
 type flood struct {
 	messages, joins            gauge
 	rejoins, presence, renames gauges
+	reports                    gauges
 
 	loud     gauge
 	silenced int // refusals since the last one in the log

@@ -232,7 +232,7 @@ func (t *turn) took(out follower.Output) {
 		case follower.Epoch:
 			t.followEpoch(e)
 		case follower.Message:
-			t.heardFrom(e.Sender, e.Message.Data)
+			t.heardFrom(e.Sender, e.Message.Data, t.r.proofOf(e.Sender, e.Message, e.Frank, e.At))
 		case follower.Sent:
 			t.followSaid(e)
 		case follower.Done:

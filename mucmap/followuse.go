@@ -89,7 +89,7 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 			t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
 			return
 		}
-		t.wish(&asker{st: st, gone: gone}, follower.Wish{Kind: follower.Send, Client: r.svc.clientURI(u), Data: body})
+		t.wish(&asker{st: st, gone: gone}, follower.Wish{Kind: follower.Send, Client: r.svc.clientURI(u), Data: body, AAD: r.committed(body)})
 	}
 }
 
@@ -107,7 +107,7 @@ func (t *turn) followSaid(e follower.Sent) {
 		return
 	}
 	if who == nil {
-		t.heardFrom(u, e.Wish.Data)
+		t.heardFrom(u, e.Wish.Data, nil)
 		return
 	}
 	from := provenance{User: u}
@@ -121,7 +121,7 @@ func (t *turn) followSaid(e follower.Sent) {
 }
 
 // heardFrom shows a message as it came through the group.
-func (t *turn) heardFrom(u mimi.URI, data []byte) {
+func (t *turn) heardFrom(u mimi.URI, data, proof []byte) {
 	if t.hearDirect(u, data) {
 		return
 	}
@@ -130,7 +130,7 @@ func (t *turn) heardFrom(u mimi.URI, data []byte) {
 		t.note(NoteWarn, "message of somebody who was never present", Attr{"user", u.String()})
 		return
 	}
-	t.show(u, m.Nick, data)
+	t.show(u, m.Nick, data, proof)
 }
 
 // followSubject asks for another subject, by the occupant's own leaf.

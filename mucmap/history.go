@@ -29,6 +29,7 @@ func (s *state) remember(m said) {
 	if len(s.history) >= 2*limit { // in blocks, so that one message costs no copy
 		s.history = slices.Clone(s.history[len(s.history)-limit:])
 	}
+	m.From.Proof = nil
 	s.history = append(s.history, m)
 }
 

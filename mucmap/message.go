@@ -198,7 +198,11 @@ func (t *turn) protect(u mimi.URI, body []byte) (*hub.Accepted, error) {
 			return nil, err
 		}
 	}
-	g, m, err := g.Protect(t.derive("message"), leaf, body, emptyAAD)
+	aad := emptyAAD
+	if len(r.hub.Followers()) > 0 { // nobody else can report it elsewhere
+		aad = committedAAD(g.Public(), body, emptyAAD)
+	}
+	g, m, err := g.Protect(t.derive("message"), leaf, body, aad)
 	if err != nil {
 		return nil, err
 	}

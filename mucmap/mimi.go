@@ -107,14 +107,14 @@ func (t *turn) heard(a *hub.Accepted) {
 		return
 	}
 	if o := t.r.pub.occupant(a.Sender); o != nil {
-		t.show(a.Sender, o.Nick, a.Application.Data)
+		t.show(a.Sender, o.Nick, a.Application.Data, t.r.proofOf(a.Sender, a.Application, a.Frank, a.AcceptedAt))
 		return
 	}
 	t.note(NoteWarn, "message of a participant who is not present", Attr{"user", a.Sender.String()})
 }
 
-// show broadcasts MIMI content of somebody under a nick, with its references in the room's words.
-func (t *turn) show(u mimi.URI, nick string, data []byte) {
+// show broadcasts MIMI content of somebody under a nick, with its references in the room's words. proof is kept with it, nil for none.
+func (t *turn) show(u mimi.URI, nick string, data, proof []byte) {
 	m, err := content.Decode(data)
 	if err != nil {
 		t.note(NoteInfo, "message cannot be shown to XMPP users", Attr{"user", u.String()}, Attr{"reason", err.Error()})
@@ -125,6 +125,7 @@ func (t *turn) show(u mimi.URI, nick string, data []byte) {
 		return
 	}
 	from := origin(u, m, content.ID(u, t.r.uri, data, m.Salt))
+	from.Proof = proof
 	if gone != nil && gone.From.User != u {
 		t.moderated(gone, u, nick, "", provenance{Message: from.Message})
 		return
@@ -138,6 +139,9 @@ func (t *turn) show(u mimi.URI, nick string, data []byte) {
 	if len(e.XML) > maxMessage {
 		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", u.String()})
 		return
+	}
+	if len(e.XML)+2*len(proof) > maxMessage {
+		e.From.Proof = nil // the archive keeps no larger message
 	}
 	t.broadcast(e)
 	if gone != nil {

@@ -25,6 +25,7 @@ type record struct {
 }
 
 func newRecord(id string, st *xmpp.Stanza, from provenance) record {
+	from.Proof = nil
 	return record{ID: id, Own: st.ID, Sender: st.From, From: from, Gone: st.Child(nsRetract, "retracted") != nil}
 }
 

@@ -61,6 +61,7 @@ var routes = []route{
 	{xmpp.IQ, toRoom, xmpp.TypeSet, nsVCard, "vCard", (*turn).setVCard, (*turn).notForeign},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, nsTime, "time", (*turn).time, nil},
 	{xmpp.IQ, toRoom, xmpp.TypeSet, nsModerate, "moderate", (*turn).moderate, (*turn).notForeign},
+	{xmpp.IQ, toRoom, xmpp.TypeSet, nsReporting, "report", (*turn).reportAbuse, nil},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "query", (*turn).archiveForm, nil},
 	{xmpp.IQ, toRoom, xmpp.TypeSet, muc.NSMAM, "query", (*turn).archiveQuery, nil},
 	{xmpp.IQ, toRoom, xmpp.TypeGet, muc.NSMAM, "metadata", (*turn).archiveEnds, nil},

@@ -99,7 +99,7 @@ func (c *roomMembersCommand) Run() error {
 	})
 }
 
-// Run lists reports of abuse. The messages are in the JSON only: they are MIMI content, and what somebody says that somebody sent.
+// Run lists reports of abuse, and of each message its text and whether our stamp proves that the abuser sent it. MIMI content is in the JSON only.
 func (c *roomAbuseCommand) Run() error {
 	var lines []gateway.AbuseLine
 	return c.ask("/abuse", &lines, func(w io.Writer) {
@@ -110,6 +110,13 @@ func (c *roomAbuseCommand) Run() error {
 		fmt.Fprintln(w, "TIME\tROOM\tABUSER\tREPORTER\tPROVIDER\tMESSAGES\tNOTE")
 		for _, l := range lines {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\n", l.At.Format(time.RFC3339), l.Room, l.Abuser, l.Reporter, l.Provider, len(l.Messages), printable(l.Note))
+			for _, m := range l.Found {
+				if m.Proved {
+					fmt.Fprintf(w, "\tproved\t%s\t%s\n", m.Said.Format(time.RFC3339), printable(m.Text))
+				} else {
+					fmt.Fprintf(w, "\tnot proved\t%s\t%s\n", printable(m.Why), printable(m.Text))
+				}
+			}
 		}
 	})
 }

@@ -13,7 +13,7 @@
 // What the hub accepted is not believed: commits, proposals and messages that policy does not allow are not applied, and a room whose
 // hub let such a commit pass is given up (Event Broken).
 //
-// Not implemented: SemiPrivateMessage, franking, ratchet trees by URL, PSKs and ReInit.
+// Not implemented: SemiPrivateMessage, ratchet trees by URL, PSKs and ReInit.
 //
 // Room and Output are safe for concurrent reading.
 package follower

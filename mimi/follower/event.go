@@ -46,6 +46,7 @@ type (
 		Message *mls.ApplicationMessage
 		Sender  mimi.URI // the user
 		At      uint64
+		Frank   *mimi.Frank // the hub's stamp, if there is one and its signature holds
 	}
 	// Sent says that the hub accepted a message of ours.
 	Sent struct {

@@ -271,7 +271,11 @@ func (t *turn) message(m *mimi.FanoutMessage) error {
 			return nil
 		}
 	}
-	t.tell(Message{message, client.ClientUser(), m.Timestamp})
+	frank, err := t.frank(m.Frank, &mimi.FrankingContext{Sender: client.ClientUser(), Room: t.r.uri, AcceptedAt: m.Timestamp})
+	if err != nil {
+		t.tell(Dropped{fmt.Sprintf("the hub's stamp on a message of %s: %v", client.ClientUser(), err)})
+	}
+	t.tell(Message{message, client.ClientUser(), m.Timestamp, frank})
 	return nil
 }
 

@@ -20,6 +20,7 @@ type Accepted struct {
 
 	Sender  mimi.URI     // the user that sent it
 	Message *mls.Message // as it was sent
+	Frank   *mimi.Frank  // of an application message: our stamp, if others get it
 
 	// With a commit.
 	Welcome *mls.Welcome          // lets those in that it adds from outside

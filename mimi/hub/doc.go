@@ -8,7 +8,7 @@
 // The hub of a room always holds a local leaf in its group (the keeper, or a member of a room without keeper): GroupInfos for
 // joiners are signed by such a leaf, and a commit that would remove the last of them is refused. See docs/decisions.
 //
-// Not implemented: SemiPrivateMessage, franking, joining codes.
+// Not implemented: SemiPrivateMessage, joining codes.
 //
 // Room and Accepted are safe for concurrent reading.
 package hub

@@ -17,6 +17,9 @@ type Options struct {
 	// groupInfo requests.
 	Sender mls.ExternalSender
 	Key    mls.SignaturePrivateKey
+	// FrankKey is the hub's secret behind its stamps on messages (draft-ietf-mimi-protocol-06 §5.4.1); none: it stamps none. They are signed with
+	// Key, so that the group's franking agent must have Sender's key.
+	FrankKey []byte
 	// Extra is the room's own strictness, asked about everything that policy allows.
 	Extra policy.Extra
 	// System is the participant by which the hub acts in the room, zero if there is none: see policy.Options.

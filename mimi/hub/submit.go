@@ -25,7 +25,7 @@ func (r *Room) AcceptSubmit(now time.Time, from string, body []byte) (*Accepted,
 		response := mimi.SubmitMessageResponse{Code: mimi.SubmitCode(refusal.Code), Epoch: r.group.Public().Epoch()}
 		return nil, wire.Marshal(&response), refusal
 	}
-	answer := wire.Marshal(&mimi.SubmitMessageResponse{Code: mimi.SubmitAccepted, AcceptedAt: accepted.AcceptedAt})
+	answer := wire.Marshal(&mimi.SubmitMessageResponse{Code: mimi.SubmitAccepted, AcceptedAt: accepted.AcceptedAt, Frank: accepted.Frank})
 	accepted.Memory = &Memory{digest, answer}
 	accepted.Next.remember(*accepted.Memory)
 	return accepted, answer, nil
@@ -116,9 +116,13 @@ func (r *Room) message(now time.Time, from string, g *mls.Group, m *mls.Message,
 	at := uint64(now.UnixMilli())
 	next := *r
 	next.group = g
+	var frank *mimi.Frank
+	if from != r.provider() || len(r.receivers) > 0 { // somebody else gets it
+		frank = r.stamp(m, sender, at)
+	}
 	return &Accepted{
 		Next: &next, Before: r.state, After: r.state, Origin: from,
-		Application: application, Sender: sender, Message: m,
-		AcceptedAt: at, Fanout: tell(r.receivers, from, &mimi.FanoutMessage{Timestamp: at, Message: m}),
+		Application: application, Sender: sender, Message: m, Frank: frank,
+		AcceptedAt: at, Fanout: tell(r.receivers, from, &mimi.FanoutMessage{Timestamp: at, Message: m, Frank: frank}),
 	}
 }

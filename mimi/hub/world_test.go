@@ -95,7 +95,7 @@ func newWorld(t *testing.T) *world {
 	}
 	key, err := mls.NewSigner(suite, w.seed())
 	w.must(err)
-	w.options = hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom"))}, Key: key.Private}
+	w.options = hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom"))}, Key: key.Private, FrankKey: []byte("of the hub")}
 	w.system, err = mls.NewSigner(suite, w.seed())
 	w.must(err)
 	roles := testRoles()
@@ -105,6 +105,7 @@ func newWorld(t *testing.T) *world {
 		Metadata:     mimi.RoomMetadata{Room: garden, Name: "Garden"},
 		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
 		Preauth:      mimi.PreauthList{Entries: []mimi.Preauth{mimi.PreauthUser(systemB.ClientUser(), roles.Roles[2])}},
+		Franking:     &mimi.FrankingAgent{SignatureKey: w.options.Sender.SignatureKey, Credential: w.options.Sender.Credential},
 		Hub:          []mls.ExternalSender{w.options.Sender, {SignatureKey: w.system.Public, Credential: mimi.BasicCredential(systemB)}},
 	}
 	extensions, err := first.Extensions()

@@ -1,0 +1,33 @@
+package follower
+
+import (
+	"errors"
+
+	"anteroom/mimi"
+)
+
+// frank verifies the hub's stamp on a message: the group's franking agent is the hub's and signed it, for this sender, room and time
+// (draft-ietf-mimi-protocol-06 §5.4.1, receiver verification). Without a stamp there is neither stamp nor error. That the sender has committed to the
+// content is for whoever can read the content.
+func (t *turn) frank(f *mimi.Frank, c *mimi.FrankingContext) (*mimi.Frank, error) {
+	if f == nil {
+		return nil, nil
+	}
+	agent, ok := mimi.AgentOf(t.r.group.Public())
+	if !ok {
+		return nil, errors.New("the group has no franking agent")
+	}
+	client, err := mimi.CredentialClient(agent.Credential)
+	switch {
+	case err != nil:
+		return nil, err
+	case client.Provider() != t.r.Hub():
+		return nil, errors.New("the franking agent is not the hub's")
+	case f.Suite != t.r.group.Public().Suite():
+		return nil, errors.New("signed by another cipher suite than the group's")
+	}
+	if err := f.Verify(agent.SignatureKey, c); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
