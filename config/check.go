@@ -29,6 +29,7 @@ const (
 	MaxOutbox     = 1_000_000
 	MaxPeers      = 10_000
 	MaxNetworks   = 1000
+	MaxAssetHosts = 10_000
 	MaxContacts   = 20  // addresses of one kind
 	MaxAdmins     = 100 // operators
 	MaxTeams      = 1000
@@ -102,6 +103,16 @@ func (s *source) checkProvider(c *Config) error {
 		}
 		if err := s.address("provider.peers."+name, p.Peers[name], false); err != nil {
 			return err
+		}
+	}
+	if len(p.Assets) > MaxAssetHosts {
+		return s.fault("provider.assets", "has more than %d entries", MaxAssetHosts)
+	}
+	for _, a := range p.Assets {
+		name, port, _ := strings.Cut(a, ":")
+		d, err := domainOf(name)
+		if n, bad := strconv.Atoi(port); err != nil || d != name || port != "" && (bad != nil || n < 1 || n > 65535) {
+			return s.fault("provider.assets", "%q is not a host like upload.b.example or upload.b.example:8443", a)
 		}
 	}
 	if !slices.Contains([]string{"all", "users", "rooms", "nothing"}, p.Search) {

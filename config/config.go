@@ -51,6 +51,7 @@ type Provider struct {
 	Key         string   `toml:"key" path:"file" example:"a.key" doc:"Private key of the certificate in PEM."`
 	Trust       []string `toml:"trust" path:"file" example:"ca.pem" doc:"Certificates of the authorities that vouch for providers. They replace the system's roots."`
 	Networks    []string `toml:"networks" example:"10.1.0.0/16" doc:"Networks in which providers may be although their addresses are private, loopback or otherwise special. Elsewhere a provider's name that leads to such an address is not followed; the addresses of peers are, whatever they are. Read again on SIGHUP."`
+	Assets      []string `toml:"assets" example:"upload.b.example" doc:"Hosts at which providers keep files, with a port if it is not 443. Other providers may fetch files of these hosts through this one (proxyDownload), and of no others. Default: none."`
 	Search      string   `toml:"search" doc:"What users of other providers may search for here: all (users who made themselves findable, and rooms that are listed), users, rooms, or nothing."`
 
 	Authority    string   `toml:"authority" path:"file" example:"a.example-users.pem" doc:"Certificate of this provider's authority for its users, in PEM (anteroom ca issue makes one). It vouches for the signature key of every user of ours to members at other providers."`

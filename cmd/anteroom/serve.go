@@ -314,6 +314,7 @@ func (s *service) openListeners(reg *prometheus.Registry) error {
 			mimi.EndpointNotify, mimi.EndpointSubmitMessage, mimi.EndpointGroupInfo, mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent,
 			mimi.EndpointReportAbuse, mimi.EndpointIdentifierQuery)
 		h.SetRates(mimihttp.Rates{Requests: s.cfg.Limits.ProviderRequests, Updates: s.cfg.Limits.ProviderUpdates})
+		h.UseProxy(mimihttp.NewProxy(s.cfg.Provider.Assets, s.cfg.Provider.Prefixes(), s.identity.Load().Trust))
 		srv := mimihttp.NewServer(s.identity.Load(), h, s.log)
 		srv.TLSConfig.GetConfigForClient = l.TLS(func() *tls.Config { return s.identity.Load().ServerTLS() })
 		s.serve("provider.listen", srv, func() error { return srv.ServeTLS(l, "", "") })

@@ -8,7 +8,7 @@
 // Nothing that a peer names leads into our own network (dial.go), names are proved as RFC 9525 says (name.go), and what one provider can
 // ask of us is bounded (flood.go, limits.go).
 //
-// Not implemented, and therefore absent from the directory that Handler serves: proxyDownload.
+// Not implemented, and therefore absent from the directory that Handler serves: the gateway of Oblivious HTTP.
 //
 // Handler and Client are safe for concurrent use.
 package mimihttp

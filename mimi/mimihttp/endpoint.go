@@ -27,6 +27,8 @@ func parameter(e mimi.Endpoint) string {
 		return "requesterUser"
 	case mimi.EndpointIdentifierQuery:
 		return "domain"
+	case mimi.EndpointProxyDownload:
+		return "downloadUrl"
 	}
 	return "roomId"
 }

@@ -50,6 +50,7 @@ type Documents interface {
 // Handler serves a provider's directory and endpoints.
 type Handler struct {
 	domain      string
+	endpoints   []mimi.Endpoint
 	mux         *http.ServeMux
 	log         *slog.Logger
 	floods      *floods
@@ -74,12 +75,12 @@ func NewHandler(domain string, p Provider, log *slog.Logger, endpoints ...mimi.E
 		endpoints = implemented
 	}
 	endpoints = slices.DeleteFunc(slices.Clone(endpoints), func(e mimi.Endpoint) bool { return call[e] == nil })
-	h := &Handler{domain: domain, mux: http.NewServeMux(), log: log, floods: newFloods(Rates{RequestRate, ChangeRate}), bodyTimeout: BodyTimeout}
-	listing, err := json.MarshalIndent(mimi.NewDirectory("https://"+domain+strings.TrimSuffix(pathPrefix, "/"), endpoints...), "", "  ")
-	if err != nil {
-		panic(err) // a map of strings
-	}
+	h := &Handler{domain: domain, endpoints: endpoints, mux: http.NewServeMux(), log: log, floods: newFloods(Rates{RequestRate, ChangeRate}), bodyTimeout: BodyTimeout}
 	h.mux.HandleFunc("GET "+mimi.DirectoryPath, func(w http.ResponseWriter, r *http.Request) {
+		listing, err := json.MarshalIndent(mimi.NewDirectory("https://"+domain+strings.TrimSuffix(pathPrefix, "/"), h.endpoints...), "", "  ")
+		if err != nil {
+			panic(err) // a map of strings
+		}
 		w.Header().Set("Content-Type", "application/json")
 		w.Write(listing)
 	})
