@@ -34,6 +34,10 @@ func TestCredentialSuccession(t *testing.T) {
 	if SameIdentity(nobody, nobody) {
 		t.Error("two credentials that name nobody are one client's")
 	}
+	if !Asserts(BasicCredential(juliet), juliet) || Asserts(BasicCredential(juliet), phone) || Asserts(nobody, juliet) || Asserts(mls.Credential{}, juliet) ||
+		Asserts(BasicCredential(juliet.ClientUser()), juliet.ClientUser()) {
+		t.Error("who asserts what")
+	}
 	if CredentialName(nobody) != "" || CredentialName(BasicCredential(juliet)) != juliet.String() {
 		t.Error("names")
 	}

@@ -108,7 +108,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 		return
 	}
 	if wish.Kind == resync && f.anew {
-		state, err := policy.StateOf(f.staged.Public())
+		state, err := f.stateAfter()
 		if err != nil {
 			t.breakDown("our own commit: %v", err)
 			return
@@ -123,7 +123,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 			effects, _ = t.r.group.Public().StageCommit(&m)
 		}
 	}
-	state, err := policy.StateOf(f.staged.Public())
+	state, err := f.stateAfter()
 	if err != nil {
 		t.breakDown("our own commit: %v", err)
 		return
@@ -143,6 +143,14 @@ func (t *turn) accepted(f *flight, at uint64) {
 		t.tell(Epoch{effects, before, state, at})
 	}
 	t.afterEpoch()
+}
+
+// stateAfter is the policy behind our own commit.
+func (f *flight) stateAfter() (*policy.State, error) {
+	if f.after != nil {
+		return f.after, nil
+	}
+	return policy.StateOf(f.staged.Public())
 }
 
 // proposed takes up our own leave, unless a commit has overtaken the answer.

@@ -29,6 +29,7 @@ type flight struct {
 	staged   *mls.Group // flightCommit
 	commit   []byte     // encoded MLSMessage of flightCommit
 	effects  *mls.Effects
+	after    *policy.State          // flightCommit: the policy when it is accepted; nil after a restart
 	anew     bool                   // flightCommit: staged does not go on from our group but takes its place
 	kept     uint64                 // flightGroupInfo: the last message that was kept when it was asked for
 	private  mls.HPKEPrivateKey     // flightGroupInfo
@@ -273,14 +274,25 @@ func (t *turn) commitWith(w *Wish, leaf mls.LeafIndex, p mls.CommitParams, whole
 	if err != nil {
 		return nil, err
 	}
-	if _, err := policy.AuthorizeCommit(t.r.state, staged.Effects, policy.Options{JoinCode: trustHubJoinCode}); err != nil {
+	f, err := authorizedFlight(t.r.state, staged)
+	if err != nil {
+		return nil, err
+	}
+	f.whole = whole
+	return f, nil
+}
+
+// authorizedFlight is a commit that the policy allows.
+func authorizedFlight(before *policy.State, staged *mls.Staged) (*flight, error) {
+	after, err := policy.AuthorizeCommit(before, staged.Effects, policy.Options{JoinCode: trustHubJoinCode})
+	if err != nil {
 		return nil, err
 	}
 	f, err := commitFlight(staged)
 	if err != nil {
 		return nil, err
 	}
-	f.whole = whole
+	f.after = after
 	return f, nil
 }
 

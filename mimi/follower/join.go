@@ -35,13 +35,9 @@ func (t *turn) buildJoin(w *Wish) (*flight, error) {
 
 // joinHeld joins the group that we hold.
 func (t *turn) joinHeld(joiner *mls.KeyPackageSecrets, code []byte) (*flight, error) {
-	staged, err := t.stageJoin(t.r.group.Public(), t.r.state, joiner, code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
+	return t.stageJoin(t.r.group.Public(), t.r.state, joiner, code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
 		return t.r.group.WithNow(uint64(t.now.Unix())).ExternalCommit(t.fresh("external commit"), joiner, p)
 	})
-	if err != nil {
-		return nil, err
-	}
-	return commitFlight(staged)
 }
 
 // askGroupInfo asks the hub for what an external commit needs.
@@ -71,7 +67,7 @@ func (t *turn) askGroupInfo(joiner *mls.KeyPackageSecrets, code []byte) (*flight
 }
 
 // stageJoin lists the user if needed, removes a leaf that the client left behind, and includes what must be included.
-func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.KeyPackageSecrets, code []byte, commit func(mls.ExternalCommitParams) (*mls.Staged, error)) (*mls.Staged, error) {
+func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.KeyPackageSecrets, code []byte, commit func(mls.ExternalCommitParams) (*mls.Staged, error)) (*flight, error) {
 	credential := joiner.KeyPackage.LeafNode.Credential
 	client, err := mimi.CredentialClient(credential)
 	if err != nil {
@@ -80,7 +76,7 @@ func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.
 	user := client.ClientUser()
 	var p mls.ExternalCommitParams
 	for i, node := range pg.Leaves() {
-		if mimi.SameIdentity(node.Credential, credential) {
+		if mimi.Asserts(node.Credential, client) {
 			p.ByValue = append(p.ByValue, mls.Remove{Removed: i})
 		}
 	}
@@ -105,10 +101,7 @@ func (t *turn) stageJoin(pg *mls.PublicGroup, before *policy.State, joiner *mls.
 	if err != nil {
 		return nil, err
 	}
-	if _, err := policy.AuthorizeCommit(before, staged.Effects, policy.Options{JoinCode: trustHubJoinCode}); err != nil {
-		return nil, err
-	}
-	return staged, nil
+	return authorizedFlight(before, staged)
 }
 
 // joinRole is what the joining code gives if it says so, or else what the room gives to who comes without.
@@ -175,14 +168,10 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 			return nil, &Refused{Text: err.Error(), Err: err}
 		}
 	}
-	staged, err := t.stageJoin(pg, before, f.joiner, f.code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
+	next, err := t.stageJoin(pg, before, f.joiner, f.code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
 		p.Tree = tree
 		return mls.ExternalCommit(t.fresh("external commit"), answer.GroupInfo, f.joiner, p)
 	})
-	if err != nil {
-		return nil, &Refused{Text: err.Error(), Err: err}
-	}
-	next, err := commitFlight(staged)
 	if err != nil {
 		return nil, &Refused{Text: err.Error(), Err: err}
 	}

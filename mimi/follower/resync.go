@@ -138,7 +138,7 @@ func (t *turn) buildResync(w *Wish) (*flight, error) {
 
 func listsClient(pg *mls.PublicGroup, client mimi.URI) bool {
 	for _, node := range pg.Leaves() {
-		if c, err := mimi.CredentialClient(node.Credential); err == nil && c == client {
+		if mimi.Asserts(node.Credential, client) {
 			return true
 		}
 	}

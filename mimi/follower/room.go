@@ -93,7 +93,7 @@ func (r *Room) Leaf(client mimi.URI) (mls.LeafIndex, bool) {
 	}
 	for _, i := range r.group.Local() {
 		if leaf, ok := r.group.Public().Leaf(i); ok {
-			if c, err := mimi.CredentialClient(leaf.Credential); err == nil && c == client {
+			if mimi.Asserts(leaf.Credential, client) {
 				return i, true
 			}
 		}

@@ -121,17 +121,17 @@ func (r *Room) advanced(now time.Time, g *mls.Group, state *policy.State, welcom
 	return &next
 }
 
-// findFollowers derives followers and receivers from the tree: once per epoch, since every message needs them.
+// findFollowers derives followers and receivers from who has a client in the group: once per epoch, since every message needs them.
 func (r *Room) findFollowers() {
 	followers, receivers := map[string]bool{}, map[string]bool{}
-	for _, leaf := range r.group.Public().Leaves() {
-		client, err := mimi.CredentialClient(leaf.Credential)
-		if err != nil || client.Provider() == r.provider() {
+	for user := range r.state.Active() {
+		provider := user.Provider()
+		if provider == r.provider() {
 			continue
 		}
-		followers[client.Provider()] = true
-		if !receivers[client.Provider()] && policy.AuthorizeReceive(r.state, client.ClientUser()) == nil {
-			receivers[client.Provider()] = true
+		followers[provider] = true
+		if !receivers[provider] && policy.AuthorizeReceive(r.state, user) == nil {
+			receivers[provider] = true
 		}
 	}
 	r.followers, r.receivers = sorted(followers), sorted(receivers)

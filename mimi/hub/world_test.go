@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/follower"
 	"anteroom/mimi/hub"
+	"anteroom/mimi/policy"
 	"anteroom/mls"
 	"anteroom/mls/wire"
 )
@@ -366,6 +368,12 @@ func (w *world) pump(provider string, request *follower.Request) {
 		answer := w.ask(provider, *request)
 		w.busy[provider] = false
 		out := w.rooms[provider].Answer(w.now, w.seed(), request, 200, answer)
+		if r := w.rooms[provider]; r.Group() != nil {
+			// The state that was carried over our own commits is the one that the group says.
+			if anew, err := policy.StateOf(r.Group().Public()); err != nil || !reflect.DeepEqual(r.State(), anew) {
+				w.t.Errorf("%s: carried state %+v, its group says %+v %v", provider, r.State(), anew, err)
+			}
+		}
 		w.adopt(provider, out)
 		request = out.Request
 		if request == nil {

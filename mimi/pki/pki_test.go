@@ -424,6 +424,9 @@ func TestCertificatesStay(t *testing.T) {
 	if !mimi.SameIdentity(old, mimi.BasicCredential(juliet)) || mimi.SameIdentity(old, mimi.BasicCredential(romeo)) {
 		t.Error("identities")
 	}
+	if romeo := mimi.MustURI("mimi://a.example/d/juliet/anteroom2"); !mimi.Asserts(old, juliet) || mimi.Asserts(old, romeo) || mimi.Asserts(old, juliet.ClientUser()) {
+		t.Error("who asserts what")
+	}
 }
 
 // Preauthorisation of a user holds whatever proves who it is; claims about certificates hold for certificates.

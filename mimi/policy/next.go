@@ -99,7 +99,9 @@ func adjust(count map[mimi.RoleIndex]tally, s *State, user mimi.URI, by int) {
 	if s.clients[user] > 0 {
 		t.active += by
 	}
-	count[role] = t
+	if count[role] = t; t.participants == 0 {
+		delete(count, role) // as in a state that was read anew
+	}
 }
 
 // touched returns the users whose entry or clients the change touches.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"maps"
 	"slices"
 
 	"anteroom/mimi"
@@ -121,6 +122,9 @@ func (s *State) RoleOf(user mimi.URI) mimi.RoleIndex {
 	}
 	return mimi.RoleNone
 }
+
+// Active returns the users that have a client in the group, in no order.
+func (s *State) Active() iter.Seq[mimi.URI] { return maps.Keys(s.clients) }
 
 // Role returns the definition of a role, which the caller must not change.
 func (s *State) Role(i mimi.RoleIndex) (*mimi.Role, bool) {
