@@ -28,6 +28,9 @@ const (
 	AnnouncePace   = 20 * time.Millisecond // from one room to the next that hears an announcement
 	AnnounceTime   = 5 * time.Second       // a room that takes longer does not hear it
 
+	MaxTogether      = 64        // fan-out messages of one room in one request to a provider
+	MaxTogetherBytes = 512 << 10 // of them, unless one alone is larger
+
 	MaxIndicatedDevices = 16               // of one user that ask for indicators of activity
 	IndicatorPause      = 2 * time.Second  // activity of so long goes into one indicator
 	IndicatorTime       = 30 * time.Second // of finding out what a device that asks is to be told

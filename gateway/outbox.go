@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -48,7 +49,9 @@ func decodeDelivery(room string, e store.OutboxEntry) (delivery, error) {
 
 func (d *delivery) made() time.Time { return time.UnixMicro(int64(d.id)) }
 
-// outbox delivers to providers: one queue each, in the order in which rooms wrote, one request at a time.
+// outbox delivers to providers: one queue each, in the order in which rooms wrote, one request at a time. What one room has to tell while
+// a request is under way goes out with the next one: a notify request holds one fan-out message or several (mimi.ParseFanout). A provider
+// that refuses several gets them one by one.
 type outbox struct {
 	g *Gateway
 
@@ -63,7 +66,8 @@ type queue struct {
 	provider string
 	entries  []delivery
 	known    map[deliveryKey]bool // entries by room and id: a restored room hands in its outbox again
-	busy     bool                 // the first entry is on its way
+	busy     int                  // so many of the first entries are on their way, or will be tried again as they are
+	singly   bool                 // the provider refused several at once
 }
 
 type deliveryKey struct {
@@ -93,10 +97,7 @@ func (o *outbox) add(d delivery) {
 	q.entries = append(q.entries, d)
 	o.count(1)
 	for len(q.entries) > o.g.opt.Outbox {
-		i := 0
-		if q.busy {
-			i = 1
-		}
+		i := q.busy
 		if i >= len(q.entries) {
 			break
 		}
@@ -131,11 +132,11 @@ func (o *outbox) finish(q *queue, d delivery, result string) {
 func (o *outbox) run(q *queue) {
 	failures := 0
 	for {
-		d, ok := o.head(q)
-		if !ok {
+		batch := o.head(q)
+		if len(batch) == 0 {
 			return
 		}
-		result, pause := o.attempt(d, failures+1)
+		result, pause := o.attempt(batch, failures+1)
 		if result == "" {
 			failures++
 			o.g.m.posts.WithLabelValues("retry").Inc()
@@ -146,39 +147,67 @@ func (o *outbox) run(q *queue) {
 		}
 		failures = 0
 		o.mu.Lock()
-		q.busy = false
-		if len(q.entries) > 0 && q.entries[0].id == d.id && q.entries[0].room == d.room {
-			q.entries = q.entries[1:]
-			o.finish(q, d, result)
+		q.busy = 0
+		if len(batch) > 1 && result != resultDelivered {
+			q.singly = true // nothing of it took effect; by itself each may
+			o.mu.Unlock()
+			continue
+		}
+		for _, d := range batch {
+			if len(q.entries) > 0 && q.entries[0].id == d.id && q.entries[0].room == d.room {
+				q.entries = q.entries[1:]
+				o.finish(q, d, result)
+			}
 		}
 		o.mu.Unlock()
 	}
 }
 
-// head is the first entry; false when the queue is empty, which ends it.
-func (o *outbox) head(q *queue) (delivery, bool) {
+// head is what the next request holds, none when the queue is empty, which ends it. What is tried again stays as it was: the provider knows
+// a request again by its octets.
+func (o *outbox) head(q *queue) []delivery {
 	select {
 	case <-o.quit:
-		return delivery{}, false
+		return nil
 	default:
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(q.entries) == 0 {
 		delete(o.queues, q.provider)
-		return delivery{}, false
+		return nil
 	}
-	q.busy = true
-	return q.entries[0], true
+	if q.busy == 0 {
+		q.busy = q.together(o.g.opt.Provider)
+	}
+	return slices.Clone(q.entries[:q.busy])
+}
+
+// together says how many of the first entries make one request.
+func (q *queue) together(ours string) int {
+	first, size := &q.entries[0], len(q.entries[0].body)
+	if q.singly || first.endpoint != mimi.EndpointNotify || first.provider == ours {
+		return 1
+	}
+	n := 1
+	for n < min(len(q.entries), MaxTogether) {
+		d := &q.entries[n]
+		if size += len(d.body); d.room != first.room || d.endpoint != first.endpoint || d.uri != first.uri || size > MaxTogetherBytes {
+			break
+		}
+		n++
+	}
+	return n
 }
 
 // attempt posts once. The result is empty when it is to be tried again after the pause.
-func (o *outbox) attempt(d delivery, n int) (result string, pause time.Duration) {
+func (o *outbox) attempt(batch []delivery, n int) (result string, pause time.Duration) {
+	d := &batch[0]
 	if time.Since(d.made()) > o.g.opt.OutboxAge {
 		return "too old", 0
 	}
 	if d.provider == o.g.opt.Provider {
-		if status := o.g.errandsAtHome(o.g.ctx, &d); status < 300 {
+		if status := o.g.errandsAtHome(o.g.ctx, d); status < 300 {
 			return resultDelivered, 0
 		} else if !transient(status) {
 			return fmt.Sprintf("refused with %d", status), 0
@@ -188,7 +217,14 @@ func (o *outbox) attempt(d delivery, n int) (result string, pause time.Duration)
 	if o.g.opt.Peers == nil {
 		return "no way to providers", 0
 	}
-	reply, err := o.g.opt.Peers.Post(o.g.ctx, d.provider, d.endpoint, d.uri, d.body)
+	body := d.body
+	if len(batch) > 1 {
+		body = nil
+		for i := range batch {
+			body = append(body, batch[i].body...)
+		}
+	}
+	reply, err := o.g.opt.Peers.Post(o.g.ctx, d.provider, d.endpoint, d.uri, body)
 	pause = backoff(n)
 	switch {
 	case err != nil:
@@ -234,7 +270,7 @@ func (o *outbox) forget(room string) {
 	for _, q := range o.queues {
 		kept := q.entries[:0]
 		for i, d := range q.entries {
-			if d.room != room || i == 0 && q.busy {
+			if d.room != room || i < q.busy {
 				kept = append(kept, d)
 				continue
 			}

@@ -3,9 +3,12 @@ package gateway
 import (
 	"errors"
 	"slices"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"anteroom/mimi"
 )
 
 func TestDeliveriesKeepTheirOrderWhileAPeerIsDown(t *testing.T) {
@@ -36,7 +39,7 @@ func TestDeliveriesKeepTheirOrderWhileAPeerIsDown(t *testing.T) {
 		time.Sleep(MaxBackoff)
 		b.settle()
 		got := b.posts.all()[tries:]
-		want := []string{"b.example garden-2", "b.example garden-3", "b.example garden-4", "b.example garden-5", "b.example garden-6"}
+		want := []string{"b.example garden-2garden-3garden-4garden-5garden-6"} // in one request, as they were first tried
 		if !slices.Equal(got, want) {
 			t.Errorf("after it was back came %q", got)
 		}
@@ -46,6 +49,85 @@ func TestDeliveriesKeepTheirOrderWhileAPeerIsDown(t *testing.T) {
 			t.Errorf("the store still owes %d deliveries, %v", len(r.Outbox), err)
 		}
 	})
+}
+
+// What comes while a request is under way goes out together, in bounded requests. What is tried again is the same octets. Who refuses several
+// at once gets them one by one, and what it refuses then is given up by itself.
+func TestSeveralInOneRequest(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		failures := 2
+		b.posts.answer = func(string, string, int) (PeerReply, error) {
+			if failures--; failures >= 0 {
+				return PeerReply{}, errors.New("connection reset")
+			}
+			return PeerReply{Status: 201}, nil
+		}
+		b.join("garden", juliet)
+		b.say("garden", juliet, "deliver b.example")
+		b.settle() // it is on its way, and fails
+		for range MaxTogether + 4 {
+			b.say("garden", juliet, "deliver b.example")
+		}
+		time.Sleep(time.Minute)
+		var counts []int
+		for _, post := range b.posts.all() {
+			counts = append(counts, strings.Count(post, "garden"))
+		}
+		if !slices.Equal(counts, []int{1, 1, 1, MaxTogether, 4}) {
+			t.Errorf("requests of %d messages", counts)
+		}
+		b.posts.forget()
+		b.posts.answer = func(_, body string, n int) (PeerReply, error) {
+			switch {
+			case n == 1:
+				return PeerReply{Status: 503}, nil
+			case strings.Count(body, "garden") > 1, body == "garden-72":
+				return PeerReply{Status: 400}, nil
+			}
+			return PeerReply{Status: 201}, nil
+		}
+		b.say("garden", juliet, "deliver b.example")
+		b.settle()
+		b.say("garden", juliet, "deliver b.example")
+		b.say("garden", juliet, "deliver b.example")
+		time.Sleep(time.Minute)
+		want := []string{"b.example garden-71", "b.example garden-71", "b.example garden-72garden-73", "b.example garden-72", "b.example garden-73"}
+		if got := b.posts.all(); !slices.Equal(got, want) {
+			t.Errorf("to a provider that refuses several went %q", got)
+		}
+		b.settle()
+		time.Sleep(2 * FlushAfter)
+		b.settle()
+		if r, err := b.store.Load(b.t.Context(), "garden"); err != nil || len(r.Outbox) != 0 {
+			t.Errorf("the store still owes %d deliveries, %v", len(r.Outbox), err)
+		}
+	})
+}
+
+// A request holds fan-out messages of one room, and no more octets than the bound unless one alone has more.
+func TestWhatGoesTogether(t *testing.T) {
+	entry := func(room string, e mimi.Endpoint, size int) delivery {
+		return delivery{room: room, provider: "b.example", endpoint: e, body: make([]byte, size)}
+	}
+	const half = MaxTogetherBytes / 2
+	for i, tt := range []struct {
+		entries []delivery
+		want    int
+	}{
+		{[]delivery{entry("garden", mimi.EndpointNotify, half), entry("garden", mimi.EndpointNotify, half), entry("garden", mimi.EndpointNotify, 1)}, 2},
+		{[]delivery{entry("garden", mimi.EndpointNotify, 3*half), entry("garden", mimi.EndpointNotify, 1)}, 1},
+		{[]delivery{entry("garden", mimi.EndpointNotify, 1), entry("hall", mimi.EndpointNotify, 1)}, 1},
+		{[]delivery{entry("garden", mimi.EndpointNotify, 1), entry("garden", mimi.EndpointRequestConsent, 1)}, 1},
+		{[]delivery{entry("garden", mimi.EndpointRequestConsent, 1), entry("garden", mimi.EndpointRequestConsent, 1)}, 1},
+	} {
+		q := &queue{entries: tt.entries}
+		if got := q.together("a.example"); got != tt.want {
+			t.Errorf("case %d: %d go together, want %d", i, got, tt.want)
+		}
+		if got := q.together("b.example"); got != 1 {
+			t.Errorf("case %d: %d errands at home at once", i, got)
+		}
+	}
 }
 
 func TestOutboxSurvivesAKill(t *testing.T) {
@@ -74,7 +156,7 @@ func TestOutboxSurvivesAKill(t *testing.T) {
 		b.start()
 		time.Sleep(time.Minute)
 		b.settle()
-		if got := b.posts.all(); !slices.Equal(got, []string{"b.example garden-2", "b.example garden-3", "b.example garden-4"}) {
+		if got := b.posts.all(); !slices.Equal(got, []string{"b.example garden-2garden-3garden-4"}) {
 			t.Errorf("after the restart came %q", got)
 		}
 		b.stop()
@@ -146,7 +228,7 @@ func TestFullOutboxGivesUpTheOldest(t *testing.T) {
 		tries := len(b.posts.all())
 		time.Sleep(time.Minute)
 		got := b.posts.all()[tries:]
-		if len(got) != 4 || got[3] != "b.example garden-11" {
+		if !slices.Equal(got, []string{"b.example garden-8garden-9garden-10garden-11"}) {
 			t.Errorf("an outbox of 4 delivered %q", got)
 		}
 	}, func(o *Options) { o.Outbox = 4 })

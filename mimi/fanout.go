@@ -52,20 +52,26 @@ func (m *FanoutMessage) UnmarshalTLS(r *wire.Reader) {
 // ParseFanout reads the body of a notify request: one or more FanoutMessages one after the other. The result does not share
 // memory with b.
 func ParseFanout(b []byte) ([]*FanoutMessage, error) {
+	list, _, err := SplitFanout(b)
+	return list, err
+}
+
+// SplitFanout is ParseFanout, with the encoding of each message, which shares memory with b.
+func SplitFanout(b []byte) (list []*FanoutMessage, encoded [][]byte, err error) {
 	r := wire.NewReader(bytes.Clone(b))
-	var list []*FanoutMessage
 	for {
-		m := new(FanoutMessage)
+		m, begin := new(FanoutMessage), len(b)-r.Len()
 		m.UnmarshalTLS(r)
 		if err := r.Err(); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
+		encoded = append(encoded, b[begin:len(b)-r.Len()])
 		if list = append(list, m); r.Len() == 0 {
-			return list, nil
+			return list, encoded, nil
 		}
 		if len(list) == MaxFanout {
 			r.Failf("more than %d messages", MaxFanout)
-			return nil, r.Err()
+			return nil, nil, r.Err()
 		}
 	}
 }

@@ -24,7 +24,7 @@ import "time"
 const (
 	// MaxQueue is how many wishes may wait.
 	MaxQueue = 1024
-	// MaxSeen is how many notify bodies are recognised when they come again.
+	// MaxSeen is how many messages of notify bodies are recognised when they come again.
 	MaxSeen = 512
 	// MaxKept and MaxKeptBytes bound what is kept of later epochs; the hub is asked to come again with more.
 	MaxKept      = 256

@@ -25,25 +25,27 @@ var (
 	ErrNoRoom = errors.New("follower: not a member of this room")
 )
 
-// Notify applies a body that provider from posted to notify. A body that was applied before has no effect and no error. With an error
-// nothing has changed.
+// Notify applies a body that provider from posted to notify. A message that was applied before, in whatever body, has no effect and no
+// error. With an error nothing has changed.
 func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (Output, error) {
 	if from != r.Hub() {
 		return Output{Next: r}, ErrNotHub
 	}
-	sum := digest(body)
-	if slices.Contains(r.seen, sum) {
-		return Output{Next: r}, nil
-	}
-	messages, err := mimi.ParseFanout(body)
+	messages, encoded, err := mimi.SplitFanout(body)
 	if err != nil {
 		return Output{Next: r}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	t := r.turn(now, seed)
-	for _, m := range messages {
+	var fresh [][32]byte
+	for i, m := range messages {
 		if t.r.broken != "" {
 			break
 		}
+		sum := digest(encoded[i])
+		if slices.Contains(r.seen, sum) || slices.Contains(fresh, sum) {
+			continue
+		}
+		fresh = append(fresh, sum)
 		err := t.apply(m)
 		if errors.Is(err, ErrAhead) {
 			err = t.keep(m)
@@ -52,11 +54,11 @@ func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (O
 			return Output{Next: r}, err
 		}
 	}
-	seen := t.r.seen
-	if len(seen) >= MaxSeen {
-		seen = seen[len(seen)-MaxSeen+1:]
+	if len(fresh) == 0 {
+		return Output{Next: r}, nil
 	}
-	t.r.seen = append(slices.Clone(seen), sum)
+	seen := append(slices.Clone(t.r.seen), fresh...)
+	t.r.seen = seen[max(0, len(seen)-MaxSeen):]
 	t.start()
 	return t.done(), nil
 }

@@ -121,6 +121,9 @@ func (c *Client) do(request *http.Request, limit int64) (Reply, error) {
 // retryAfter reads both forms of the header (RFC 9110 §10.2.3).
 func retryAfter(h http.Header, now time.Time) time.Duration {
 	value := strings.TrimSpace(h.Get("Retry-After"))
+	if value == "" {
+		return 0
+	}
 	if seconds, err := strconv.ParseUint(value, 10, 31); err == nil {
 		return min(time.Duration(seconds)*time.Second, MaxRetryAfter)
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"anteroom/internal/bench/process"
@@ -84,6 +85,7 @@ func throughput(ctx context.Context, o *options, n int) error {
 		}
 	}
 	all := heard(int64(o.messages))
+	profiled := w.profile(o, fmt.Sprintf("hub-messages-%d.pprof", n))
 	c, err = w.measure(func() error {
 		for i := range o.messages {
 			if err := w.hub.say(w.hub.room, 0, fmt.Sprintf("Message number %d, about as long as what people say.", i)); err != nil {
@@ -92,6 +94,9 @@ func throughput(ctx context.Context, o *options, n int) error {
 		}
 		return w.until("messages of the hub's user", all)
 	})
+	if err == nil {
+		err = profiled()
+	}
 	if err != nil {
 		return err
 	}
@@ -125,6 +130,16 @@ func throughput(ctx context.Context, o *options, n int) error {
 	}
 	c.print(w, fmt.Sprintf("%d followers: updates, one after the other", n), o.updates, plainUpdates)
 	return nil
+}
+
+// profile begins a CPU profile of the hub, of 5 s, if profiles are wanted; what it returns waits for its end.
+func (w *world) profile(o *options, name string) (wait func() error) {
+	if o.profile == "" {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() { done <- w.hub.Save(w.ctx, "/debug/pprof/profile?seconds=5", filepath.Join(o.profile, name)) }()
+	return func() error { return <-done }
 }
 
 // agree0 waits for the hub's own two users.
