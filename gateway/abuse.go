@@ -59,6 +59,9 @@ func (g *Gateway) ReportAbuse(ctx context.Context, peer string, room mimi.URI, b
 	proved := 0
 	for _, m := range q.Messages {
 		v := g.opt.Rooms.Judge(room, q.Abuser, &m)
+		if !v.Proved && peer == g.opt.Provider {
+			v.Why = "as our own archive has it" // of a user of ours, whose messages are not stamped for us
+		}
 		line.Messages = append(line.Messages, m.Content)
 		line.Found = append(line.Found, Found{Proved: v.Proved, Why: v.Why, Text: v.Text, Said: time.UnixMilli(int64(min(m.AcceptedAt, maxMilli))).UTC()})
 		if v.Proved {

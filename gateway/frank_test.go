@@ -75,7 +75,7 @@ func TestReportedMessagesAreProved(t *testing.T) {
 		}
 		say(juliet, garden, "only a test")
 		report("of one's own provider's user in a room here", juliet, garden, "only a test")
-		if l := lines(4)[3]; len(l.Found) != 1 || l.Found[0].Proved || l.Found[0].Text != "only a test" {
+		if l := lines(4)[3]; len(l.Found) != 1 || l.Found[0].Proved || l.Found[0].Text != "only a test" || l.Found[0].Why != "as our own archive has it" {
 			t.Errorf("what only the archive knows: %+v", l)
 		}
 

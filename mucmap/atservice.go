@@ -85,7 +85,7 @@ func (q *serviceQuery) discoInfo() (*xmpp.Element, *xmpp.StanzaError) {
 	}
 	d := muc.DiscoInfo{Identities: []muc.Identity{roomIdentity("Rooms")}, Features: []string{
 		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSPing, muc.NSVersion, muc.NSRSM, nsVCard, muc.FeatureRooms, muc.FeatureStableID,
-		nsTime, nsLast, nsSearch, nsUserSearch, nsCommands}}
+		nsTime, nsLast, nsSearch, nsUserSearch, nsReporting, nsCommands}}
 	if q.svc.cfg.Indicators {
 		d.Features = append(d.Features, nsIndicator)
 	}
