@@ -37,6 +37,10 @@ func (c *cost) print(w *world, what string, n int, plain float64) {
 	fmt.Println()
 }
 
+// wave is how many providers enter at the same time. Each makes a commit of its own, and of all that are made for one epoch the hub takes
+// one; who has lost the race 32 times (follower.MaxAttempts) gives up.
+const wave = 10
+
 // throughput measures a room with n following providers, and one with as many users of the hub's own.
 func throughput(ctx context.Context, o *options, n int) error {
 	w, err := start(ctx, o.binary, n, n+10)
@@ -55,9 +59,14 @@ func throughput(ctx context.Context, o *options, n int) error {
 		return err
 	}
 	c, err := w.measure(func() error {
-		for _, f := range w.followers {
+		for i, f := range w.followers {
 			if err := f.enter(f.room, 0, 1); err != nil {
 				return err
+			}
+			if in := i + 1; in%wave == 0 {
+				if _, err := w.hub.Await(w.ctx, shared, func(r process.Room) bool { return r.Leaves == in+3 }); err != nil {
+					return err
+				}
 			}
 		}
 		return w.agree(n+3, n+2)
@@ -65,7 +74,7 @@ func throughput(ctx context.Context, o *options, n int) error {
 	if err != nil {
 		return err
 	}
-	c.print(w, fmt.Sprintf("%d followers: providers that enter", n), n, 0)
+	c.print(w, fmt.Sprintf("%d followers: providers that enter, 10 at once", n), n, 0)
 
 	heard := func(each int64) func() bool {
 		hub, before := w.hub.messages.Load(), make([]int64, n)
