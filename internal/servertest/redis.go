@@ -94,7 +94,7 @@ func (r *Redis) Start() error {
 		return err
 	}
 	cmd := exec.Command("redis-server", args...)
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = DieWithParent()
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err

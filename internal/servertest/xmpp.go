@@ -134,7 +134,7 @@ func (x *XMPP) Start() error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	cmd := x.software.command(x)
-	cmd.SysProcAttr = dieWithParent()
+	cmd.SysProcAttr = DieWithParent()
 	var said bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &said, &said
 	if err := cmd.Start(); err != nil {

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"anteroom/internal/servertest"
 	"anteroom/internal/servertest/fakexmpp"
 )
 
@@ -87,6 +88,7 @@ level = "error"
 	}}}
 	a.cmd = exec.Command(o.Binary, "serve", "--config", a.ConfigFile())
 	a.cmd.Stdout, a.cmd.Stderr = os.Stderr, os.Stderr
+	a.cmd.SysProcAttr = servertest.DieWithParent()
 	if err := a.cmd.Start(); err != nil {
 		a.cmd = nil
 		return nil, err

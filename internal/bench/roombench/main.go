@@ -138,7 +138,7 @@ func measure(binary, store string, occupants, messages int) (m measurement, err 
 		defer redis.Stop()
 		url = redis.URL()
 	}
-	a, err := process.Start(ctx, process.Options{Binary: binary, Domain: domain, Store: url, Config: fmt.Sprintf("[limits]\noccupants = %d\n", occupants+10)})
+	a, err := process.Start(ctx, process.Options{Binary: binary, Domain: domain, Store: url, Config: fmt.Sprintf("[limits]\noccupants = %d\nmessage_rate = 0\nroom_rate = 0\njoin_rate = 0\n", occupants+10)})
 	if err != nil {
 		return m, err
 	}

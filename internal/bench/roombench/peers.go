@@ -191,6 +191,7 @@ join_rate = 0
 	}
 	cmd := exec.Command(binary, "serve", "--config", config)
 	cmd.Stdout, cmd.Stderr = os.Stderr, os.Stderr
+	cmd.SysProcAttr = servertest.DieWithParent()
 	if err := cmd.Start(); err != nil {
 		return nil, 0, err
 	}
