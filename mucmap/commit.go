@@ -280,9 +280,15 @@ func chooseCommitter(g *mls.Group, keeper mls.LeafIndex, removed []mls.LeafIndex
 	if len(removed) == 0 {
 		return keeper
 	}
-	candidates := []mls.LeafIndex{keeper} // first, for it wins among equals
-	for _, i := range g.Local() {
-		if i != keeper && !slices.Contains(removed, i) {
+	local := g.Local()
+	gone := make(map[mls.LeafIndex]bool, len(removed))
+	for _, i := range removed {
+		gone[i] = true
+	}
+	candidates := make([]mls.LeafIndex, 1, len(local)+1)
+	candidates[0] = keeper // first, for it wins among equals
+	for _, i := range local {
+		if i != keeper && !gone[i] {
 			candidates = append(candidates, i)
 		}
 	}
