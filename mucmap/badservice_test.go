@@ -94,3 +94,83 @@ func TestBadInputToTheService(t *testing.T) {
 		}
 	}
 }
+
+// Commands and registration at the service, and indicators, with every fault that a client can make: one error each, no order leaves, and the bans are
+// what they were. A step that comes twice is as good as the first: the service keeps no sessions that it could hold against it.
+func TestBadCommandsToTheService(t *testing.T) {
+	d := newDesk(t)
+	bans := (*Bans)(nil).With(ServiceBan{Who: xmpp.MustParseJID("m.example")})
+	d.svc.cfg.Bans = func() *Bans { return bans }
+	command := func(node, attrs, payload string) string {
+		return "<command xmlns='" + nsCommands + "' node='" + node + "' " + attrs + ">" + payload + "</command>"
+	}
+	form := func(typ string, inner string) string { return "<x xmlns='jabber:x:data'" + typ + ">" + inner + "</x>" }
+	const late = "sessionid='s' action='complete'"
+	whoField := "<field var='who'><value>n.example</value></field>"
+	for _, tt := range []struct{ why, typ, payload, want string }{
+		{"a command that is asked for", "get", command(operatorBan, "", ""), "<service-unavailable"},
+		{"no node", "set", "<command xmlns='" + nsCommands + "'/>", "<item-not-found"},
+		{"an empty node", "set", command("", "", ""), "<item-not-found"},
+		{"a room's command", "set", command(commandDestroy, "", ""), "<item-not-found"},
+		{"an unknown action", "set", command(operatorBan, "action='ban'", ""), "<malformed-action"},
+		{"an action in capitals", "set", command(operatorBan, "action='Execute'", ""), "<malformed-action"},
+		{"beginning with cancel", "set", command(operatorBan, "action='cancel'", ""), "<bad-action"},
+		{"beginning with complete", "set", command(operatorBan, "action='complete'", form(" type='submit'", whoField)), "<bad-action"},
+		{"next of one stage", "set", command(operatorBan, "sessionid='s' action='next'", form(" type='submit'", whoField)), "<bad-action"},
+		{"prev of one stage", "set", command(operatorUnban, "sessionid='s' action='prev'", ""), "<bad-action"},
+		{"a session where there is none", "set", command(operatorBans, "sessionid='s'", ""), "<bad-sessionid"},
+		{"a session of great length", "set", command(operatorBan, "sessionid='"+strings.Repeat("s", maxSessionID+1)+"'", form(" type='submit'", whoField)), "<bad-sessionid"},
+		{"no form", "set", command(operatorBan, late, ""), "<bad-payload"},
+		{"a form without type", "set", command(operatorBan, late, form("", whoField)), "<bad-payload"},
+		{"a form of the room's side", "set", command(operatorBan, late, form(" type='result'", whoField)), "<bad-payload"},
+		{"a form of another kind", "set", command(operatorBan, late, formOf(muc.FormRegister, "who", "n.example")), "<bad-payload"},
+		{"two forms", "set", command(operatorBan, late, form(" type='submit'", whoField)+form(" type='submit'", whoField)), "<bad-payload"},
+		{"a form without fields", "set", command(operatorBan, late, form(" type='submit'", "")), "<bad-payload"},
+		{"nobody", "set", command(operatorUnban, late, fill("who", "")), "<bad-payload"},
+		{"the service", "set", command(operatorBan, late, fill("who", "rooms.a.example")), "<bad-payload"},
+		{"two commands", "set", command(operatorBans, "", "") + command(operatorBans, "", ""), "<bad-request"},
+
+		{"registration with the service", "get", "<query xmlns='" + muc.NSRegister + "'/>", "<service-unavailable"},
+		{"registration that sets", "set", "<query xmlns='" + muc.NSRegister + "'>" + formOf(muc.FormRegister, muc.RegisterRoomNick, "Juliet") + "</query>", "<service-unavailable"},
+		{"the end of a registration", "set", "<query xmlns='" + muc.NSRegister + "'><remove/></query>", "<service-unavailable"},
+	} {
+		for range 2 {
+			out, order := d.ask(operatorJuliet, tt.typ, tt.payload)
+			if order != nil || strings.Count(out, "<error ") != 1 || !strings.Contains(out, tt.want) || !strings.Contains(out, "<text ") {
+				t.Errorf("%s: want one error %s with a text, got order %+v and %s", tt.why, tt.want, order, out)
+			}
+		}
+	}
+	out, order := d.command(operatorJuliet, operatorBan, "sessionid='s' action='cancel'", "")
+	if order != nil || !strings.Contains(out, "status='canceled'") {
+		t.Errorf("cancel: %+v %s", order, out)
+	}
+	for range 2 {
+		if _, order := d.command(operatorJuliet, operatorBan, late, fill("who", "n.example")); order == nil || order.Who.String() != "n.example" {
+			t.Errorf("a good step: %+v", order)
+		}
+	}
+	if bans.Len() != 1 {
+		t.Error("a step by itself changed the bans")
+	}
+	for stanza, want := range map[string]IndicatorWish{
+		"<presence from='romeo@a.example/x' to='rooms.a.example'><rai xmlns='urn:xmpp:rai:0'/></presence>":                                  IndicatorBegin,
+		"<presence from='romeo@a.example/x' to='rooms.a.example'><rai xmlns='urn:xmpp:rai:1'/></presence>":                                  IndicatorNothing,
+		"<presence from='romeo@a.example/x' to='rooms.a.example'/>":                                                                         IndicatorNothing,
+		"<presence from='romeo@a.example/x' to='rooms.a.example' type='subscribe'><rai xmlns='urn:xmpp:rai:0'/></presence>":                 IndicatorNothing,
+		"<message from='romeo@a.example/x' to='rooms.a.example'><rai xmlns='urn:xmpp:rai:0'/></message>":                                    IndicatorNothing,
+		"<message from='romeo@a.example/x' to='rooms.a.example' type='error'><body>x</body></message>":                                      IndicatorNothing,
+		"<presence from='romeo@a.example/x' to='rooms.a.example' type='unavailable'/>":                                                      IndicatorEnd,
+		"<presence from='romeo@a.example/x' to='rooms.a.example' type='error'/>":                                                            IndicatorEnd,
+		"<iq from='romeo@a.example/x' to='rooms.a.example' type='set' id='q'><rai xmlns='urn:xmpp:rai:0'/></iq>":                            IndicatorNothing,
+		"<message from='romeo@a.example/x' to='rooms.a.example' type='error'><rai xmlns='urn:xmpp:rai:0'/><error type='cancel'/></message>": IndicatorEnd,
+	} {
+		all, err := stanzas(stanza)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if wish, e := d.svc.IndicatorWish(all[0]); wish != want || e != nil {
+			t.Errorf("%s: %d %v, want %d", stanza, wish, e, want)
+		}
+	}
+}

@@ -157,7 +157,7 @@ func (t *turn) goOn(st *xmpp.Stanza, u mimi.URI, s *commandSession, action strin
 		return
 	}
 	stage := s.command.stages[len(s.filled)]
-	form, e := submittedCommand(st.Payload[0])
+	form, e := submittedCommand(st.Payload[0], formCommand)
 	if e == nil {
 		e = stage.check(t.r, u, form)
 	}
@@ -177,15 +177,20 @@ func (t *turn) goOn(st *xmpp.Stanza, u mimi.URI, s *commandSession, action strin
 	t.finishCommand(st, u, s)
 }
 
-// submittedCommand is the form of a stage. One that is cancelled counts as submitted (XEP-0050 §3.5.1).
-func submittedCommand(x *xmpp.Element) (*muc.Form, *xmpp.StanzaError) {
-	e := x.Child(muc.NSForm, "x")
-	if e == nil {
-		return nil, refusal(xmpp.BadRequest, "this stage of the command wants its form")
+// submittedCommand is the one form of a stage, which clients may send without FORM_TYPE. One that is cancelled counts as submitted (XEP-0050 §3.5.1).
+func submittedCommand(x *xmpp.Element, formType string) (*muc.Form, *xmpp.StanzaError) {
+	forms := x.ChildrenNamed(muc.NSForm, "x")
+	if len(forms) != 1 {
+		return nil, refusal(xmpp.BadRequest, "this stage of the command wants its form, and one only")
 	}
-	f, err := muc.ParseForm(e)
-	if err != nil {
+	f, err := muc.ParseForm(forms[0])
+	switch {
+	case err != nil:
 		return nil, asStanzaError(err)
+	case f.Type != muc.FormSubmit && f.Type != muc.FormCancel:
+		return nil, refusal(xmpp.BadRequest, "the form is none that was filled in")
+	case f.FormType() != "" && f.FormType() != formType:
+		return nil, refusal(xmpp.BadRequest, "the form is that of something else")
 	}
 	return &f, nil
 }

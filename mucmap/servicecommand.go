@@ -45,7 +45,7 @@ func (c *serviceCommand) step(st *xmpp.Stanza) (f *muc.Form, answer *xmpp.Elemen
 	case session != "" && action != "" && action != "execute" && action != "complete":
 		return nil, nil, commandError(xmpp.BadRequest, "bad-action", "this action is not possible at this stage of the command")
 	case session != "":
-		f, e = submittedCommand(x)
+		f, e = submittedCommand(x, formService)
 		return f, nil, badPayload(e)
 	case action != "" && action != "execute":
 		return nil, nil, commandError(xmpp.BadRequest, "bad-action", "a command begins with execute")
