@@ -26,7 +26,7 @@ const (
 	MaxAbusiveMessages  = 256      // messages of an abuse report
 	MaxNote             = 64 << 10 // bytes of an abuse report's note
 	MaxTreeURL          = 4096     // bytes of the URL of a ratchet tree
-	MaxTreeBytes        = 8 << 20  // of a ratchet tree; refused before any of its nodes is read. About 20,000 members
+	MaxTreeBytes        = 14 << 20 // of a ratchet tree; refused before any of its nodes is read. About 13,000 members with certificates, 37,000 without
 )
 
 // shape is which tail belongs to an MLSMessage in an UpdateRequest or FanoutMessage.

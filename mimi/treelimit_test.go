@@ -21,9 +21,9 @@ func TestOversizedTree(t *testing.T) {
 		why, rule string
 		b         []byte
 	}{
-		{"length beyond the limit, with nothing behind it", "longer than 8388608 bytes", tree(MaxTreeBytes+1, nil)},
-		{"length beyond the limit, with all behind it", "longer than 8388608 bytes", tree(MaxTreeBytes+1, make([]byte, MaxTreeBytes+1))},
-		{"length at the limit, cut short", "needs 8388608 bytes", tree(MaxTreeBytes, make([]byte, 10))},
+		{"length beyond the limit, with nothing behind it", "longer than 14680064 bytes", tree(MaxTreeBytes+1, nil)},
+		{"length beyond the limit, with all behind it", "longer than 14680064 bytes", tree(MaxTreeBytes+1, make([]byte, MaxTreeBytes+1))},
+		{"length at the limit, cut short", "needs 14680064 bytes", tree(MaxTreeBytes, make([]byte, 10))},
 		{"blank nodes only", "more than 65536 leaves", tree(MaxTreeBytes, make([]byte, MaxTreeBytes))},
 	} {
 		var before, after runtime.MemStats
