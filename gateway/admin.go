@@ -136,6 +136,42 @@ func (g *Gateway) RoomMembers(ctx context.Context, name string) ([]MemberLine, e
 	return out, err
 }
 
+// ExplainLine says what would come of an act in a room.
+type ExplainLine struct {
+	Allowed bool   `json:"allowed"`
+	User    string `json:"user"`           // mimi:// URI that the group lists
+	Role    string `json:"role,omitempty"` // there
+	Target  string `json:"target,omitempty"`
+	MUC     string `json:"muc,omitempty"`    // why the rules of XEP-0045 refuse it
+	Policy  string `json:"policy,omitempty"` // why the room's policy refuses it
+}
+
+// explainer is a room that says what would come of an act.
+type explainer interface {
+	Explain(user, act, target string) (mucmap.Explanation, error)
+}
+
+// Explain asks one room what would come of an act (mucmap.Room.Explain). A question that cannot be asked is a bad order.
+func (g *Gateway) Explain(ctx context.Context, name, user, act, target string) (ExplainLine, error) {
+	var line ExplainLine
+	var wrong error
+	err := g.inspect(ctx, name, func(a *actor) {
+		room, ok := a.room.(explainer)
+		if !ok {
+			wrong = errors.New("this room explains nothing")
+			return
+		}
+		e, err := room.Explain(user, act, target)
+		if wrong = err; err == nil {
+			line = ExplainLine{Allowed: e.Allowed(), User: e.User, Role: e.Role, Target: e.Target, MUC: e.MUC, Policy: e.Policy}
+		}
+	})
+	if err == nil && wrong != nil {
+		err = &badOrder{wrong.Error()}
+	}
+	return line, err
+}
+
 // RoomRelease lets a room of another provider that was given up be entered at once, and describes it as it is then, if it is still known.
 func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, error) {
 	switch d, err := g.RoomShow(ctx, name); {
@@ -155,7 +191,7 @@ func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, err
 }
 
 // AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name},
-// /rooms/{name}/members and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release and /destroy,
+// /rooms/{name}/members, /explain and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release and /destroy,
 // POST /announce (adminorder.go), and GET and POST /bans and POST /bans/lift (serviceban.go). It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {
@@ -184,6 +220,18 @@ func (g *Gateway) AdminHandler() http.Handler {
 		defer cancel()
 		d, err := g.RoomRelease(ctx, r.PathValue("name"))
 		answerJSON(w, d, err)
+	})
+	mux.HandleFunc("GET /rooms/{name}/explain", func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
+		defer cancel()
+		q := r.URL.Query()
+		e, err := g.Explain(ctx, r.PathValue("name"), q.Get("user"), q.Get("act"), q.Get("target"))
+		var bad *badOrder
+		if errors.As(err, &bad) {
+			http.Error(w, bad.why, http.StatusBadRequest)
+			return
+		}
+		answerJSON(w, e, err)
 	})
 	mux.HandleFunc("GET /rooms/{name}/document", g.roomDocument)
 	mux.HandleFunc("POST /rooms/{name}", g.createRoom)

@@ -35,6 +35,11 @@ func TestRoomDocument(t *testing.T) {
 			{"POST", "/rooms/Hall", text, http.StatusBadRequest, "name"},
 			{"GET", "/rooms/hall/document", "", http.StatusOK, `"juliet@a.example"`},
 			{"GET", "/rooms/hall", "", http.StatusOK, `"persistent": true`},
+			{"GET", "/rooms/hall/explain?user=juliet@a.example&act=enter", "", http.StatusOK, `"allowed": true`},
+			{"GET", "/rooms/hall/explain?user=romeo@a.example&act=speak", "", http.StatusOK, "only occupants may send"},
+			{"GET", "/rooms/hall/explain?user=romeo@a.example&act=ban&target=juliet@a.example", "", http.StatusOK, "only an admin or owner"},
+			{"GET", "/rooms/hall/explain?user=romeo@a.example&act=fly", "", http.StatusBadRequest, "none of enter, speak, subject"},
+			{"GET", "/rooms/cellar/explain?user=romeo@a.example&act=speak", "", http.StatusNotFound, "no such room"},
 		} {
 			if status, body := do(c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.wants) {
 				t.Errorf("%s %s: %d %s, want %d with %q", c.method, c.path, status, body, c.status, c.wants)

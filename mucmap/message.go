@@ -65,6 +65,8 @@ func (t *turn) groupchat(st *xmpp.Stanza) {
 	t.speak(st)
 }
 
+const noVoice = "visitors have no voice in this room (XEP-0045 §7.4)"
+
 // speak is a message to everybody that the room has time for, at once or after having waited.
 func (t *turn) speak(st *xmpp.Stanza) {
 	o := t.r.pub.here.BySession(st.From)
@@ -73,7 +75,7 @@ func (t *turn) speak(st *xmpp.Stanza) {
 		return
 	}
 	if o.Role < muc.RoleParticipant {
-		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room (XEP-0045 §7.4)"))
+		t.refuse(st, refusal(xmpp.Forbidden, noVoice))
 		return
 	}
 	if e := t.tooSoon(st, o); e != nil {

@@ -24,6 +24,7 @@ type commands struct {
 	Room        roomCommand        `cmd:"" help:"Look at the rooms of a running gateway, make some, or destroy one."`
 	Announce    announceCommand    `cmd:"" help:"Tell all who are in a room something, in the room's name."`
 	Ban         banCommand         `cmd:"" help:"Ban users and domains from all rooms of a running gateway, or lift a ban."`
+	Policy      policyCommand      `cmd:"" help:"Ask a running gateway what a room's policy makes of something."`
 	Client      clientCommand      `cmd:"" help:"Take part in rooms as a MIMI user, without XMPP."`
 	CA          caCommand          `cmd:"" name:"ca" help:"Certificates for providers that trust each other."`
 	Version     versionCommand     `cmd:"" help:"Print the version."`
