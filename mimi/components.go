@@ -25,6 +25,7 @@ var replacing = map[mls.ComponentID]func([]byte) error{
 	ComponentChatHistoryPolicy:  decodes[HistoryPolicy],
 	ComponentBotPolicy:          decodes[BotPolicy],
 	ComponentMessageExpiration:  decodes[MessageExpiration],
+	ComponentOperationalPolicy:  decodes[OperationalParameters],
 }
 
 func decodes[T any, P interface {

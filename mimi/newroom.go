@@ -11,7 +11,7 @@ func SupportedComponents() mls.ComponentsList {
 		mls.ComponentAppComponents, mls.ComponentSafeAAD,
 		ComponentFrankAAD, ComponentFrankingAgent, ComponentParticipantList, ComponentRoomMetadata, ComponentRolesList, ComponentPreauthList, ComponentBaseRoomPolicy,
 		ComponentStatusNotification, ComponentJoinLinkPolicy, ComponentJoinLinks, ComponentLoggingPolicy,
-		ComponentChatHistoryPolicy, ComponentBotPolicy, ComponentMessageExpiration,
+		ComponentChatHistoryPolicy, ComponentBotPolicy, ComponentMessageExpiration, ComponentOperationalPolicy,
 		ComponentAnteroomNick, ComponentAnteroomReason, ComponentAnteroomActor, ComponentAnteroomAlternate,
 	}
 }

@@ -3,6 +3,7 @@ package mimi
 import (
 	"bytes"
 	"errors"
+	"reflect"
 	"runtime"
 	"testing"
 
@@ -141,6 +142,17 @@ func TestStateLimits(t *testing.T) {
 		"local bot in a role":  {&BotPolicy{[]Bot{{LocalClient: true, Role: 2}}}, new(BotPolicy), false},
 		"expiration":           {&MessageExpiration{Min: 1, Max: 2, Default: AtMost(2)}, new(MessageExpiration), true},
 		"min above max time":   {&MessageExpiration{Min: 2, Max: 1}, new(MessageExpiration), false},
+		"operational policy":   {operational(Times{1, 2, 3}), new(OperationalParameters), true},
+		"no position":          {new(OperationalParameters), new(OperationalParameters), true},
+		"infinite time":        {operational(Times{Infinity, Infinity, Infinity}), new(OperationalParameters), true},
+		"random delay":         {&OperationalParameters{Pending: PendingProposalPolicy{Strategy: PendingRandomDelay, MinDelay: 5, MaxDelay: 6}}, new(OperationalParameters), true},
+		"strategy elsewhere":   {&OperationalParameters{Pending: PendingProposalPolicy{Strategy: 3, Component: 0x8001}}, new(OperationalParameters), true},
+		"min above max update": {operational(Times{4, 0, 3}), new(OperationalParameters), false},
+		"default below min":    {operational(Times{4, 3, 0}), new(OperationalParameters), false},
+		"default above max":    {operational(Times{1, 4, 3}), new(OperationalParameters), false},
+		"min above max delay":  {&OperationalParameters{Pending: PendingProposalPolicy{Strategy: PendingRandomDelay, MinDelay: 7, MaxDelay: 6}}, new(OperationalParameters), false},
+		"many formats":         {&OperationalParameters{HandshakeFormats: make(mls.WireFormats, MaxPolicyEntries+1)}, new(OperationalParameters), false},
+		"many media types":     {&OperationalParameters{Default: ExtendedCapabilities{MediaTypes: make([]mls.MediaType, MaxPolicyEntries+1)}}, new(OperationalParameters), false},
 		"join link policy":     {&JoinLinkPolicy{Link: []byte("x"), Expiration: 9}, new(JoinLinkPolicy), true},
 		"many join links":      {&JoinLinks{make([][]byte, MaxJoinLinks+1)}, new(JoinLinks), false},
 	} {
@@ -221,4 +233,45 @@ func FuzzDecoders(f *testing.F) {
 		_, _ = ParseFanout(b)
 		_, _, _ = ParseAAD(b)
 	})
+}
+
+// operational is a policy of which every field is set.
+func operational(update Times) *OperationalParameters {
+	c := ExtendedCapabilities{Versions: []mls.ProtocolVersion{1}, CipherSuites: []mls.CipherSuite{1, 2}, Extensions: []mls.ExtensionType{6}, Proposals: []mls.ProposalType{8},
+		Credentials: []mls.CredentialType{1}, WireFormats: mls.WireFormats{1}, Components: mls.ComponentsList{0x22}, SafeAAD: mls.ComponentsList{0xa702},
+		MediaTypes: []mls.MediaType{{Type: "text/plain", Parameters: []mls.MediaParameter{{Name: "charset", Value: "utf-8"}}}}, ContentTypes: []mls.ContentType{1, 3}}
+	return &OperationalParameters{Mandatory: c, Default: c, Forbidden: c, HandshakeFormats: mls.WireFormats{1, 2}, ExternalProposals: true, ExternalCommits: true,
+		Pending: PendingProposalPolicy{Strategy: PendingImmediately}, LeafUpdate: update, AppMessages: AppMessagePolicy{4, 256, 1000}, MaxKeyPackageLifetime: 1, MaxCredentialLifetime: 2,
+		ResumptionPSKLifetime: 3, SenderKeyLifetime: Times{4, 5, 6}, MaxKeyPairs: 7, BufferTime: Times{8, 9, 10}, MaxBuffered: 11}
+}
+
+// The operational policy keeps every field, in the draft's order, and replaces the one before (draft-ietf-mimi-room-policy-04, "Operational policy component").
+func TestOperationalPolicy(t *testing.T) {
+	p := operational(Times{1, 2, 3})
+	b := wire.Marshal(p)
+	got, err := ParseOperationalParameters(b)
+	if err != nil || !reflect.DeepEqual(got, p) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	for n := range b {
+		if _, err := ParseOperationalParameters(b[:n]); err == nil {
+			t.Fatalf("%d of %d bytes are taken", n, len(b))
+		}
+	}
+	times := []byte{0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 3, 4, 1, 0, 0, 0, 3, 232}
+	if !bytes.Contains(b, append([]byte{4, 0, 1, 0, 2, 1, 1, 1}, times...)) {
+		t.Errorf("formats, switches, strategy, update times and message policy do not stand one after the other in %x", b)
+	}
+	other := wire.Marshal(operational(Times{}))
+	if data, err := (Components{}).ApplyUpdates(ComponentOperationalPolicy, b, true, [][]byte{other}); err != nil || !bytes.Equal(data, other) {
+		t.Errorf("an update gives %x, %v", data, err)
+	}
+	if _, err := (Components{}).ApplyUpdates(ComponentOperationalPolicy, b, true, [][]byte{b[1:]}); err == nil {
+		t.Error("a malformed update is taken")
+	}
+	for times, limited := range map[Times]bool{{}: false, {Default: 9}: false, {Max: Infinity}: false, {Min: 1}: true, {Max: 1}: true} {
+		if times.Limited() != limited {
+			t.Errorf("%+v bounds something: %v", times, !limited)
+		}
+	}
 }

@@ -44,7 +44,9 @@ type roomConfig struct {
 	Hidden     roleSet // whose presence is not broadcast
 	ShowAbsent bool    // members who are not here are shown as unavailable
 
-	Contacts  string // bare JIDs, one a line, for everybody to see
+	Contacts             string // bare JIDs, one a line, for everybody to see
+	UpdateMin, UpdateMax uint64 `json:",omitempty"` // mls_operational_policy: seconds between two renewals of a leaf's keys
+
 	LDAPGroup string
 	Logs      string // URL
 }
@@ -77,6 +79,9 @@ func (c *roomConfig) base(old *mimi.BaseRoomPolicy) *mimi.BaseRoomPolicy {
 	p := *old
 	p.Persistent, p.Discoverable, p.Pseudonyms = c.Persistent, c.Public, !c.Anyone
 	p.FixedMembership, p.MultiDevice = c.Fixed, !c.Single
+	if (c.UpdateMin > 0 || c.UpdateMax > 0) && !slices.Contains(p.PolicyComponents, mimi.ComponentOperationalPolicy) {
+		p.PolicyComponents = append(slices.Clip(p.PolicyComponents), mimi.ComponentOperationalPolicy)
+	}
 	return &p
 }
 
@@ -92,6 +97,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 	}
 	c.Persistent, c.Public, c.Anyone = b.Persistent, b.Discoverable, !b.Pseudonyms
 	c.Fixed, c.Single = b.FixedMembership, !b.MultiDevice
+	c.UpdateMin, c.UpdateMax = s.UpdateTimes().Min, s.UpdateTimes().Max
 	if r, ok := s.Role(roleNone); ok {
 		// Without canOpenJoin a room is members-only or asks for a password, or both: the group does not tell which.
 		if open := r.Has(mimi.CanOpenJoin); open {
@@ -363,7 +369,8 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 			if now.Name != next.Name || now.Description != next.Description {
 				d.replace(mimi.ComponentRoomMetadata, next.metadata(d.state.Metadata()))
 			}
-			if now.Public != next.Public || now.Persistent != next.Persistent || now.Anyone != next.Anyone {
+			d.replaceUpdateTimes(now, &next)
+			if now.Public != next.Public || now.Persistent != next.Persistent || now.Anyone != next.Anyone || d.alters[mimi.ComponentOperationalPolicy] {
 				d.replace(mimi.ComponentBaseRoomPolicy, next.base(d.state.Base()))
 			}
 			d.empty = len(d.updates) == 0

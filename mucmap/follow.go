@@ -230,6 +230,7 @@ func (t *turn) took(out follower.Output) {
 				t.welcomed(e)
 			}
 		case follower.Epoch:
+			t.r.timesMayHaveChanged(e.Before, e.After)
 			t.followEpoch(e)
 		case follower.Message:
 			t.heardFrom(e.Sender, e.Message.Data, t.r.proofOf(e.Sender, e.Message, e.Frank, e.At))
@@ -246,6 +247,7 @@ func (t *turn) took(out follower.Output) {
 		case follower.Lost:
 			t.note(NoteWarn, "touch with the hub was lost", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})
 		case follower.Resynced:
+			t.r.timesMayHaveChanged(nil, e.After)
 			t.followResynced(e)
 		case follower.Broken:
 			t.note(NoteError, "the room is given up: its hub cannot be followed", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})

@@ -90,7 +90,7 @@ func (c *roomConfig) optionFields() []muc.Field {
 		c.knockField(),
 		c.broadcastField(),
 		c.absentField(),
-	}, c.infoFields()...)
+	}, append(c.updateFields(), c.infoFields()...)...)
 }
 
 // submitOptions reads what optionFields offers.
@@ -118,7 +118,7 @@ func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
 		}
 		c.PubSub = v
 	}
-	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitBroadcast, c.submitAbsent, c.submitInfo} {
+	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitBroadcast, c.submitAbsent, c.submitInfo, c.submitUpdateTimes} {
 		if e := submit(f); e != nil {
 			return e
 		}

@@ -18,10 +18,18 @@ func (s *Service) renews() bool {
 	return s.cfg.RenewEncryption > 0 || s.cfg.RenewSignature > 0 || s.cfg.Issue != nil
 }
 
+// renews says that keys in the room are renewed by us, or looked after.
+func (r *Room) renews() bool {
+	return r.hub != nil && (r.svc.renews() || r.hub.State().UpdateTimes().Limited())
+}
+
 // renewing is what a loaded room knows of its renewals.
 type renewing struct {
 	look  time.Time // not before; zero: at once
 	asked bool      // a wish is under way
+
+	expel  time.Time // look for clients with old keys not before
+	expels bool      // their removal is under way
 }
 
 // renewals asks for the renewal of keys that are due and returns when to look again; zero: there is no need.
@@ -53,7 +61,7 @@ func (t *turn) renewals() time.Time {
 			return nil
 		},
 		done: func(t *turn) {
-			t.r.renewing = renewing{look: t.r.renewalPlan().look(t.r.hub.Group(), uint64(t.now.Unix()))}
+			t.r.renewing.asked, t.r.renewing.look = false, t.r.renewalPlan().look(t.r.hub.Group(), uint64(t.now.Unix()))
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) {
 			t.r.renewing.asked = false
@@ -73,8 +81,7 @@ func (t *turn) followRenewals() time.Time {
 	if t.now.Before(r.renewing.look) {
 		return r.renewing.look
 	}
-	g := f.room.Group()
-	plan := r.svc.planRenewals(r.uri.String(), len(g.Local()), 1)
+	g, plan := f.room.Group(), r.followPlan()
 	if plan.idle() {
 		return time.Time{}
 	}
@@ -100,12 +107,16 @@ func (t *turn) followRenewals() time.Time {
 
 // followRenewed looks for the next turn after the hub accepted a renewal.
 func (t *turn) followRenewed() {
-	g := t.r.follow.room.Group()
-	t.r.renewing.look = t.r.svc.planRenewals(t.r.uri.String(), len(g.Local()), 1).look(g, uint64(t.now.Unix()))
+	t.r.renewing.look = t.r.followPlan().look(t.r.follow.room.Group(), uint64(t.now.Unix()))
+}
+
+func (r *Room) followPlan() *renewalPlan {
+	f := r.follow.room
+	return r.svc.planRenewals(r.uri.String(), f.State().UpdateTimes(), len(f.Group().Local()), 1)
 }
 
 func (r *Room) renewalPlan() *renewalPlan {
-	return r.svc.planRenewals(r.uri.String(), len(r.hub.Group().Local()), MaxRenewed)
+	return r.svc.planRenewals(r.uri.String(), r.hub.State().UpdateTimes(), len(r.hub.Group().Local()), MaxRenewed)
 }
 
 // renew lets leaves have new keys: the committer's come with its path, the others' by Update.

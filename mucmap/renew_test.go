@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/mimi"
 	"anteroom/mls"
 )
 
@@ -99,7 +100,7 @@ func TestRenewalWindowsAreSpread(t *testing.T) {
 	for _, at := range []time.Time{time.Unix(1_000_000_000, 0), time.Unix(1_800_000_000, 0), time.Unix(1_800_001_234, 0)} {
 		open := 0
 		for i := range rooms {
-			p := svc.planRenewals(fmt.Sprintf("mimi://a.example/r/room%d", i), 10, MaxRenewed)
+			p := svc.planRenewals(fmt.Sprintf("mimi://a.example/r/room%d", i), mimi.Times{}, 10, MaxRenewed)
 			now := uint64(at.Unix())
 			if p.open(now) {
 				open++

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"anteroom/mimi"
 	"anteroom/mls"
 )
 
@@ -56,9 +57,9 @@ type dueLeaf struct {
 
 const never = math.MaxUint64
 
-// planRenewals makes the plan of a room with so many leaves of ours. What the policy says of intervals comes first.
-func (s *Service) planRenewals(room string, leaves, batch int) *renewalPlan {
-	p := &renewalPlan{batch: batch,
+// planRenewals makes the plan of a room with so many leaves of ours. What the room's policy says of times comes before our configuration.
+func (s *Service) planRenewals(room string, times mimi.Times, leaves, batch int) *renewalPlan {
+	p := &renewalPlan{batch: batch, least: times.Min,
 		every: mls.RenewalInterval{Encryption: uint64(s.cfg.RenewEncryption / time.Second), Signature: uint64(s.cfg.RenewSignature / time.Second)}}
 	if s.cfg.Issue != nil {
 		most := uint64(credentialRenewal / time.Second)
@@ -66,6 +67,7 @@ func (s *Service) planRenewals(room string, leaves, batch int) *renewalPlan {
 			p.every.Encryption = most
 		}
 	}
+	p.obey(times)
 	h := fnv.New64a()
 	h.Write([]byte(room))
 	p.room = spread(h.Sum64())
@@ -73,6 +75,27 @@ func (s *Service) planRenewals(room string, leaves, batch int) *renewalPlan {
 	p.pause = min(max(p.shortest()/8/rounds, uint64(MinRenewalPause/time.Second)), uint64(MaxRenewalPause/time.Second))
 	p.phase = p.room % p.pause
 	return p
+}
+
+// obey lets a room's policy decide how long keys serve: what it says is usual, no longer than it allows, and no shorter.
+func (p *renewalPlan) obey(times mimi.Times) {
+	every := &p.every.Encryption
+	switch times.Default {
+	case 0:
+	case mimi.Infinity:
+		*every = 0
+	default:
+		*every = times.Default
+	}
+	if times.Max != 0 && times.Max != mimi.Infinity && (*every == 0 || *every > times.Max) {
+		*every = times.Max
+	}
+	if *every != 0 {
+		*every = max(*every, times.Min)
+	}
+	if times.Min == mimi.Infinity {
+		p.every = mls.RenewalInterval{}
+	}
 }
 
 // spread mixes the bits of a number (the finalizer of MurmurHash3), so that numbers that differ by little differ by much.

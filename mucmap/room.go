@@ -175,7 +175,7 @@ func (t *turn) end() {
 	t.enforceBans()
 	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), earlier(t.ghosts(), t.endKnocks()))
 	t.overdue()
-	wake = earlier(wake, t.renewals())
+	wake = earlier(wake, earlier(t.renewals(), t.stale()))
 	t.startJob()
 	t.release()
 	t.expire()

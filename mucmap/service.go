@@ -197,7 +197,7 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		recovery.Wake = r.lockEnd()
 	}
 	recovery.Summary = r.summary
-	if r.unclean || s.cfg.PingAfter > 0 && r.pub.here.Len() > 0 || s.renews() && r.hub != nil {
+	if r.unclean || s.cfg.PingAfter > 0 && r.pub.here.Len() > 0 || r.renews() {
 		recovery.Wake = time.Unix(0, 0)
 	}
 	return r, recovery, nil

@@ -91,7 +91,7 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 	if g := r.gone(); e.Sender.Type == mls.SenderMember && g.has(e.Sender.Leaf, sender) || e.Sender.Type != mls.SenderMember && g.anyOf(e.Before, sender) {
 		return nil, notAllowed("leaving", "%s is being removed and may not commit", sender)
 	}
-	after, err := policy.AuthorizeCommit(r.state, e, r.policyOptions(from))
+	after, err := policy.AuthorizeCommit(r.state, e, r.policyOptions(now, from))
 	if err != nil {
 		return nil, refusalOf(mimi.EndpointUpdate, uint8(mimi.UpdateNotAllowed), "policy", err)
 	}
@@ -128,7 +128,7 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 	}
 	at := uint64(now.UnixMilli())
 	accepted := &Accepted{
-		Next:   r.advanced(now, group, after, refs),
+		Next:   r.advanced(now, group, after, e, refs),
 		Before: r.state, After: after, Origin: from,
 		Effects: e, Sender: sender, Message: staged.Commit, Welcome: welcome, Adopt: adopted, Voided: voided,
 		AcceptedAt: at, Fanout: r.commitFanout(at, from, staged.Commit, welcome, added, e.After),

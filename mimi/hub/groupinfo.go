@@ -49,7 +49,7 @@ func (r *Room) groupInfo(now time.Time, from string, body []byte) ([]byte, *mimi
 	if err := pg.CheckCredential(request.Credential, request.SignatureKey, uint64(now.Unix())); err != nil {
 		return nil, notAuthorized("credential", "%v", err)
 	}
-	if err := policy.AuthorizeGroupInfo(r.state, request.Credential, r.policyOptions(from)); err != nil {
+	if err := policy.AuthorizeGroupInfo(r.state, request.Credential, r.policyOptions(now, from)); err != nil {
 		return nil, refusalOf(mimi.EndpointGroupInfo, uint8(mimi.GroupInfoNotAuthorized), "policy", err)
 	}
 	if g := r.gone(); g.anyOf(pg, client.ClientUser()) {

@@ -127,7 +127,10 @@ func (r *Room) welcomeProvider(ref mls.KeyPackageRef, client mimi.URI) string {
 	return client.Provider()
 }
 
-const encodingVersion = 1
+const (
+	encodingVersion = 2
+	withoutRenewals = 1
+)
 
 // Encode returns everything but the group and the options: routes of Welcomes, remembered requests, times of pending proposals.
 func (r *Room) Encode() []byte {
@@ -153,6 +156,7 @@ func (r *Room) Encode() []byte {
 			w.U64(a.at)
 		}
 	})
+	r.renewals.write(w)
 	return w.Bytes()
 }
 
@@ -176,10 +180,14 @@ func Load(b []byte, g *mls.Group, o Options) (*Room, error) {
 	in.At("room.accepted").Vector(func(in *wire.Reader) {
 		accepted = append(accepted, acceptance{bytes.Clone(in.Opaque()), in.U64()})
 	})
+	var known renewals
+	if version == encodingVersion {
+		known = readRenewals(in)
+	}
 	if err := in.Done(); err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
 	}
-	if version != encodingVersion {
+	if version != encodingVersion && version != withoutRenewals {
 		return nil, fmt.Errorf("hub: encoding version %d is unknown", version)
 	}
 	uri, err := mimi.ParseURI(name)
@@ -190,6 +198,6 @@ func Load(b []byte, g *mls.Group, o Options) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.routes, r.remembered, r.accepted = routes, remembered, accepted
+	r.routes, r.remembered, r.accepted, r.renewals = routes, remembered, accepted, known
 	return r, nil
 }

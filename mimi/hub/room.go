@@ -43,6 +43,7 @@ type Room struct {
 	routes     []route
 	remembered []Memory // oldest first
 	accepted   []acceptance
+	renewals   renewals
 }
 
 // New begins to keep a room. The group must hold one leaf, a local one: that of a user who may create the room.
@@ -105,14 +106,16 @@ func (r *Room) WithOptions(o Options) *Room {
 
 func (r *Room) provider() string { return r.uri.Provider() }
 
-func (r *Room) policyOptions(from string) policy.Options {
-	return policy.Options{Provider: from, Extra: r.options.Extra, JoinCode: r.options.JoinCode, Seed: true, System: r.options.System}
+func (r *Room) policyOptions(now time.Time, from string) policy.Options {
+	return policy.Options{Provider: from, Extra: r.options.Extra, JoinCode: r.options.JoinCode, Seed: true, System: r.options.System,
+		Now: uint64(now.Unix()), Renewed: r.renewals.since}
 }
 
 // advanced is the room in the epoch that a commit made.
-func (r *Room) advanced(now time.Time, g *mls.Group, state *policy.State, welcomed []mls.KeyPackageRef) *Room {
+func (r *Room) advanced(now time.Time, g *mls.Group, state *policy.State, e *mls.Effects, welcomed []mls.KeyPackageRef) *Room {
 	next := *r
 	next.group, next.state, next.accepted = g, state, nil
+	next.renewals = r.renewals.after(now, e, state.UpdateTimes())
 	seconds := uint64(now.Unix())
 	next.routes = slices.DeleteFunc(slices.Clone(r.routes), func(e route) bool {
 		return e.notAfter < seconds || slices.ContainsFunc(welcomed, func(ref mls.KeyPackageRef) bool { return slices.Equal(ref, e.ref) })

@@ -200,7 +200,7 @@ func (r *Room) proposals(now time.Time, from string, g *mls.Group, bundle []mls.
 	if refusal := compatible(pending); refusal != nil {
 		return nil, refusal
 	}
-	if err := policy.AuthorizeProposals(r.state, g.Public(), bundle, r.policyOptions(from)); err != nil {
+	if err := policy.AuthorizeProposals(r.state, g.Public(), bundle, r.policyOptions(now, from)); err != nil {
 		return nil, refusalOf(mimi.EndpointUpdate, uint8(mimi.UpdateNotAllowed), "policy", err)
 	}
 	at := uint64(now.UnixMilli())

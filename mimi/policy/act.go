@@ -1,6 +1,9 @@
 package policy
 
-import "anteroom/mimi"
+import (
+	"anteroom/mimi"
+	"anteroom/mls"
+)
 
 // Act is one thing that one user does to another in a proposal or commit.
 type Act struct {
@@ -41,6 +44,10 @@ type Options struct {
 	// JoinCode says whether user may join as role by a code that was checked before. Nil: nobody. A member that only
 	// verifies what its hub accepted answers true.
 	JoinCode func(user mimi.URI, role mimi.RoleIndex) bool
+	// Now is the time in seconds since 1970, and Renewed says since when a leaf has its keys: with both a leaf whose keys are younger than the
+	// operational policy's minimum is not renewed. Nil: times are not checked, as members do, who learn them too late.
+	Now     uint64
+	Renewed func(leaf mls.LeafIndex) (since uint64, known bool)
 	// Seed holds the rules too that draft-mahy-mimi-group-chat has and its successors dropped: a hub's, for its own rooms. A member
 	// that verifies what another provider's hub accepted leaves it false.
 	Seed bool

@@ -91,6 +91,11 @@ func AuthorizeCommit(before *State, e *mls.Effects, o Options) (*State, error) {
 	if refusal = sameUsers(e); refusal != nil {
 		return nil, refusal
 	}
+	if len(e.Proposals) == 0 && o.Provider != "" && o.Provider != before.owningProvider() { // a commit for nothing but new keys is an Update
+		if refusal = c.tooEarly(e.Sender, committer); refusal != nil {
+			return nil, refusal
+		}
+	}
 	after, refusal := c.judge()
 	if refusal != nil {
 		return nil, refusal

@@ -75,7 +75,7 @@ func (c *change) add(pg leaves, by *actor, sender mls.Sender, p mls.Proposal) *m
 		if client.ClientUser() != by.user {
 			return deny("credential-user", "%s updates its leaf to %s", by.user, client)
 		}
-		return nil
+		return c.tooEarly(sender, by)
 	}
 	if update, ok := asAppDataUpdate(p); ok {
 		if update.Component == mimi.ComponentParticipantList && !update.Remove {

@@ -47,6 +47,8 @@ func (c *change) nextComponents(s *State) *mimi.Refusal {
 				s.preauth = new(mimi.PreauthList)
 			case mimi.ComponentLoggingPolicy:
 				s.logging = new(mimi.LoggingPolicy)
+			case mimi.ComponentOperationalPolicy:
+				s.mls = new(mimi.OperationalParameters)
 			}
 			continue
 		}
@@ -65,6 +67,8 @@ func (c *change) nextComponents(s *State) *mimi.Refusal {
 			s.preauth, err = mimi.ParsePreauthList(u.Update)
 		case mimi.ComponentLoggingPolicy:
 			s.logging, err = mimi.ParseLoggingPolicy(u.Update)
+		case mimi.ComponentOperationalPolicy:
+			s.mls, err = mimi.ParseOperationalParameters(u.Update)
 		}
 		if err != nil {
 			return deny("component", "component 0x%04x: %v", uint16(u.Component), err)

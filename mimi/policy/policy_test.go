@@ -90,6 +90,7 @@ type fixture struct {
 	metadata mimi.RoomMetadata
 	preauth  mimi.PreauthList
 	logging  *mimi.LoggingPolicy
+	mls      *mimi.OperationalParameters
 	nodes    []*mls.LeafNode
 }
 
@@ -108,6 +109,10 @@ func (f *fixture) AppData(id mls.ComponentID) ([]byte, bool) {
 	case mimi.ComponentLoggingPolicy:
 		if f.logging != nil {
 			return wire.Marshal(f.logging), true
+		}
+	case mimi.ComponentOperationalPolicy:
+		if f.mls != nil {
+			return wire.Marshal(f.mls), true
 		}
 	}
 	return nil, false

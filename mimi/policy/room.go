@@ -31,6 +31,8 @@ func (c *change) judgeComponents(after *State) *mimi.Refusal {
 			r = c.changeBase(u, after)
 		case mimi.ComponentParticipantList, mls.ComponentAppComponents, mls.ComponentSafeAAD:
 			r = deny("component-required", "component 0x%04x cannot be removed", uint16(u.p.Component))
+		case mimi.ComponentOperationalPolicy:
+			r = c.changeOperational(u)
 		case mimi.ComponentJoinLinks:
 			r = c.changeJoinLinks(u)
 		default:

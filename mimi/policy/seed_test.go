@@ -429,7 +429,7 @@ func TestSeedUpdatePolicy(t *testing.T) {
 		p          mls.Proposal
 	}{
 		{"base policy", "can-change-membership-style", base}, {"roles", "can-change-roles", roles}, {"preauthorisation", "can-change-preauth", preauth},
-		{"logging", "can-change-policy", logging}, {"extensions", "can-change-extensions", mls.GroupContextExtensions{}},
+		{"logging", "can-change-policy", logging}, {"intervals of Updates", "can-change-policy", update(mimi.ComponentOperationalPolicy, &mimi.OperationalParameters{LeafUpdate: mimi.Times{Min: 5}})}, {"extensions", "can-change-extensions", mls.GroupContextExtensions{}},
 	} {
 		rows = append(rows, seedRow{p.name + " by an owner", f, []said{{by: "owner", p: p.p}}, ""},
 			seedRow{p.name + " by an admin without the capability", f, []said{{by: "admin", p: p.p}}, p.rule},
@@ -458,4 +458,71 @@ func TestSeedOther(t *testing.T) {
 		{"external proposal: Add by a stranger", f, []said{bySystem(addClient("new", "new", "one"))}, "add-unlisted"},
 		{"external proposal: Remove by a system user", system, []said{bySystem(system.removes("sys@b.example", "bea@b.example"))}, ""},
 	})
+}
+
+// The intervals of Updates (the seed's "other"): -1 is infinite, none is stated by default. Only the hub knows times, so members do not ask.
+func TestSeedUpdateInterval(t *testing.T) {
+	own := func(by string) mls.Proposal {
+		return mls.Update{LeafNode: mls.LeafNode{Credential: mimi.BasicCredential(clientURI(by, "one"))}}
+	}
+	const now = 1_000_000
+	for _, c := range []struct {
+		branch string
+		times  mimi.Times
+		since  uint64 // 0: not known
+		member bool   // asks, instead of the hub
+		rule   string
+	}{
+		{"no interval", mimi.Times{}, now, false, ""},
+		{"minimum not over", mimi.Times{Min: 100}, now - 99, false, "update-early"},
+		{"minimum over", mimi.Times{Min: 100}, now - 100, false, ""},
+		{"keys from the future", mimi.Times{Min: 100}, now + 50, false, "update-early"},
+		{"age not known", mimi.Times{Min: 100}, 0, false, ""},
+		{"infinite minimum", mimi.Times{Min: mimi.Infinity}, 1, false, "update-never"},
+		{"infinite maximum", mimi.Times{Max: mimi.Infinity}, now, false, ""},
+		{"maximum over: the Update is what is wanted", mimi.Times{Max: 100}, now - 200, false, ""},
+		{"a member does not ask", mimi.Times{Min: 100}, now, true, ""},
+		{"a member does not ask about infinity", mimi.Times{Min: mimi.Infinity}, now, true, ""},
+	} {
+		f := with(func(f *fixture) { f.mls = &mimi.OperationalParameters{LeafUpdate: c.times} })
+		before, err := StateOf(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before.UpdateTimes() != c.times {
+			t.Fatalf("%s: the state says %+v", c.branch, before.UpdateTimes())
+		}
+		o := Options{Seed: true, Now: now, Renewed: func(mls.LeafIndex) (uint64, bool) { return c.since, c.since > 0 }}
+		if c.member {
+			o = Options{}
+		}
+		ch := newChange(before, o)
+		by, _ := ch.client(mimi.BasicCredential(clientURI("member", "one")))
+		by.member = true
+		r := ch.add(f, by, mls.Sender{Type: mls.SenderMember, Leaf: 3}, own("member"))
+		if r == nil {
+			_, r = ch.judge()
+		}
+		t.Run(c.branch, func(t *testing.T) {
+			if r == nil {
+				checkRule(t, nil, c.rule)
+				return
+			}
+			checkRule(t, r, c.rule)
+		})
+	}
+	f := newFixture()
+	after, r := f.judge(t, asHub, said{by: "owner", p: update(mimi.ComponentOperationalPolicy, &mimi.OperationalParameters{LeafUpdate: mimi.Times{Min: 5, Max: 7}})})
+	if r != nil || after.UpdateTimes() != (mimi.Times{Min: 5, Max: 7}) {
+		t.Errorf("after the owner's update: %v, %+v", r, after)
+	}
+	f.mls = &mimi.OperationalParameters{LeafUpdate: mimi.Times{Min: 5}}
+	after, r = f.judge(t, asHub, said{by: "owner", p: mls.AppDataUpdate{Component: mimi.ComponentOperationalPolicy, Remove: true}})
+	if r != nil || after.UpdateTimes() != (mimi.Times{}) {
+		t.Errorf("after its removal: %v", r)
+	}
+	f.roles.Roles[admin].Capabilities = append(f.roles.Roles[admin].Capabilities, mimi.CanChangeMlsOperationalPolicies)
+	if _, r = f.judge(t, asHub, said{by: "admin", p: update(mimi.ComponentOperationalPolicy, &mimi.OperationalParameters{})}); r != nil {
+		t.Errorf("by who has the reserved capability: %v", r)
+	}
 }

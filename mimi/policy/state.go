@@ -26,6 +26,7 @@ type State struct {
 	metadata *mimi.RoomMetadata
 	preauth  *mimi.PreauthList
 	logging  *mimi.LoggingPolicy
+	mls      *mimi.OperationalParameters
 	list     *mimi.ParticipantList
 
 	roles   []mimi.Role // ascending by index
@@ -39,7 +40,7 @@ type State struct {
 type tally struct{ participants, active int }
 
 // StateOf reads a room's policy from its group. Participant list, roles list and base policy must be there; a missing
-// metadata, preauth list or logging policy is an empty one. It fails when one of them is malformed or a leaf has no client URI.
+// metadata, preauth list, logging policy or operational policy is an empty one. It fails when one of them is malformed or a leaf has no client URI.
 func StateOf(g Group) (*State, error) {
 	s := new(State)
 	var err error
@@ -60,6 +61,9 @@ func StateOf(g Group) (*State, error) {
 		return nil, err
 	}
 	if s.logging, err = optional(g, mimi.ComponentLoggingPolicy, mimi.ParseLoggingPolicy); err != nil {
+		return nil, err
+	}
+	if s.mls, err = optional(g, mimi.ComponentOperationalPolicy, mimi.ParseOperationalParameters); err != nil {
 		return nil, err
 	}
 	s.roles = sortedRoles(roles)
