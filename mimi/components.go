@@ -126,5 +126,16 @@ func ParseBaseRoomPolicy(b []byte) (*BaseRoomPolicy, error) { return unmarshal[B
 // ParsePreauthList decodes the data or an update of ComponentPreauthList.
 func ParsePreauthList(b []byte) (*PreauthList, error) { return unmarshal[PreauthList](b) }
 
+// ParseHistoryPolicy decodes a chat history policy.
+func ParseHistoryPolicy(b []byte) (*HistoryPolicy, error) { return unmarshal[HistoryPolicy](b) }
+
+// ParseMessageExpiration decodes a message expiration policy.
+func ParseMessageExpiration(b []byte) (*MessageExpiration, error) {
+	return unmarshal[MessageExpiration](b)
+}
+
+// ParseBotPolicy decodes a bot policy.
+func ParseBotPolicy(b []byte) (*BotPolicy, error) { return unmarshal[BotPolicy](b) }
+
 // ParseLoggingPolicy decodes a logging policy.
 func ParseLoggingPolicy(b []byte) (*LoggingPolicy, error) { return unmarshal[LoggingPolicy](b) }

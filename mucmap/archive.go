@@ -18,7 +18,7 @@ type Query struct {
 	Since, Until  time.Time                  // inclusive; zero: no bound
 	Exist         []string                   // ids that must be in the archive besides
 	IDs           []string                   // exactly these entries, whatever the bounds
-	Ends          bool                       // the first and the last entry of the archive, whatever the bounds
+	Ends          bool                       // the first and the last entry of the archive, whatever the bounds but Since
 	Match         func(e *ArchiveEntry) bool // nil: every entry. It may be called on any goroutine
 	Newest        bool                       // the newest Limit entries and not the oldest; the page ascends anyway
 	Limit         int                        // 0 only counts
@@ -95,7 +95,7 @@ func (q Query) Run(read func(ArchiveRange) (ArchiveSlice, error)) ArchivePage {
 func (p *ArchivePage) ends(read func(ArchiveRange) (ArchiveSlice, error)) error {
 	p.Complete = true
 	for _, newest := range []bool{false, true} {
-		s, err := read(ArchiveRange{Newest: newest, Limit: 1})
+		s, err := read(ArchiveRange{Since: p.Query.Since, Newest: newest, Limit: 1})
 		if err != nil {
 			return err
 		}

@@ -109,6 +109,9 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 		if m.Leaves == 0 && c.Leaves > 0 && s.svc.local(c.User) {
 			m.Gone = at
 		}
+		if c.From == roleNone || c.From == roleBanned {
+			m.Since = at
+		}
 		m.Role, m.Leaves = c.To, c.Leaves
 		s.veil(c.User, cmp.Or(c.As, c.User))
 	}

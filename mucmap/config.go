@@ -25,6 +25,8 @@ type roomConfig struct {
 
 	Fixed     bool // base_room_policy.fixed_membership: nobody comes or goes
 	Single    bool // base_room_policy.multi_device is not set: one device of a user at a time
+	Before    int  // chat_history: seconds of history before joining that newcomers get; 0: all, -1: none
+	Expiry    int  // message_expiration: seconds after which messages disappear that do not say it themselves; 0: never
 	Preauthed bool // roles_list: who is on the preauth_list may join
 
 	MaxUsers int // 0: as many as the service allows
@@ -98,6 +100,9 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 	c.Persistent, c.Public, c.Anyone = b.Persistent, b.Discoverable, !b.Pseudonyms
 	c.Fixed, c.Single = b.FixedMembership, !b.MultiDevice
 	c.UpdateMin, c.UpdateMax = s.UpdateTimes().Min, s.UpdateTimes().Max
+	c.followHistory(s)
+	c.followExpiration(s)
+	c.followLogging(s)
 	if r, ok := s.Role(roleNone); ok {
 		// Without canOpenJoin a room is members-only or asks for a password, or both: the group does not tell which.
 		if open := r.Has(mimi.CanOpenJoin); open {
@@ -373,6 +378,7 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 			if now.Public != next.Public || now.Persistent != next.Persistent || now.Anyone != next.Anyone || d.alters[mimi.ComponentOperationalPolicy] {
 				d.replace(mimi.ComponentBaseRoomPolicy, next.base(d.state.Base()))
 			}
+			d.policies(now, &next)
 			d.empty = len(d.updates) == 0
 			return nil
 		},

@@ -346,7 +346,7 @@ func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
 	t.enforceBans()
 	f.endKnocked(t.now)
-	waits := earlier(t.impatient(), t.endAwaiting())
+	waits := earlier(earlier(t.impatient(), t.endAwaiting()), t.endMessages())
 	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), earlier(t.followRenewals(), f.room.Wake()))
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {

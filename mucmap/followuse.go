@@ -83,7 +83,9 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 			t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 			return
 		}
+		end := r.ends(timer(st), t.now)
 		m := content.FromXMPP(st, saltOf(t.derive("content")), u, r.uri, r.pub.references(u, gone))
+		m.Expires = expiration(end)
 		body, err := m.Encode()
 		if err != nil {
 			t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
@@ -110,11 +112,15 @@ func (t *turn) followSaid(e follower.Sent) {
 		t.heardFrom(u, e.Wish.Data, nil)
 		return
 	}
-	from := provenance{User: u}
+	from, end := provenance{User: u}, time.Time{}
 	if m, err := content.Decode(e.Wish.Data); err == nil {
-		from = origin(u, m, content.ID(u, r.uri, e.Wish.Data, m.Salt))
+		from, end = origin(u, m, content.ID(u, r.uri, e.Wish.Data, m.Salt)), r.ends(m.Expires, t.now)
 	}
-	t.broadcast(t.prepare(from, t.spoken(who.st, r.nickOf(u))))
+	st := t.spoken(who.st, r.nickOf(u))
+	st.Payload = ephemeral(st.Payload, t.now, end)
+	said := t.prepare(from, st)
+	said.Ends = end
+	t.broadcast(said)
 	if who.gone != nil && !who.gone.Gone {
 		t.bury(who.gone, t.now, who.st.ID)
 	}

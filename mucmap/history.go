@@ -52,6 +52,9 @@ func (s *state) recall(e *joined) []xmpp.Broadcast {
 			since = h.Since
 		}
 	}
+	if from := s.historyFrom(e.User, e.At); from.After(since) {
+		since = from
+	}
 	to := []xmpp.JID{e.JID}
 	var bs []xmpp.Broadcast
 	for i := len(s.history) - 1; i >= 0 && len(bs) < limit; i-- {

@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"slices"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/xmpp"
@@ -58,11 +59,14 @@ func (t *turn) archivePrefs(st *xmpp.Stanza) {
 
 // archiveEnds answers a request for metadata: first and last message (XEP-0313 §4.4).
 func (t *turn) archiveEnds(st *xmpp.Stanza) {
-	if _, e := t.reader(st); e != nil {
+	u, e := t.reader(st)
+	if e != nil {
 		t.refuse(st, e)
 		return
 	}
-	t.query(st, Query{Ends: true}, func(t *turn, p *ArchivePage) {
+	ask := Query{Ends: true}
+	t.r.pub.withhold(u, t.now, &ask)
+	t.query(st, ask, func(t *turn, p *ArchivePage) {
 		if _, e := t.reader(st); e != nil {
 			t.refuse(st, e)
 			return
@@ -89,7 +93,7 @@ func (t *turn) archiveQuery(st *xmpp.Stanza) {
 		t.refuse(st, asStanzaError(err))
 		return
 	}
-	ask, e := t.r.pub.archiveAsk(u, &q)
+	ask, e := t.r.pub.archiveAsk(u, t.now, &q)
 	if e != nil {
 		t.refuse(st, e)
 		return
@@ -98,7 +102,7 @@ func (t *turn) archiveQuery(st *xmpp.Stanza) {
 }
 
 // archiveAsk puts a client's query into the archive's words.
-func (s *state) archiveAsk(u mimi.URI, q *muc.MAMQuery) (Query, *xmpp.StanzaError) {
+func (s *state) archiveAsk(u mimi.URI, now time.Time, q *muc.MAMQuery) (Query, *xmpp.StanzaError) {
 	ask := Query{After: q.AfterID, Before: q.BeforeID, Since: q.Start, Until: q.End, IDs: q.IDs, Limit: defaultPage, byID: q.AfterID != "" || q.BeforeID != ""}
 	switch {
 	case q.Node != "":
@@ -126,6 +130,7 @@ func (s *state) archiveAsk(u mimi.URI, q *muc.MAMQuery) (Query, *xmpp.StanzaErro
 			}
 		}
 	}
+	s.withhold(u, now, &ask)
 	e := s.withPublisher(u, q.With, &ask)
 	return ask, e
 }
@@ -172,6 +177,12 @@ func (t *turn) archivePage(st *xmpp.Stanza, q *muc.MAMQuery, p *ArchivePage) {
 		t.refuse(st, e)
 		return
 	}
+	from := t.r.pub.historyFrom(u, t.now)
+	if i := slices.IndexFunc(p.Entries, func(e ArchiveEntry) bool { return e.Time.Before(from) }); i >= 0 && len(q.IDs) > 0 {
+		t.refuse(st, refusal(xmpp.ItemNotFound, "the archive has no message with this id for you"))
+		return
+	}
+	p.Entries = slices.DeleteFunc(p.Entries, func(e ArchiveEntry) bool { return e.Time.Before(from) }) // the policy may have changed meanwhile
 	if len(q.IDs) > 0 && !p.pick(q.RSM) {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "this id is not among the messages asked for"))
 		return

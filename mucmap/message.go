@@ -21,6 +21,7 @@ type spoke struct {
 	XML string // the stanza without addressee
 
 	From provenance `json:",omitzero"`
+	Ends time.Time  `json:",omitzero"` // when it expires
 
 	st *xmpp.Stanza
 }
@@ -37,6 +38,7 @@ func (e *spoke) apply(s *state, p *stage) {
 	s.spokeNow(e)
 	s.Activity.note(e.At, e.st)
 	s.keep(newRecord(e.ID, e.st, e.From))
+	s.awaitEnd(e.Ends, newRecord(e.ID, e.st, e.From))
 	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st, From: e.From})
 	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(*e.st)} })
 }
@@ -144,13 +146,16 @@ func (t *turn) release() {
 // the message that it retracts.
 func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant, gone *record) {
 	r, u := t.r, userOf(o)
+	end := r.ends(timer(st), t.now)
 	e := t.prepare(provenance{User: u}, xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
-		Payload: publicPayload(st, r.pub.addr)})
+		Payload: ephemeral(publicPayload(st, r.pub.addr), t.now, end)})
+	e.Ends = end
 	if len(e.XML) > maxMessage {
 		t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 		return
 	}
 	m := content.FromXMPP(r.pub.unsigned(u, st), saltOf(t.derive("content")), r.pub.listed(u), r.uri, r.pub.references(u, gone))
+	m.Expires = expiration(end)
 	body, from, err := t.compose(u, m)
 	if err != nil {
 		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))

@@ -135,7 +135,10 @@ func (t *turn) show(u mimi.URI, nick string, data, proof []byte) {
 		return // a report that nobody here is told of
 	}
 	st := &xmpp.Stanza{Kind: xmpp.Message, ID: t.id(), Lang: shown.Lang, Payload: shown.Payload}
+	end := t.r.ends(m.Expires, t.now)
+	st.Payload = ephemeral(st.Payload, t.now, end)
 	e := t.prepare(from, t.spoken(st, nick))
+	e.Ends = end
 	if len(e.XML) > maxMessage {
 		t.note(NoteInfo, "message is too long for XMPP users", Attr{"user", u.String()})
 		return

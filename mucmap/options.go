@@ -88,6 +88,8 @@ func (c *roomConfig) optionFields() []muc.Field {
 		c.slowModeField(),
 		c.closedField(),
 		c.knockField(),
+		c.historyField(),
+		c.expiryField(),
 		c.broadcastField(),
 		c.absentField(),
 	}, append(c.updateFields(), c.infoFields()...)...)
@@ -118,7 +120,7 @@ func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
 		}
 		c.PubSub = v
 	}
-	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitBroadcast, c.submitAbsent, c.submitInfo, c.submitUpdateTimes} {
+	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitHistory, c.submitExpiry, c.submitBroadcast, c.submitAbsent, c.submitInfo, c.submitUpdateTimes} {
 		if e := submit(f); e != nil {
 			return e
 		}

@@ -220,6 +220,7 @@ func (e *retracted) apply(s *state, _ *stage) {
 	if m := s.recordBy(func(m *record) bool { return m.ID == e.ID }); m != nil {
 		m.Gone = true
 	}
+	s.buried(e.ID)
 	st, err := xmpp.ParseStanzaXML([]byte(e.XML))
 	if err != nil {
 		return // was written by AppendXML

@@ -173,7 +173,7 @@ func (t *turn) end() {
 	r := t.r
 	t.release()
 	t.enforceBans()
-	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), earlier(t.ghosts(), t.endKnocks()))
+	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), earlier(t.ghosts(), earlier(t.endKnocks(), t.endMessages())))
 	t.overdue()
 	wake = earlier(wake, earlier(t.renewals(), t.stale()))
 	t.startJob()

@@ -195,6 +195,9 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 	r.summary = r.Summary()
 	if recovery.Wake.IsZero() {
 		recovery.Wake = r.lockEnd()
+		if x := r.pub.Expiring; len(x) > 0 {
+			recovery.Wake = earlier(recovery.Wake, x[0].At)
+		}
 	}
 	recovery.Summary = r.summary
 	if r.unclean || s.cfg.PingAfter > 0 && r.pub.here.Len() > 0 || r.renews() {

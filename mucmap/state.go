@@ -36,6 +36,7 @@ type state struct {
 	Locked     bool         `json:",omitempty"` // new and not configured: see lock.go
 	Direct     *pair        `json:",omitempty"` // of a room of two, ours
 	Held       []string     `json:",omitempty"` // messages that wait for the other one, oldest first
+	Expiring   []expiring   `json:",omitempty"` // messages that end by themselves, the next one first
 	Awaiting   []awaited    `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
 	Domains    []domainBan  `json:",omitempty"` // banned, sorted
 	Links      []joinLink   `json:",omitempty"` // oldest first
@@ -65,6 +66,7 @@ type member struct {
 	Reason   string    // of the role, as lists show it
 	Reserved string    `json:",omitempty"` // nick (XEP-0045 §7.10)
 	As       mimi.URI  `json:",omitzero"`  // the pseudonym under which the group lists the user
+	Since    time.Time `json:",omitzero"`  // when it joined
 	Link     string    `json:",omitempty"` // the digest of the join link by which it came
 	Spoke    time.Time `json:",omitzero"`  // when it last said something in slow mode
 }

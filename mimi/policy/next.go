@@ -49,6 +49,8 @@ func (c *change) nextComponents(s *State) *mimi.Refusal {
 				s.logging = new(mimi.LoggingPolicy)
 			case mimi.ComponentOperationalPolicy:
 				s.mls = new(mimi.OperationalParameters)
+			default:
+				s.dropOptional(u.Component)
 			}
 			continue
 		}
@@ -69,6 +71,8 @@ func (c *change) nextComponents(s *State) *mimi.Refusal {
 			s.logging, err = mimi.ParseLoggingPolicy(u.Update)
 		case mimi.ComponentOperationalPolicy:
 			s.mls, err = mimi.ParseOperationalParameters(u.Update)
+		default:
+			err = s.setOptional(u.Component, u.Update)
 		}
 		if err != nil {
 			return deny("component", "component 0x%04x: %v", uint16(u.Component), err)

@@ -27,7 +27,12 @@ type State struct {
 	preauth  *mimi.PreauthList
 	logging  *mimi.LoggingPolicy
 	mls      *mimi.OperationalParameters
-	list     *mimi.ParticipantList
+
+	history    *mimi.HistoryPolicy     // nil: none
+	expiration *mimi.MessageExpiration // nil: none
+	bots       *mimi.BotPolicy         // nil: none
+
+	list *mimi.ParticipantList
 
 	roles   []mimi.Role // ascending by index
 	index   map[mimi.URI]int
@@ -64,6 +69,9 @@ func StateOf(g Group) (*State, error) {
 		return nil, err
 	}
 	if s.mls, err = optional(g, mimi.ComponentOperationalPolicy, mimi.ParseOperationalParameters); err != nil {
+		return nil, err
+	}
+	if err = s.readOptional(g); err != nil {
 		return nil, err
 	}
 	s.roles = sortedRoles(roles)
