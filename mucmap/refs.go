@@ -152,6 +152,19 @@ func (s *state) names() content.Names {
 			}
 			return m.Own, true
 		},
+		Quoted: func(id content.MessageID) (content.Quoted, bool) {
+			m := s.recordByMessage(id)
+			if m == nil || m.Gone {
+				return content.Quoted{}, false
+			}
+			q := content.Quoted{Author: m.Sender}
+			for i := range s.history {
+				if s.history[i].ID == m.ID {
+					q.Message = &s.history[i].St
+				}
+			}
+			return q, true
+		},
 	}
 }
 

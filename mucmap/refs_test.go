@@ -81,7 +81,8 @@ func TestRelationsReachXMPP(t *testing.T) {
 	out, _ = submit(&content.Message{Body: plain("Hello"), Replaces: own})
 	wantIn(t, "correction", out, "<replace xmlns='urn:xmpp:message-correct:0' id='"+bobsOwn+"'/>", "<body>Hello</body>")
 	out, _ = submit(&content.Message{Body: plain("You too"), InReplyTo: m1.id})
-	wantIn(t, "reply", out, "<reply xmlns='urn:xmpp:reply:0' id='"+romeos+"'/>")
+	wantIn(t, "reply", out, "<body>&gt; Romeo wrote:\n&gt; Hello\nYou too</body>", "<reply xmlns='urn:xmpp:reply:0' id='"+romeos+"' to='"+room+"/Romeo'/>",
+		"<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='23'/></fallback>")
 	out, like := submit(&content.Message{Body: reactionPart("👋"), InReplyTo: m1.id})
 	wantIn(t, "reaction", out, "<reactions xmlns='urn:xmpp:reactions:0' id='"+romeos+"'><reaction>👋</reaction></reactions>")
 	out, _ = submit(&content.Message{Body: content.Part{}, Replaces: like})
@@ -101,6 +102,9 @@ func TestRelationsReachXMPP(t *testing.T) {
 	if page := b.mam(t, "", "ids="+bobs); strings.Contains(page, "Helo") {
 		t.Errorf("the archive still has the text: %s", page)
 	}
+
+	out, _ = submit(&content.Message{Body: plain("What was it?"), InReplyTo: own})
+	wantIn(t, "reply to what was retracted", out, "<body>What was it?</body>", "<reply xmlns='urn:xmpp:reply:0' id='"+bobs+"'/>")
 
 	// A moderator of another provider may.
 	b.send(t, adminSet("<item nick='Bob' role='moderator'/>"))

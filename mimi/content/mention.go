@@ -81,6 +81,12 @@ func threadOf(topic []byte) string {
 	return binaryTopic + base64.RawURLEncoding.EncodeToString(topic)
 }
 
+// isTopic says that a thread survives as a topic.
+func isTopic(thread string) bool {
+	topic := topicOf(thread)
+	return len(topic) > 0 && len(topic) <= MaxTopic && threadOf(topic) == thread
+}
+
 func topicOf(thread string) []byte {
 	if rest, ok := strings.CutPrefix(thread, binaryTopic); ok {
 		if b, err := base64.RawURLEncoding.DecodeString(rest); err == nil {

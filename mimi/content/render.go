@@ -15,6 +15,15 @@ type Names struct {
 	OwnID func(MessageID) (string, bool)
 	// User is the XMPP address of a user's URI, as a mention has it.
 	User func(uri string) (xmpp.JID, bool)
+	// Quoted is a message that a reply answers.
+	Quoted func(MessageID) (Quoted, bool)
+}
+
+func (n Names) quoted(id MessageID) (Quoted, bool) {
+	if n.Quoted == nil || id.IsZero() {
+		return Quoted{}, false
+	}
+	return n.Quoted(id)
 }
 
 // user is the xmpp: URI of a user that a mention names.
@@ -137,6 +146,9 @@ func (m *Message) translate(carried *xmpp.Element, names Names) []*xmpp.Element 
 			e = e.Clone()
 			e.RemoveAttr("to")
 			e.SetAttr("id", id)
+			if q, ok := names.quoted(m.InReplyTo); ok && e.Is(nsReply, "reply") {
+				e.SetAttr("to", q.Author.String())
+			}
 			payload = append(payload, e)
 		}
 	}
@@ -153,9 +165,7 @@ func (m *Message) render(names Names) Rendered {
 	}
 	x := m.flat(names)
 	out := Rendered{Lang: x.lang, Payload: x.payload}
-	if id, ok := name(names.StanzaID, m.InReplyTo); ok {
-		out.Payload = append(out.Payload, xmpp.NewElement(nsReply, "reply").WithAttr("id", id))
-	}
+	out.Payload = m.reply(out.Payload, names)
 	if id, ok := name(names.OwnID, m.Replaces); ok {
 		out.Payload = append(out.Payload, xmpp.NewElement(nsCorrect, "replace").WithAttr("id", id))
 	}

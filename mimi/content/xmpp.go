@@ -160,20 +160,21 @@ const (
 	MaxReactions = 64
 )
 
-// onlyBody says whether one body, and a thread, which has its own field, are all that the message says.
+// onlyBody says whether one body with text, and a thread, which has its own field, are all that the message says.
 func onlyBody(s *xmpp.Stanza) bool {
-	bodies := 0
+	bodies, threads := 0, 0
 	for _, e := range s.Payload {
 		switch {
-		case e.Is(xmpp.NSClient, "body"):
+		case e.Is(xmpp.NSClient, "body") && e.Text() != "" && language(e.Lang()) == e.Lang():
 			bodies++
-		case e.Is(xmpp.NSClient, "thread") && e.Attr("parent") == "":
+		case e.Is(xmpp.NSClient, "thread") && e.Attr("parent") == "" && isTopic(e.Text()):
+			threads++
 		case private(e):
 		default:
 			return false
 		}
 	}
-	return bodies == 1
+	return bodies == 1 && threads <= 1 && language(s.Lang) == s.Lang
 }
 
 // private says whether a payload belongs to one hop or one address and does not travel.
