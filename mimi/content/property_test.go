@@ -61,7 +61,9 @@ func generate(rng *rand.Rand) generated {
 		}
 	}
 	for _, part := range []func(){
-		func() { both(element("thread", escape([]string{"t", "", strings.Repeat("long", MaxTopic)}[rng.IntN(3)]+text(rng)))) },
+		func() {
+			both(element("thread", escape([]string{"t", "", strings.Repeat("long", MaxTopic)}[rng.IntN(3)]+text(rng))))
+		},
 		func() { both(element("thread", "child", "parent", "t")) },
 		func() { both(element("unstyled xmlns='urn:xmpp:styling:0'", "")) },
 		func() { both(element("spoiler xmlns='urn:xmpp:spoiler:0'", escape(text(rng)))) },
