@@ -127,6 +127,8 @@ func (t *turn) followEpoch(e follower.Epoch) {
 		}
 		t.explain(&c, by[u])
 		switch {
+		case c.Cause == causeKick && c.Reason == "" && c.To == roleNone && r.pub.Config.MembersOnly && standingOf(c.From).affiliation == muc.AffiliationNone:
+			c.Cause, c.Actor = causeMembersOnly, ""
 		case c.Cause == causeKick && c.Reason == "" && r.pub.role(by[u].actor) == roleKeeper:
 			c.Cause, c.Actor = causeLinger, "" // an absent guest of the hub's own
 		case c.Cause == causeKick && c.To == roleNone && standingOf(c.From).affiliation >= muc.AffiliationMember:
