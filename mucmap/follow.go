@@ -142,7 +142,7 @@ func (t *turn) following() *follower.Room {
 	o.Member = func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 		return t.r.svc.keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
 	}
-	o.KeyPackage = t.r.ownKey
+	o.KeyPackage, o.Invited = t.r.ownKey, len(t.r.keys) > 0
 	return t.r.follow.room.WithOptions(o)
 }
 
@@ -384,7 +384,7 @@ func (t *turn) followEnd() {
 // followStore puts out the secrets that changed.
 func (t *turn) followStore() {
 	f := t.r.follow
-	if f.room == f.stored || f.stored == nil && f.room.Idle() && f.room.Group() == nil {
+	if f.room == f.stored || f.stored == nil && f.room.Idle() && f.room.Group() == nil && !f.room.Keeping() {
 		return
 	}
 	parts := f.room.Parts(f.stored)

@@ -131,3 +131,65 @@ func TestAddUserRefused(t *testing.T) {
 		t.Error("something left")
 	}
 }
+
+// What overtakes a Welcome is kept until it comes, and across restarts; without key packages of ours that are out it is refused.
+func TestWelcomeIsOvertaken(t *testing.T) {
+	for _, invited := range []bool{true, false} {
+		w := newWorld(t)
+		kp, err := keyPackage(w.seed(), bob, w.now)
+		w.must(err)
+		ref, err := kp.KeyPackage.Ref()
+		w.must(err)
+		followOptions := follower.Options{Member: keyPackage, Invited: invited, KeyPackage: func(r mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) { return kp, string(r) == string(ref) }}
+		w.room = w.room.WithOptions(followOptions)
+		list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: bob.ClientUser(), Role: roleGuest}}}
+		w.commit(mls.CommitParams{ByValue: []mls.Proposal{mls.Add{KeyPackage: kp.KeyPackage},
+			mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}}})
+		welcome := w.post
+		w.post = nil
+		w.commit(mls.CommitParams{})
+		w.say("hello")
+		for _, body := range w.post {
+			if err := w.bring(body); (err == nil) != invited {
+				t.Fatalf("invited %v: %v", invited, err)
+			}
+		}
+		if !invited {
+			continue
+		}
+		if !w.room.Keeping() || w.room.Member() {
+			t.Fatal("nothing is kept")
+		}
+		room, err := follower.Load(w.stored, followOptions)
+		w.must(err)
+		w.room = room
+		w.post = welcome
+		w.deliver()
+		w.agree()
+		w.want("afterwards", "joined bob", "epoch 2", "hello")
+		if w.room.Keeping() {
+			t.Error("something is kept still")
+		}
+	}
+}
+
+// What is kept before a Welcome is bounded, and keeps no hub waiting.
+func TestKeptBeforeWelcomeIsBounded(t *testing.T) {
+	w := both(t)
+	w.room, w.stored = follower.New(garden, follower.Options{Member: keyPackage, Invited: true}), map[string][]byte{}
+	for range follower.MaxKept + 5 {
+		w.say("x")
+	}
+	for _, body := range w.post {
+		w.must(w.bring(body))
+	}
+	n := 0
+	for name := range w.stored {
+		if strings.HasPrefix(name, "k.") {
+			n++
+		}
+	}
+	if n != follower.MaxKept {
+		t.Errorf("%d messages are kept, want %d", n, follower.MaxKept)
+	}
+}

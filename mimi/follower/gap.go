@@ -13,7 +13,7 @@ import (
 )
 
 // What the hub tells belongs to an epoch. What belongs to a later one than ours is kept until what is missing has come: the answer to our own commit, or a
-// commit or proposal that was overtaken on the way. If it does not come, the room is entered anew (resync.go).
+// Welcome, commit or proposal that was overtaken on the way. If it does not come, the room is entered anew (resync.go).
 
 // keptMessage is a message of the hub that cannot be applied yet.
 type keptMessage struct {
@@ -44,7 +44,9 @@ func (t *turn) keep(m *mimi.FanoutMessage) error {
 func (t *turn) catchUp() {
 	for moved := true; moved && len(t.r.kept) > 0 && t.r.broken == ""; {
 		if !t.r.member && !t.joining() {
-			t.r.kept = nil
+			if !t.r.options.Invited {
+				t.r.kept = nil
+			}
 			return
 		}
 		moved = false
@@ -65,6 +67,9 @@ func (t *turn) catchUp() {
 
 // joining says that a commit of ours is on the way which makes us a member.
 func (t *turn) joining() bool { return t.r.flight != nil && t.r.flight.kind == flightCommit }
+
+// Keeping says that something is kept.
+func (r *Room) Keeping() bool { return len(r.kept) > 0 }
 
 // Behind says that the hub is known to be further than this room, which waits for what is missing.
 func (r *Room) Behind() bool {

@@ -48,7 +48,10 @@ func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (O
 		fresh = append(fresh, sum)
 		err := t.apply(m)
 		if errors.Is(err, ErrAhead) {
-			err = t.keep(m)
+			if err = t.keep(m); err != nil && !t.r.member && !t.joining() {
+				t.tell(Dropped{"a message before the Welcome: too many were kept"})
+				err = nil
+			}
 		}
 		if err != nil {
 			return Output{Next: r}, err
@@ -68,8 +71,8 @@ func (t *turn) apply(m *mimi.FanoutMessage) error {
 	case m.Message.Welcome != nil:
 		return t.welcome(m)
 	case t.r.group == nil:
-		if t.r.flight != nil && t.r.flight.kind == flightCommit {
-			return ErrAhead // our own join was accepted, its answer is on the way
+		if t.joining() || t.r.options.Invited {
+			return ErrAhead // our own join was accepted and its answer is on the way, or a Welcome was overtaken
 		}
 		return ErrNoRoom
 	case m.Message.Public != nil:
@@ -84,7 +87,7 @@ func (t *turn) apply(m *mimi.FanoutMessage) error {
 // epoch decides whether a message of the group is to be looked at now. ErrAhead: not yet.
 func (t *turn) epoch(groupID []byte, epoch mls.Epoch) (now bool, err error) {
 	if !t.r.member {
-		if t.r.flight != nil && t.r.flight.kind == flightCommit {
+		if t.joining() || t.r.options.Invited {
 			return false, ErrAhead
 		}
 		t.tell(Dropped{fmt.Sprintf("a message of epoch %d, after our removal", epoch)})

@@ -17,6 +17,8 @@ type Options struct {
 	Member func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error)
 	// KeyPackage finds the secrets of a key package that we gave away, for a Welcome. Nil: there are none.
 	KeyPackage func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool)
+	// Invited says that key packages of ours are out, so that a Welcome may come: what comes before it is kept.
+	Invited bool
 	// Provider is ours: members who have the name of a client of ours, and whose leaf is not here, are not believed. Empty: there is no such check.
 	Provider string
 	// Authenticate decides whether a member's key belongs to its credential. Nil: basic credentials that name a client are believed, since
