@@ -136,7 +136,7 @@ func TestCommandLine(t *testing.T) {
 		use{"room create den", 1, "anteroom: error: either --from or --preset says what room it is to be"},
 		use{"room list", 0, "NAME OCCUPANTS LISTED KEPT LOCKED LOADED EPOCH TITLE TROUBLE garden 1 …hall 1 …study 0 …"},
 		use{"room show cellar", 1, "anteroom: error: there is no such room"},
-		use{"room members study", 0, "USER JID AFFILIATION ROLE LEAVES NICK PRESENT …juliet@a.example owner …"},
+		use{"room members study", 0, "USER JID STATE AFFILIATION ROLE LEAVES NICK PRESENT …juliet@a.example owner …"},
 		use{"room abuse", 0, "nothing was reported"},
 		use{"room release study", 1, "anteroom: error: the room was not given up: there is nothing to release"},
 		use{"room release cellar", 1, "anteroom: error: there is no such room"},
