@@ -39,6 +39,18 @@ func FrankingAAD(tag [32]byte) []byte {
 	return wire.Marshal(mls.SafeAAD{{Component: ComponentFrankAAD, Data: tag[:]}})
 }
 
+// CommittedAAD is the authenticated data by which a sender commits to content with this salt, in a group with a franking agent. False: the group has
+// none, or no place for it.
+func CommittedAAD(pg *mls.PublicGroup, salt, applicationData []byte) ([]byte, bool) {
+	if _, safe := pg.AppData(mls.ComponentSafeAAD); !safe {
+		return nil, false
+	}
+	if _, ok := AgentOf(pg); !ok {
+		return nil, false
+	}
+	return FrankingAAD(FrankingTag(salt, applicationData)), true
+}
+
 // TagOf finds the franking tag in the authenticated data of a message.
 func TagOf(aad []byte) (tag [32]byte, ok bool) {
 	var items mls.SafeAAD

@@ -41,17 +41,14 @@ func frankingTag(data []byte) (tag [32]byte, m *content.Message, err error) {
 
 // committedAAD is the authenticated data of a message: its sender's commitment where the group has a franking agent, otherwise none.
 func committedAAD(pg *mls.PublicGroup, data, none []byte) []byte {
-	if _, safe := pg.AppData(mls.ComponentSafeAAD); !safe {
-		return none
-	}
-	if _, ok := mimi.AgentOf(pg); !ok {
-		return none
-	}
-	tag, _, err := frankingTag(data)
+	m, err := content.Decode(data)
 	if err != nil {
 		return none
 	}
-	return mimi.FrankingAAD(tag)
+	if aad, ok := mimi.CommittedAAD(pg, m.Salt[:], data); ok {
+		return aad
+	}
+	return none
 }
 
 // committed is the authenticated data of a message in a room of another provider; nil: whatever the group demands.

@@ -201,11 +201,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		wish.Kind = follower.Leave
 		return false, c.wish(room, wish)
 	case "send":
-		if wish.Data, err = plainContent(rest); err != nil {
-			return false, err
-		}
-		wish.Kind = follower.Send
-		return false, c.wish(room, wish)
+		return false, c.say(room, rest)
 	case "members":
 		return false, c.members(room)
 	case "decrypt":

@@ -61,6 +61,7 @@ type poster interface {
 type nativeRoom struct {
 	room    *follower.Room
 	sending bool                           // a goroutine brings its requests to the hub
+	waking  bool                           // a goroutine waits until the room wants to do something by itself
 	tried   map[mimi.URI]follower.WishKind // of devices that came or went, or were refused that
 }
 
@@ -194,7 +195,31 @@ func (c *nativeClient) stepLocked(uri mimi.URI, f func(*follower.Room) (follower
 		c.senders.Add(1)
 		go c.send(c.ctx, uri)
 	}
+	c.wake(uri, entry)
 	return nil
+}
+
+// wake lets a room do what is due when it is: a room that is behind comes back even if its hub is silent.
+func (c *nativeClient) wake(uri mimi.URI, entry *nativeRoom) {
+	at := entry.room.Wake()
+	if at.IsZero() || entry.waking || c.ctx == nil || c.ctx.Err() != nil {
+		return
+	}
+	entry.waking = true
+	ctx := c.ctx
+	c.senders.Go(func() {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Until(at)):
+		}
+		c.mu.Lock()
+		entry.waking = false
+		c.mu.Unlock()
+		if err := c.step(uri, func(r *follower.Room) (follower.Output, error) { return r.Tick(time.Now(), freshSeed()), nil }); err != nil {
+			c.print.error(err)
+		}
+	})
 }
 
 // store writes the change of a room, and forgets the key packages that it used. Without success nothing has changed.
@@ -363,12 +388,33 @@ func (c *nativeClient) decrypt(uri mimi.URI, text string) error {
 	return nil
 }
 
+// say sends a text to a room. Where the group has a franking agent we commit to the text, as ourselves and for this room, so that whoever reads it can
+// prove it in a report of abuse (docs/decisions/123-franking.md).
+func (c *nativeClient) say(uri mimi.URI, text string) error {
+	m, err := plainContent(text)
+	if err != nil {
+		return err
+	}
+	m.Sender, m.Room = c.user.String(), uri.String()
+	wish := follower.Wish{Kind: follower.Send}
+	if wish.Data, err = m.Encode(); err != nil {
+		return err
+	}
+	return c.step(uri, func(r *follower.Room) (follower.Output, error) {
+		wish.Client = c.acting(r)
+		if g := r.Group(); g != nil {
+			wish.AAD, _ = mimi.CommittedAAD(g.Public(), m.Salt[:], wish.Data)
+		}
+		return r.Do(time.Now(), freshSeed(), wish), nil
+	})
+}
+
 // plainContent is a MIMI content message with a text and nothing else.
-func plainContent(text string) ([]byte, error) {
+func plainContent(text string) (*content.Message, error) {
 	if text == "" {
 		return nil, errors.New("send: no text")
 	}
-	m := content.Message{Body: content.Part{Disposition: content.Render, Cardinality: content.Single, ContentType: content.TypePlain, Content: []byte(text)}}
+	m := &content.Message{Body: content.Part{Disposition: content.Render, Cardinality: content.Single, ContentType: content.TypePlain, Content: []byte(text)}}
 	rand.Read(m.Salt[:])
-	return m.Encode()
+	return m, nil
 }

@@ -37,15 +37,19 @@ const (
 // testHub is a provider that owns one room, with a keeper and alice: as little as a hub needs around mimi/hub.
 type testHub struct {
 	t       *testing.T
-	http    *mimihttp.Client
+	http    poster
 	address string
 	ctx     context.Context
+	options hub.Options
+	deaf    bool // what others would be told is lost
 
 	mu      sync.Mutex
 	room    *hub.Room
 	signers map[mimi.URI]mls.Signer
 	outbox  map[string]chan []byte
 	heard   chan string // texts of other providers' users
+
+	accepted *hub.Accepted // the last message of theirs
 }
 
 func (h *testHub) must(err error) {
@@ -57,31 +61,9 @@ func (h *testHub) must(err error) {
 
 func newTestHub(t *testing.T, id *mimihttp.Identity, peers map[string]string) *testHub {
 	t.Helper()
-	h := &testHub{t: t, ctx: t.Context(), signers: map[mimi.URI]mls.Signer{}, outbox: map[string]chan []byte{}, heard: make(chan string, 16)}
-	h.http = mimihttp.NewClient(mimihttp.ClientConfig{Domain: "a.example", Identity: id, Peers: peers})
-	t.Cleanup(h.http.Close)
-	key, err := mls.NewSigner(clientSuite, freshSeed())
-	h.must(err)
-	options := hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom"))}, Key: key.Private}
-	first := mimi.NewRoom{
-		Participants: mimi.ParticipantList{Participants: []mimi.Participant{{User: testKeeper.ClientUser(), Role: 10}}},
-		Roles:        testRoles(),
-		Metadata:     mimi.RoomMetadata{Room: testRoom, Name: "Garden"},
-		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
-		Hub:          []mls.ExternalSender{options.Sender},
-	}
-	extensions, err := first.Extensions()
-	h.must(err)
-	group, err := mls.NewGroup(freshSeed(), mls.NewGroupParams{
-		GroupID: []byte("mimi://a.example/g/garden-1"), Creator: h.keyPackage(testKeeper), Extensions: extensions,
-		Config: mls.Config{Components: mimi.Components{}, PastEpochs: 2},
-	})
-	h.must(err)
-	h.room, err = hub.New(testRoom, group, options)
-	h.must(err)
-	alice := h.keyPackage(testAlice)
-	h.commit(testKeeper, mls.CommitParams{ByValue: []mls.Proposal{mls.Add{KeyPackage: alice.KeyPackage}, h.role(testAlice.ClientUser(), testOwner)}, Joiners: []*mls.KeyPackageSecrets{alice}})
-
+	client := mimihttp.NewClient(mimihttp.ClientConfig{Domain: "a.example", Identity: id, Peers: peers})
+	t.Cleanup(client.Close)
+	h := newTestRoom(t, client)
 	log := slog.New(slog.DiscardHandler)
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	h.must(err)
@@ -90,6 +72,35 @@ func newTestHub(t *testing.T, id *mimihttp.Identity, peers map[string]string) *t
 	done := make(chan struct{})
 	go func() { server.ServeTLS(listener, "", ""); close(done) }()
 	t.Cleanup(func() { server.Close(); <-done })
+	return h
+}
+
+// newTestRoom is a hub without a server, which reaches others by a poster.
+func newTestRoom(t *testing.T, others poster) *testHub {
+	t.Helper()
+	h := &testHub{t: t, http: others, ctx: t.Context(), signers: map[mimi.URI]mls.Signer{}, outbox: map[string]chan []byte{}, heard: make(chan string, 16)}
+	key, err := mls.NewSigner(clientSuite, freshSeed())
+	h.must(err)
+	h.options = hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom"))}, Key: key.Private, FrankKey: []byte("of the hub")}
+	first := mimi.NewRoom{
+		Participants: mimi.ParticipantList{Participants: []mimi.Participant{{User: testKeeper.ClientUser(), Role: 10}}},
+		Roles:        testRoles(),
+		Metadata:     mimi.RoomMetadata{Room: testRoom, Name: "Garden"},
+		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
+		Hub:          []mls.ExternalSender{h.options.Sender},
+		Franking:     &mimi.FrankingAgent{SignatureKey: key.Public, Credential: h.options.Sender.Credential},
+	}
+	extensions, err := first.Extensions()
+	h.must(err)
+	group, err := mls.NewGroup(freshSeed(), mls.NewGroupParams{
+		GroupID: []byte("mimi://a.example/g/garden-1"), Creator: h.keyPackage(testKeeper), Extensions: extensions,
+		Config: mls.Config{Components: mimi.Components{}, PastEpochs: 2},
+	})
+	h.must(err)
+	h.room, err = hub.New(testRoom, group, h.options)
+	h.must(err)
+	alice := h.keyPackage(testAlice)
+	h.commit(testKeeper, mls.CommitParams{ByValue: []mls.Proposal{mls.Add{KeyPackage: alice.KeyPackage}, h.role(testAlice.ClientUser(), testOwner)}, Joiners: []*mls.KeyPackageSecrets{alice}})
 	return h
 }
 
@@ -162,6 +173,9 @@ func (h *testHub) role(user mimi.URI, role mimi.RoleIndex) mls.Proposal {
 // take adopts what was accepted and puts what others must be told into the outbox.
 func (h *testHub) take(a *hub.Accepted) {
 	h.room = a.Next
+	if h.deaf {
+		return
+	}
 	for _, f := range a.Fanout {
 		queue, ok := h.outbox[f.Provider]
 		if !ok {
@@ -230,16 +244,18 @@ func (h *testHub) act(why mimi.Why, proposals ...mls.Proposal) {
 // say lets alice send and returns the ciphertext.
 func (h *testHub) say(text string) []byte {
 	h.t.Helper()
-	data, err := plainContent(text)
+	m, err := plainContent(text)
+	h.must(err)
+	data, err := m.Encode()
 	h.must(err)
 	group, err := h.room.Group().Reserve(h.leaf(testAlice), 1)
 	h.must(err)
-	group, m, err := group.Protect(freshSeed(), h.leaf(testAlice), data, mimi.Why{}.AAD())
+	group, sealed, err := group.Protect(freshSeed(), h.leaf(testAlice), data, mimi.Why{}.AAD())
 	h.must(err)
-	accepted, err := h.room.AcceptLocalMessage(time.Now(), group, m, testAlice.ClientUser())
+	accepted, err := h.room.AcceptLocalMessage(time.Now(), group, sealed, testAlice.ClientUser())
 	h.must(err)
 	h.take(accepted)
-	return wire.Marshal(m)
+	return wire.Marshal(sealed)
 }
 
 // locked runs f while no request is being answered.
@@ -272,6 +288,7 @@ func (h *testHub) SubmitMessage(_ context.Context, peer string, _ mimi.URI, body
 	accepted, answer, err := h.room.AcceptSubmit(time.Now(), peer, body)
 	if accepted != nil {
 		h.take(accepted)
+		h.accepted = accepted
 		if m, err := content.Decode(accepted.Application.Data); err == nil {
 			h.heard <- accepted.Sender.String() + " " + string(m.Body.Content)
 		}

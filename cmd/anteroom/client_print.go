@@ -210,6 +210,10 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 		if event.Wish.Kind == follower.Send {
 			e.Body, _ = bodyText(event.Wish.Data)
 		}
+	case follower.Lost:
+		e.Type, e.Text = "lost", event.Text
+	case follower.Resynced:
+		e.Type, e.At, e.Epoch, e.Client = "resynced", stamp(event.At), epochNumber(event.Epoch), event.Client.String()
 	case follower.Dropped:
 		e.Type, e.Text = "dropped", event.Text
 	case follower.Broken:

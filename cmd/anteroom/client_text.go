@@ -30,6 +30,10 @@ func clientText(e *clientEvent) string {
 		line("%s: sent: %s", e.Room, clean(e.Body))
 	case "removed":
 		line("%s: removed", e.Room)
+	case "lost":
+		line("%s: behind: %s", e.Room, clean(e.Text))
+	case "resynced":
+		line("%s: entered anew in epoch %d as %s; what was said and done meanwhile was missed", e.Room, *e.Epoch, e.Client)
 	case "refused":
 		line("%s: %s refused: %s", e.Room, e.Command, clean(e.Text))
 	case "members":
