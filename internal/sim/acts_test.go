@@ -166,7 +166,7 @@ func TestActChecksCanFail(t *testing.T) {
 	}
 	fails("a side that has lost the room of the two", pairsAgree(said))
 
-	w, juliet, romeo, _ = begin()
+	w, _, _, _ = begin()
 	for name, n := range w.Providers["a.example"].Rooms {
 		if !strings.HasPrefix(name, "=23=23") {
 			continue
