@@ -77,9 +77,10 @@ func (l *Listener) TLS(config func() *tls.Config) func(*tls.ClientHelloInfo) (*t
 // connection is counted until it is closed.
 type connection struct {
 	net.Conn
-	l    *Listener
-	once sync.Once
-	peer string // that it proved; l.mu
+	l *Listener
+
+	closed bool   // l.mu, like peer
+	peer   string // that it proved
 }
 
 // proved counts the connection as a provider's.
@@ -87,6 +88,9 @@ func (c *connection) proved(peer string) error {
 	l := c.l
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
 	if l.peers[peer] >= l.perPeer {
 		return fmt.Errorf("mimihttp: %s has %d connections already", peer, l.perPeer)
 	}
@@ -98,16 +102,22 @@ func (c *connection) proved(peer string) error {
 
 // Close closes the connection and stops counting it.
 func (c *connection) Close() error {
-	c.once.Do(func() {
-		l := c.l
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.open--
-		if c.peer == "" {
-			l.silent--
-		} else if l.peers[c.peer]--; l.peers[c.peer] == 0 {
-			delete(l.peers, c.peer)
-		}
-	})
+	c.uncount()
 	return c.Conn.Close()
+}
+
+func (c *connection) uncount() {
+	l := c.l
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.closed {
+		return
+	}
+	c.closed = true
+	l.open--
+	if c.peer == "" {
+		l.silent--
+	} else if l.peers[c.peer]--; l.peers[c.peer] == 0 {
+		delete(l.peers, c.peer)
+	}
 }

@@ -117,3 +117,29 @@ func TestConnectionsAreBounded(t *testing.T) {
 		t.Error("who has proved its name is counted as silent")
 	}
 }
+
+// A connection that is closed while its client proves who it is, as when the server stops, is counted no more, and under no name.
+func TestClosedWhileProving(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := Limit(inner)
+	defer l.Close()
+	client, err := net.Dial("tcp", inner.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Close()
+	if err := c.(*connection).proved("b.example"); err == nil {
+		t.Error("a closed connection proves a name")
+	}
+	if l.open != 0 || l.silent != 0 || len(l.peers) != 0 {
+		t.Errorf("%d open, %d silent, of providers %v: want none", l.open, l.silent, l.peers)
+	}
+}

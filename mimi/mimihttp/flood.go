@@ -1,6 +1,8 @@
 package mimihttp
 
 import (
+	"hash/fnv"
+	"strconv"
 	"sync"
 	"time"
 
@@ -17,11 +19,15 @@ const (
 	ChangeBurst  = 200
 	RareRate     = 5 // requests per second for endpoints of which a provider needs few: identifierQuery, reportAbuse, proxyDownload
 	RareBurst    = 50
+	AskRate      = 0.2 // requestConsent per second for one user, who may get a message of each
+	AskBurst     = 20
 
 	// MaxRequests is how many requests of one provider are worked on at the same time. With the bodies' limits it bounds their memory.
 	MaxRequests = 64
-	// MaxWatched is how many providers, and how many providers' rooms, are watched in the same minute.
+	// MaxWatched is how many providers, and how many buckets of providers' rooms or users, are watched in the same minute.
 	MaxWatched = 20_000
+	// MaxBuckets is how many buckets the rooms, or users, that one provider names are shared out to. It may name any that it likes.
+	MaxBuckets = 1024
 )
 
 // Rates take the place of RequestRate and ChangeRate, with bursts in the same proportion; 0 is no limit.
@@ -32,7 +38,7 @@ func (h *Handler) SetRates(r Rates) { h.floods = newFloods(r) }
 
 // floods bounds what each provider asks of us.
 type floods struct {
-	requests, changes, rare meters
+	requests, changes, rare, asks meters
 
 	mu     sync.Mutex
 	active map[string]int // requests that are being worked on, by provider
@@ -43,6 +49,7 @@ func newFloods(r Rates) *floods {
 		requests: meters{limit: limitOf(r.Requests), burst: burstOf(r.Requests, RequestBurst/RequestRate), max: MaxWatched},
 		changes:  meters{limit: limitOf(r.Updates), burst: burstOf(r.Updates, ChangeBurst/ChangeRate), max: MaxWatched},
 		rare:     meters{limit: RareRate, burst: RareBurst, max: MaxWatched},
+		asks:     meters{limit: AskRate, burst: AskBurst, max: MaxWatched},
 		active:   map[string]int{},
 	}
 }
@@ -52,6 +59,13 @@ func limitOf(perSecond float64) rate.Limit {
 		return rate.Inf
 	}
 	return rate.Limit(perSecond)
+}
+
+// bucket is the name of the bucket of a provider in which a room or user is counted. Those that share one harm nobody but their provider.
+func bucket(peer, subject string) string {
+	h := fnv.New32a()
+	h.Write([]byte(subject))
+	return peer + " " + strconv.Itoa(int(h.Sum32()%MaxBuckets))
 }
 
 func burstOf(perSecond, seconds float64) int { return max(1, int(perSecond*seconds)) }
@@ -64,8 +78,12 @@ func (f *floods) begin(now time.Time, peer string, e mimi.Endpoint, subject stri
 	}
 	switch e {
 	case mimi.EndpointUpdate:
-		if wait := f.changes.take(now, peer+" "+subject); wait > 0 {
+		if wait := f.changes.take(now, bucket(peer, subject)); wait > 0 {
 			return nil, wait, "too many updates of this provider for the room"
+		}
+	case mimi.EndpointRequestConsent:
+		if wait := f.asks.take(now, bucket(peer, subject)); wait > 0 {
+			return nil, wait, "too many questions of this provider for the user"
 		}
 	case mimi.EndpointIdentifierQuery, mimi.EndpointReportAbuse, mimi.EndpointProxyDownload:
 		if wait := f.rare.take(now, peer+" "+string(e)); wait > 0 {

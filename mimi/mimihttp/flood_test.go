@@ -95,6 +95,50 @@ func TestFloods(t *testing.T) {
 	}
 }
 
+// However many rooms, or users, a provider names, others are not refused for it: it uses up what is watched of itself alone.
+func TestFloodOfNamesHarmsNobodyElse(t *testing.T) {
+	now := time.Unix(1000, 0)
+	f := newFloods(Rates{Updates: ChangeRate}) // no limit on all of its requests, the worst case
+	for i := range 3 * MaxWatched {
+		for _, e := range []mimi.Endpoint{mimi.EndpointUpdate, mimi.EndpointRequestConsent} {
+			if end, _, why := f.begin(now, "b.example", e, fmt.Sprint("name", i)); why == "" {
+				end()
+			}
+		}
+	}
+	for _, e := range []mimi.Endpoint{mimi.EndpointUpdate, mimi.EndpointRequestConsent} {
+		if end, wait, why := f.begin(now, "c.example", e, "garden"); why != "" {
+			t.Errorf("%s of another provider is refused for %v: %s", e, wait, why)
+		} else {
+			end()
+		}
+	}
+}
+
+// Questions that reach a user are few, whoever they are said to come from: each may be a message to it.
+func TestQuestionsToOneUserAreFew(t *testing.T) {
+	now := time.Unix(1000, 0)
+	f := newFloods(Rates{})
+	asked := func(peer, target string) (n int) {
+		for range 10 * AskBurst {
+			if end, _, why := f.begin(now, peer, mimi.EndpointRequestConsent, target); why == "" {
+				end()
+				n++
+			}
+		}
+		return n
+	}
+	if n := asked("b.example", "juliet"); n != AskBurst {
+		t.Errorf("%d questions to one user at once, want %d", n, AskBurst)
+	}
+	if n := asked("b.example", "nurse"); n != AskBurst {
+		t.Errorf("%d questions to another user, want %d", n, AskBurst)
+	}
+	if n := asked("c.example", "juliet"); n != AskBurst {
+		t.Errorf("%d questions of another provider, want %d", n, AskBurst)
+	}
+}
+
 // Over the wire a flood is answered with 429 and Retry-After, and others are served.
 func TestFloodIsAnswered(t *testing.T) {
 	ca := newAuthority(t)
