@@ -231,6 +231,79 @@ func TestLostCommitAcrossProviders(t *testing.T) {
 	}
 }
 
+// What the hub tells so late that the room was entered anew meanwhile is shown all the same, once, also after a crash.
+func TestLateNewsAcrossProviders(t *testing.T) {
+	for _, crash := range []bool{false, true} {
+		w, juliet, romeo, _ := meeting(t)
+		key := [2]string{"a.example", "b.example"}
+		hub, follow := w.Providers["a.example"].Rooms["garden"], w.Providers["b.example"].Rooms["garden%a.example"]
+		juliet.Set(muc.Item{Nick: "Nurse", Role: muc.RoleVisitor})
+		for len(hub.jobs) > 0 {
+			hub.work()
+		}
+		juliet.Say("late")
+		late := w.mail[key]
+		w.mail[key] = nil
+		losesTouch(t, w)
+		if crash {
+			follow.restore()
+			settle(t, w)
+		}
+		romeo.News()
+		w.mail[key] = append(late, w.mail[key]...)
+		settle(t, w)
+		expect(t, "late news", romeo, "Juliet: late")
+		if crash {
+			follow.restore()
+		}
+		juliet.Say("now")
+		settle(t, w)
+		expect(t, "afterwards", romeo, "Juliet: now")
+	}
+}
+
+// So it is in a room of two: the Welcome comes, who was let in answers, and the rest is late.
+func TestLateNewsBetweenTwo(t *testing.T) {
+	w := New(1, "a.example", "b.example")
+	juliet := w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")
+	romeo := w.User("romeo@b.example/orchard", "garden@rooms.b.example", "Romeo")
+	const toRomeo, toJuliet = "u%romeo%b.example@rooms.a.example", "u%juliet%a.example@rooms.b.example"
+	romeo.Tell("others allow")
+	write(w, juliet, toRomeo, "late")
+	key := [2]string{"a.example", "b.example"}
+	for len(w.mail[key]) < 3 {
+		if !w.Step() {
+			t.Fatal("the hub does not tell Welcome, commit and message")
+		}
+	}
+	late := w.mail[key][1:]
+	w.mail[key] = w.mail[key][:1]
+	settle(t, w)
+	write(w, romeo, toJuliet, "Who is there?")
+	losesTouch(t, w)
+	if got := strings.Join(texts(romeo, toJuliet), " "); got != "" {
+		t.Fatalf("romeo hears %q already", got)
+	}
+	w.mail[key] = append(late, w.mail[key]...)
+	settle(t, w)
+	if a, b := strings.Join(texts(romeo, toJuliet), " "), strings.Join(texts(juliet, toRomeo), " "); a != "late" || b != "Who is there?" {
+		t.Errorf("romeo hears %q, juliet %q\n%s", a, b, strings.Join(w.Trace, "\n"))
+	}
+}
+
+// losesTouch lets time pass until a room has entered anew: by the renewal of keys it notices that it is behind.
+func losesTouch(t *testing.T, w *World) {
+	t.Helper()
+	for range 100 {
+		if slices.ContainsFunc(w.Trace, func(s string) bool { return strings.Contains(s, "entered anew") }) {
+			return
+		}
+		w.Wake(12 * time.Hour)
+		settle(t, w)
+	}
+	t.Fatalf("touch was not lost\n%s", strings.Join(tail(w.Trace, 30), "\n"))
+}
+
 // A user of another provider is invited: its gateway asks it, by an invitation; it agrees by entering, which adds it with the key package that
 // comes with its consent, and reads. Whoever it has allowed needs not ask, and whoever declines is not added.
 func TestInviteAcrossProviders(t *testing.T) {

@@ -8,7 +8,7 @@
 // hub answers as the first time.
 //
 // What belongs to a later epoch is kept until what is missing comes (gap.go); a room that has lost touch is entered anew without anybody
-// asking for it, a bounded number of times (resync.go).
+// asking for it, a bounded number of times (resync.go), and still reads what comes late of the time between (trail.go).
 //
 // What the hub accepted is not believed: commits, proposals and messages that policy does not allow are not applied, and a room whose
 // hub let such a commit pass is given up (Event Broken).

@@ -72,8 +72,8 @@ type (
 	Dropped struct{ Text string }
 	// Lost says that the room is behind and what is done about it.
 	Lost struct{ Text string }
-	// Resynced says that the room was entered anew, as Client: what took place between Before and After was not seen, and messages of that time
-	// cannot be read.
+	// Resynced says that the room was entered anew, as Client: what took place between Before and After was not seen. Messages of that time are told
+	// when they come late (trail.go).
 	Resynced struct {
 		Client        mimi.URI
 		Before, After *policy.State

@@ -35,10 +35,17 @@ func (r *Room) Trouble() string {
 
 // Wake returns when Tick is to be called; zero: there is no need.
 func (r *Room) Wake() time.Time {
-	if !r.Behind() || r.flight != nil || r.since.IsZero() || r.resyncing() {
-		return time.Time{}
+	var ends time.Time
+	if r.trail != nil {
+		ends = r.trail.ends
 	}
-	return r.due()
+	if !r.Behind() || r.flight != nil || r.since.IsZero() || r.resyncing() {
+		return ends
+	}
+	if due := r.due(); ends.IsZero() || due.Before(ends) {
+		return due
+	}
+	return ends
 }
 
 // Tick does what is due.
@@ -187,6 +194,7 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 			r.queue = append(r.queue, queued{wish: Wish{Kind: Leave, Client: gone}})
 		}
 	}
+	t.leaveTrail(f.staged.Public().Epoch())
 	r.group, r.state, r.waitFor = f.staged, after, 0
 	r.lost, r.missing, r.leaving, r.expelled = "", nil, nil, nil
 	t.tell(Resynced{Client: client, Before: before, After: after, Epoch: f.staged.Public().Epoch(), At: at})

@@ -53,6 +53,7 @@ type Room struct {
 	retry    time.Time     // not before then
 	failure  string        // why the last attempt failed
 	expelled []mimi.URI    // clients of ours that the hub does not let come back
+	trail    *trail        // what is left of the time before the room was entered anew; nil: nothing
 }
 
 type queued struct {
@@ -191,6 +192,7 @@ func (r *Room) InFlight() *Request {
 // start builds requests from the queue until one is on the way.
 func (t *turn) start() {
 	t.catchUp()
+	t.endTrail()
 	t.watch()
 	for t.r.flight == nil && t.r.broken == "" {
 		t.comeBack()
@@ -238,7 +240,7 @@ func (t *turn) refuseHead(why Refused) {
 
 func (t *turn) breakDown(format string, args ...any) {
 	t.r.broken = fmt.Sprintf(format, args...)
-	t.r.flight, t.r.kept = nil, nil
+	t.r.flight, t.r.kept, t.r.trail = nil, nil, nil
 	t.out.Request = nil
 	t.tell(Broken{t.r.broken})
 	for _, q := range t.r.queue {

@@ -19,8 +19,10 @@ const (
 	partRoom    = "room"
 	groupPrefix = "g."
 	stagePrefix = "s."
+	trailPrefix = "t." // the trail's own parts
 
-	encodingVersion = 4
+	encodingVersion = 5
+	withoutTrail    = 4 // before anything was left of the time before touch was lost
 	withoutAdds     = 3 // before wishes added users
 	withoutGap      = 2 // before anything was kept
 )
@@ -36,6 +38,7 @@ func (r *Room) Parts(since *Room) mls.Parts {
 	merge(&out, groupPrefix, r.group, oldGroup)
 	merge(&out, stagePrefix, r.stagedGroup(), oldStaged)
 	r.keptParts(&out, since)
+	r.trailParts(&out, since)
 	room := r.encode()
 	if since == nil || !bytes.Equal(room, since.encode()) {
 		out.Set[partRoom] = room
@@ -134,6 +137,10 @@ func (r *Room) encode() []byte {
 	w.U32(uint32(r.tries))
 	writeTime(w, r.retry)
 	w.OpaqueString(r.failure)
+	w.Optional(r.trail != nil, func(w *wire.Writer) {
+		w.U64(uint64(r.trail.until))
+		writeTime(w, r.trail.ends)
+	})
 	return w.Bytes()
 }
 
@@ -199,6 +206,9 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		r.retry = readTime(in.At("room.retry"))
 		r.failure = in.At("room.failure").String()
 	}
+	if version > withoutTrail {
+		in.At("room.trail").Optional(func(in *wire.Reader) { r.trail = &trail{until: mls.Epoch(in.U64()), ends: readTime(in)} })
+	}
 	if err := in.Done(); err != nil {
 		return nil, fmt.Errorf("follower: %w", err)
 	}
@@ -238,18 +248,32 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	if r.member && r.group == nil {
 		return nil, fmt.Errorf("follower: %s: a member without group", r.uri)
 	}
+	if r.trail != nil {
+		if r.trail.room, err = Load(below(parts, trailPrefix), o); err != nil {
+			return nil, fmt.Errorf("%w, of the time before touch was lost", err)
+		}
+		if r.trail.room.group == nil {
+			return nil, fmt.Errorf("follower: %s: what was left when touch was lost has no group", r.uri)
+		}
+	}
 	return r, nil
 }
 
 func loadGroup(parts map[string][]byte, prefix string, config mls.Config) (*mls.Group, error) {
+	own := below(parts, prefix)
+	if len(own) == 0 {
+		return nil, nil
+	}
+	return mls.LoadGroup(own, config)
+}
+
+// below are the parts whose names begin with a prefix, without it.
+func below(parts map[string][]byte, prefix string) map[string][]byte {
 	own := map[string][]byte{}
 	for name := range maps.Keys(parts) {
 		if rest, ok := strings.CutPrefix(name, prefix); ok {
 			own[rest] = parts[name]
 		}
 	}
-	if len(own) == 0 {
-		return nil, nil
-	}
-	return mls.LoadGroup(own, config)
+	return own
 }

@@ -1,0 +1,132 @@
+package follower
+
+import (
+	"bytes"
+	"slices"
+	"time"
+
+	"anteroom/mimi"
+	"anteroom/mls"
+)
+
+// Touch is often lost because what the hub tells is late, and not because it is gone. So the room as it was is kept behind the one that was entered
+// anew, as its trail: it applies what still comes of the epochs between the two, and what was said then is told late rather than never. It asks
+// the hub for nothing. It goes when both meet and nothing more can come, when it cannot go on, or after TrailTime.
+
+const (
+	// TrailTime is how long keys of epochs are kept that were over when the room was entered anew.
+	TrailTime = 24 * time.Hour
+	// MaxTrails is how many are kept, one behind the other, of a room that loses touch again and again.
+	MaxTrails = 4
+)
+
+// trail is a room as it was when touch was lost.
+type trail struct {
+	room  *Room
+	until mls.Epoch // in which the room was entered anew: the first of which it tells nothing
+	ends  time.Time
+}
+
+// leaveTrail keeps the room as it is, when it is entered anew in an epoch. What of its time was kept goes there when it is looked at again.
+func (t *turn) leaveTrail(until mls.Epoch) {
+	r := t.r
+	if r.lost != "" {
+		r.trail = nil // the group cannot go on
+		return
+	}
+	behind := &Room{uri: r.uri, group: r.group, state: r.state, member: true, trail: r.trail}
+	last := behind
+	for range MaxTrails - 1 {
+		if last.trail != nil {
+			last = last.trail.cut(last)
+		}
+	}
+	last.trail = nil
+	r.trail = &trail{behind, until, t.now.Add(TrailTime)}
+}
+
+// cut makes the trail of a room that may be changed, and returns its room.
+func (tr *trail) cut(of *Room) *Room {
+	next := *tr
+	room := *tr.room
+	next.room, of.trail = &room, &next
+	return &room
+}
+
+// belated says that a message belongs to the trail, and lets it have it.
+func (t *turn) belated(m *mimi.FanoutMessage) bool {
+	tr := t.r.trail
+	id, epoch, ok := epochOf(m)
+	if tr == nil || !ok || epoch >= tr.until || !bytes.Equal(id, tr.room.group.Public().GroupID()) {
+		return false
+	}
+	o := t.r.options
+	o.Invited = false
+	behind := tr.room.WithOptions(o).turn(t.now, t.fresh("trail"))
+	if behind.apply(m) != nil && behind.keep(m) != nil {
+		t.tell(Dropped{"a message of the time when touch was lost: too many were kept"})
+	}
+	behind.catchUp()
+	for _, e := range behind.out.Events {
+		switch e := e.(type) {
+		case Message, Dropped:
+			t.tell(e)
+		case Broken:
+			t.breakDown("while touch was lost: %s", e.Text)
+			return true
+		}
+	}
+	t.r.trail = &trail{behind.r, tr.until, tr.ends}
+	return true
+}
+
+// endTrail forgets trails that can tell nothing more.
+func (t *turn) endTrail() {
+	r := t.r
+	if tr := r.trail; tr != nil && (!r.member || r.broken != "" || tr.over(r, t.now)) {
+		r.trail = nil
+	}
+	if tr := r.trail; tr != nil && tr.room.trail != nil && tr.room.trail.over(tr.room, t.now) {
+		tr.cut(r).trail = nil
+	}
+}
+
+// over says that nothing more can come of a trail of a room.
+func (tr *trail) over(of *Room, now time.Time) bool {
+	reached := tr.room.group.Public().Epoch()+1 >= tr.until
+	return !now.Before(tr.ends) || !tr.room.member || tr.room.lost != "" || reached && of.group.Public().Epoch() >= tr.until+pastEpochs
+}
+
+// trailParts adds the change of the trail. One that takes another's place is written anew.
+func (r *Room) trailParts(out *mls.Parts, since *Room) {
+	var now, old *trail
+	if now = r.trail; since != nil {
+		old = since.trail
+	}
+	if now == old {
+		return
+	}
+	change := mls.Parts{}
+	switch {
+	case now != nil && old != nil && now.until == old.until:
+		change = now.room.Parts(old.room)
+	default:
+		if now != nil {
+			change = now.room.Parts(nil)
+		}
+		if old != nil {
+			for name := range old.room.Parts(nil).Set {
+				if _, kept := change.Set[name]; !kept {
+					change.Drop = append(change.Drop, name)
+				}
+			}
+			slices.Sort(change.Drop)
+		}
+	}
+	for name, value := range change.Set {
+		out.Set[trailPrefix+name] = value
+	}
+	for _, name := range change.Drop {
+		out.Drop = append(out.Drop, trailPrefix+name)
+	}
+}
