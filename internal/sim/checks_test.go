@@ -172,9 +172,6 @@ func (w *World) noneUnanswered(said map[string]saying) error {
 // order. What was said before the stay, while the room had lost touch, or by somebody whose provider had not heard of it, may be encrypted for an epoch in which the reader was no member.
 func (w *World) noneSkipped(users []*User, said map[string]saying) error {
 	for _, u := range users {
-		if u.provider().anew {
-			continue
-		}
 		var foreign []string
 		for _, text := range w.archived() {
 			if s, ok := said[text]; ok && s.by.provider() != u.provider() {

@@ -59,7 +59,6 @@ type Provider struct {
 	w    *World
 	svc  *mucmap.Service
 	down bool
-	anew bool // a room had lost touch and came back: what was said meanwhile is not shown
 }
 
 // Node is one room at one provider.
@@ -162,7 +161,6 @@ func (n *Node) step(in mucmap.Input) []mucmap.Reply {
 	out := n.room.Step(w.Now, w.seed(), in)
 	n.wake = out.Wake
 	for _, note := range out.Notes {
-		n.p.anew = n.p.anew || strings.HasPrefix(note.Msg, "the room was entered anew")
 		if note.Level >= mucmap.NoteInfo {
 			w.trace("  %s %s: %s %v", n.p.Name, n.name, note.Msg, note.Attrs)
 		}
