@@ -17,7 +17,7 @@ const (
 	// MaxAwaiting is for how many users' consent a room waits.
 	MaxAwaiting = 256
 
-	consentPatience = 7 * 24 * time.Hour
+	consentPatience = 7 * 24 * time.Hour // for an answer, and then for key packages
 )
 
 // awaited is a user of another provider whose consent was asked for.
@@ -27,8 +27,17 @@ type awaited struct {
 	Reason   string   `json:",omitempty"`
 	At       time.Time
 
-	Agreed   bool     `json:",omitempty"`
-	Packages [][]byte `json:",omitempty"` // key packages that came with the consent
+	Agreed   bool      `json:",omitempty"`
+	AgreedAt time.Time `json:",omitzero"`
+	Packages [][]byte  `json:",omitempty"` // key packages that came with the consent
+}
+
+// end is when nobody waits for this user any more: neither for its answer, nor, after its consent, for its key packages.
+func (a *awaited) end() time.Time {
+	if a.AgreedAt.After(a.At) {
+		return a.AgreedAt.Add(consentPatience)
+	}
+	return a.At.Add(consentPatience)
 }
 
 // asked says that a user's consent is asked for.
@@ -39,12 +48,13 @@ func (e *asked) apply(s *state, _ *stage) { s.Awaiting = append(s.Awaiting, e.aw
 // agreed says that a user lets itself be added.
 type agreed struct {
 	User     mimi.URI
-	Packages [][]byte `json:",omitempty"`
+	At       time.Time `json:",omitzero"`
+	Packages [][]byte  `json:",omitempty"`
 }
 
 func (e *agreed) apply(s *state, _ *stage) {
 	if a := s.awaitedUser(e.User); a != nil {
-		a.Agreed, a.Packages = true, e.Packages
+		a.Agreed, a.AgreedAt, a.Packages = true, e.At, e.Packages
 	}
 }
 
@@ -112,9 +122,10 @@ func (t *turn) consentAnswered(c *mimi.ConsentEntry) {
 	switch {
 	case a == nil:
 		t.knockByConsent(c)
-	case t.r.pub.Closing, a.As != c.Requester, a.Agreed, !c.Room.IsZero() && c.Room != t.r.uri:
+	case t.r.pub.Closing, a.As != c.Requester, !c.Room.IsZero() && c.Room != t.r.uri:
+	case a.Agreed && (c.Operation != mimi.ConsentRevoke || t.r.adding[a.User].committing): // said before, or on its way into the room already
 	case c.Operation == mimi.ConsentGrant:
-		e := &agreed{User: c.Target}
+		e := &agreed{User: c.Target, At: t.now}
 		for i := range c.KeyPackages[:min(len(c.KeyPackages), MaxClientsAdded)] {
 			e.Packages = append(e.Packages, wire.Marshal(&c.KeyPackages[i]))
 		}
@@ -142,53 +153,33 @@ func (t *turn) declined(a awaited, reason string) {
 		muc.User{Decline: &muc.Decline{From: t.r.svc.UserJID(a.User), Reason: reason}}.Element()}})
 }
 
-// addAgreed adds a user who has consented: with the key packages that came with the consent, or with such as its provider gives now.
-func (t *turn) addAgreed(a awaited) {
-	end := func(t *turn, e *xmpp.StanzaError) { t.declined(a, e.Text) }
-	if e := t.r.addable(a.User); e != nil {
-		end(t, e)
-		return
-	}
-	if len(a.Packages) > 0 && t.r.hub != nil { // the hub of a room elsewhere takes those alone that went by way of it
-		if m := t.learn(a.User, givenPackages(a.User, a.Packages)); m.refused == nil {
-			t.addRemote(a.By, a.User, m.packages, a.Reason, end)
-			return
-		}
-	}
-	t.seekKeys(a.By, a.User, func(t *turn, m material) {
-		if m.refused != nil {
-			end(t, m.refused)
-			return
-		}
-		t.addRemote(a.By, a.User, m.packages, a.Reason, end)
-	})
-}
-
-// addConsenting goes on, after a restart, with those who have consented.
-func (t *turn) addConsenting() {
-	for _, a := range slices.Clone(t.r.pub.Awaiting) {
-		if a.Agreed {
-			t.addAgreed(a)
-		}
-	}
-}
-
 // cancelConsent takes a question back.
 func (t *turn) cancelConsent(a awaited) {
 	t.consent(a.User.Provider(), mimi.EndpointRequestConsent, a.User,
 		&mimi.ConsentEntry{Operation: mimi.ConsentCancel, Requester: a.As, Target: a.User, Room: t.r.uri})
 }
 
-// endAwaiting gives up on those who do not answer, and returns when to look again.
-func (t *turn) endAwaiting() time.Time {
-	s := t.r.pub
-	for len(s.Awaiting) > 0 && !s.Awaiting[0].At.Add(consentPatience).After(t.now) {
-		a := s.Awaiting[0]
-		t.cancelConsent(a)
-		t.declined(a, a.User.String()+" did not answer")
+// endAwaiting gives up on those who do not answer, adds those who consented and could not be added before, and returns when to look again.
+func (t *turn) endAwaiting() (wake time.Time) {
+	r := t.r
+	for _, a := range slices.Clone(r.pub.Awaiting) {
+		if !a.end().After(t.now) {
+			why := a.User.String() + " did not answer"
+			if a.Agreed {
+				why = r.adding[a.User].whyNot(a.User)
+			}
+			t.cancelConsent(a)
+			t.declined(a, why)
+			continue
+		}
+		if t.r.group() != nil {
+			wake = earlier(wake, earlier(a.end(), t.addAgain(a)))
+		}
 	}
-	if len(s.Awaiting) == 0 || t.r.group() == nil {
-		return time.Time{}
+	for u := range r.adding {
+		if r.pub.awaitedUser(u) == nil {
+			delete(r.adding, u)
+		}
 	}
-	return s.Awaiting[0].At.Add(consentPatience)
+	return wake
 }

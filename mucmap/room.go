@@ -48,6 +48,7 @@ type Room struct {
 	flood        flood
 	commands     []*commandSession     // under way, oldest first
 	searches     map[string]*keySearch // for key packages of users of other providers, by PeerRequest.ID
+	adding       map[mimi.URI]adding   // of users who consented to be added
 
 	keys map[string]*outKey // key packages of our users that are out, by reference in hexadecimal
 
@@ -73,7 +74,7 @@ func (r *Room) reset() {
 	r.commands = nil
 	r.keys = map[string]*outKey{}
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
-	r.asked, r.recalled, r.searches = 0, nil, map[string]*keySearch{}
+	r.asked, r.recalled, r.searches, r.adding = 0, nil, map[string]*keySearch{}, map[mimi.URI]adding{}
 	r.password, r.storedPassword = "", ""
 	r.absent, r.wake, r.watch, r.enforced, r.renewing = false, time.Time{}, nil, nil, renewing{}
 	if r.follow != nil {
