@@ -131,6 +131,9 @@ func (a *Authority) Credential(client mimi.URI, suite mls.CipherSuite, key mls.S
 	if until.After(a.certificate.NotAfter) {
 		until = a.certificate.NotAfter
 	}
+	if begin := a.certificate.NotBefore; from.Before(begin) && !now.Before(begin) { // it is less old than clocks differ
+		from = begin
+	}
 	if !from.Before(until) || now.Before(a.certificate.NotBefore) {
 		return mls.Credential{}, fmt.Errorf("pki: the authority's certificate is valid from %v to %v", a.certificate.NotBefore, a.certificate.NotAfter)
 	}

@@ -582,3 +582,67 @@ func BenchmarkCredentialClient(b *testing.B) {
 		}
 	}
 }
+
+// What an authority above a user authority is constrained to holds for the names in the leaf (RFC 5280 §6.1.4 (g)), which are far below it.
+func TestConstraintsAboveTheUserAuthority(t *testing.T) {
+	root := newLongRoot(t, newRoot(t, "root"))
+	v := NewVerifier(Trust{Roots: pool(root)})
+	s := signer(t, suite1, "juliet")
+	for _, test := range []struct {
+		name, rule         string
+		permitted, exclude []string
+	}{
+		{"no constraint", "", nil, nil},
+		{"this provider", "", []string{"c.example", "a.example"}, nil},
+		{"all below a domain", "", []string{".example"}, nil},
+		{"another provider", "x509-unknown-authority", []string{"b.example"}, nil},
+		{"all below this provider", "x509-unknown-authority", []string{".a.example"}, nil},
+		{"a longer name", "x509-unknown-authority", []string{"ba.example"}, nil},
+		{"all but this provider", "x509-unknown-authority", nil, []string{"a.example"}},
+		{"all but those of its domain", "x509-unknown-authority", nil, []string{".example"}},
+		{"all but another provider", "", nil, []string{"b.example"}},
+	} {
+		middle := sign(t, &x509.Certificate{SerialNumber: big.NewInt(9), Subject: pkix.Name{CommonName: "middle"}, NotBefore: start.Add(-time.Hour),
+			NotAfter: start.AddDate(5, 0, 0), IsCA: true, BasicConstraintsValid: true, MaxPathLen: 1, KeyUsage: x509.KeyUsageCertSign,
+			PermittedDNSDomainsCritical: true, PermittedURIDomains: test.permitted, ExcludedURIDomains: test.exclude}, root, newKey(t))
+		c, err := newUsers(t, "a.example", middle, nil).authority(t, "a.example").Credential(juliet, suite1, s.Public, start)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.Certificates = append(c.Certificates, middle.certificate.Raw)
+		t.Run(test.name, func(t *testing.T) { wantRule(t, full(v, c, s.Public, seconds), test.rule) })
+	}
+}
+
+// A credential is good from the moment that its authority is, also where the authority is not sent along.
+func TestFirstHourOfAnAuthority(t *testing.T) {
+	users := newUsers(t, "a.example", nil, func(c *x509.Certificate) { c.NotBefore = start })
+	s := signer(t, suite1, "juliet")
+	c, err := users.authority(t, "a.example").Credential(juliet, suite1, s.Public, start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := NewVerifier(Trust{Authorities: map[string]*x509.CertPool{"a.example": pool(users)}})
+	wantRule(t, full(v, c, s.Public, seconds), "")
+}
+
+// A trusted certificate that was renewed, with its key and a later beginning, still vouches for what it issued before.
+func TestRenewedRoot(t *testing.T) {
+	root := newRoot(t, "root")
+	users := newUsers(t, "a.example", root, nil)
+	template := *root.certificate
+	template.NotBefore, template.SerialNumber = start.AddDate(0, 1, 0), big.NewInt(78)
+	v := NewVerifier(Trust{Roots: pool(sign(t, &template, &issuer{&template, root.key}, root.key))})
+	s := signer(t, suite1, "juliet")
+	for _, issued := range []time.Time{start, start.AddDate(0, 2, 0)} {
+		c, err := users.authority(t, "a.example").Credential(juliet, suite1, s.Public, issued)
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantRule(t, full(v, c, s.Public, uint64(start.AddDate(0, 2, 0).Unix())), "")
+		if issued.Equal(start) {
+			wantRule(t, full(v, c, s.Public, seconds), "x509-authority-validity")
+		}
+		v = NewVerifier(v.trust)
+	}
+}

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -178,13 +180,10 @@ func (v *Verifier) judge(provider string, leaf *x509.Certificate, presented [][]
 			options.Intermediates.AddCert(c)
 		}
 	}
-	// Every authority issues within its own time: what matters of that is looked at for each leaf.
-	options.CurrentTime = candidate.NotBefore
-	chains, err := candidate.Verify(options)
+	chain, err := trustedChain(candidate, options, provider, leaf)
 	if err != nil {
 		return nil, fault("x509-unknown-authority", fmt.Sprintf("nobody who is trusted for users of %s vouches for the certificate: %v", provider, err))
 	}
-	chain := chains[0]
 	if len(presented) == 0 {
 		if chain = chain[1:]; len(chain) != 1 {
 			return nil, fault("x509-chain-order", "the credential leaves out an authority that is not a trusted one")
@@ -203,4 +202,41 @@ func (v *Verifier) judge(provider string, leaf *x509.Certificate, presented [][]
 		}
 	}
 	return a, nil
+}
+
+// trustedChain leads from a certificate to a trusted one that may, like all between them, vouch for users of a provider.
+func trustedChain(candidate *x509.Certificate, options x509.VerifyOptions, provider string, leaf *x509.Certificate) (chain []*x509.Certificate, err error) {
+	// Any time will do at which all are valid: whether that is the time in question is looked at for each leaf. Who is above may have been renewed since.
+	for _, options.CurrentTime = range []time.Time{candidate.NotBefore, leaf.NotBefore, leaf.NotAfter} {
+		chains, failed := candidate.Verify(options)
+		if failed != nil {
+			if err == nil {
+				err = failed
+			}
+			continue
+		}
+		for _, chain := range chains {
+			if err = constrained(chain[1:], provider); err == nil {
+				return chain, nil
+			}
+		}
+	}
+	return nil, err
+}
+
+// constrained holds the name constraints of authorities for the host of the URIs in the leaf (RFC 5280 §4.2.1.10). The names of the certificate that
+// package x509 verified are not those.
+func constrained(above []*x509.Certificate, provider string) error {
+	within := func(constraint string) bool {
+		if strings.HasPrefix(constraint, ".") {
+			return strings.HasSuffix(provider, strings.ToLower(constraint))
+		}
+		return strings.EqualFold(provider, constraint)
+	}
+	for _, c := range above {
+		if len(c.PermittedURIDomains) > 0 && !slices.ContainsFunc(c.PermittedURIDomains, within) || slices.ContainsFunc(c.ExcludedURIDomains, within) {
+			return fmt.Errorf("%s may not vouch for %s", c.Subject, provider)
+		}
+	}
+	return nil
 }
