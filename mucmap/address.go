@@ -122,15 +122,25 @@ func (s *Service) roomURI(local string) (u mimi.URI, ok bool) {
 	return u, err == nil
 }
 
-// RoomName is the localpart of one of our rooms, "" for a room of another provider.
+// RoomName is the localpart of one of our rooms, "" for a room of another provider and for what is not the URI of any room of ours.
 func (s *Service) RoomName(u mimi.URI) string {
 	if u.Kind() != mimi.KindRoom || !s.local(u) {
 		return ""
 	}
-	if raw, is := strings.CutPrefix(u.Name(), rawMark); is {
-		return raw
+	local, raw := strings.CutPrefix(u.Name(), rawMark)
+	if !raw {
+		local = escapePath(local)
 	}
-	return escapePath(u.Name())
+	if back, ok := s.roomURI(local); !ok || back != u || !s.addressable(local) {
+		return ""
+	}
+	return local
+}
+
+// addressable says that XMPP addresses can have this localpart, in this spelling.
+func (s *Service) addressable(local string) bool {
+	j, err := xmpp.NewJID(local, s.cfg.Domain.Domain(), "")
+	return err == nil && j.Local() == local
 }
 
 // followURI is the room of another provider that the localpart name%provider means.
@@ -154,10 +164,7 @@ func (s *Service) FollowedName(u mimi.URI) string {
 		return ""
 	}
 	local := escapePath(u.Name()) + "%" + u.Provider()
-	if back, ok := s.followURI(local); !ok || back != u {
-		return ""
-	}
-	if j, err := xmpp.NewJID(local, s.cfg.Domain.Domain(), ""); err != nil || j.Local() != local {
+	if back, ok := s.followURI(local); !ok || back != u || !s.addressable(local) {
 		return ""
 	}
 	return local
