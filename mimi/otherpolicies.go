@@ -185,6 +185,15 @@ type Bot struct {
 	PerUserContent              bool
 }
 
+// User is the participant that a bot is, where its homepage is the URI of a user. The draft leaves open which participant a bot is.
+func (b *Bot) User() (URI, bool) {
+	u, err := ParseURI(b.Homepage)
+	if err != nil || u.Kind() != KindUser {
+		return URI{}, false
+	}
+	return u, true
+}
+
 // BotPolicy is the data and the update of ComponentBotPolicy.
 type BotPolicy struct{ Allowed []Bot }
 

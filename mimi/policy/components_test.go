@@ -9,7 +9,7 @@ import (
 
 // The policies of room-policy §7.6 to §7.8: who may change them, what makes sense, and that the next state has them.
 func TestOptionalPolicies(t *testing.T) {
-	f := newFixture()
+	f := with(botRoom())
 	history := func(roles ...mimi.RoleIndex) mls.Proposal {
 		return update(mimi.ComponentChatHistoryPolicy, &mimi.HistoryPolicy{Roles: roles, Automatically: true, MaxPeriod: 3600})
 	}
@@ -30,13 +30,13 @@ func TestOptionalPolicies(t *testing.T) {
 		{"expiration by a member", f, []said{{by: "member", p: expiration(mimi.Maximum{})}}, "can-change-policy"},
 		{"expiration by default too late", f, []said{{by: "owner", p: expiration(mimi.AtMost(601))}}, "expiration-default"},
 		{"expiration by default too soon", f, []said{{by: "owner", p: expiration(mimi.AtMost(59))}}, "expiration-default"},
-		{"bots by an owner", f, []said{{by: "owner", p: bots(member)}}, ""},
+		{"bots by an owner", f, []said{{by: "owner", p: bots(bot)}}, ""},
 		{"bots that are no participants", f, []said{{by: "owner", p: bots(none)}}, ""},
-		{"bots by a guest", f, []said{{by: "guest", p: bots(member)}}, "can-change-policy"},
+		{"bots by a guest", f, []said{{by: "guest", p: bots(bot)}}, "can-change-policy"},
 		{"bots of a role that is not there", f, []said{{by: "owner", p: bots(99)}}, "bot-role"},
 		{"bots that are banned", f, []said{{by: "owner", p: bots(banned)}}, "bot-role"},
 	})
-	after, r := f.judge(t, Options{}, said{by: "owner", p: history(member)}, said{by: "owner", p: expiration(mimi.Maximum{})}, said{by: "owner", p: bots(member)})
+	after, r := f.judge(t, Options{}, said{by: "owner", p: history(member)}, said{by: "owner", p: expiration(mimi.Maximum{})}, said{by: "owner", p: bots(bot)})
 	if r != nil {
 		t.Fatal(r)
 	}

@@ -91,6 +91,7 @@ type fixture struct {
 	preauth  mimi.PreauthList
 	logging  *mimi.LoggingPolicy
 	mls      *mimi.OperationalParameters
+	bots     *mimi.BotPolicy
 	nodes    []*mls.LeafNode
 }
 
@@ -113,6 +114,10 @@ func (f *fixture) AppData(id mls.ComponentID) ([]byte, bool) {
 	case mimi.ComponentOperationalPolicy:
 		if f.mls != nil {
 			return wire.Marshal(f.mls), true
+		}
+	case mimi.ComponentBotPolicy:
+		if f.bots != nil {
+			return wire.Marshal(f.bots), true
 		}
 	}
 	return nil, false

@@ -31,7 +31,7 @@ func (c *change) judgeSeed(after *State) *mimi.Refusal {
 	if !c.o.Seed {
 		return nil
 	}
-	for _, rule := range []func(*State) *mimi.Refusal{c.seedRemoves, c.seedLeaves, c.seedLoggers} {
+	for _, rule := range []func(*State) *mimi.Refusal{c.seedRemoves, c.seedLeaves, c.seedLoggers, c.seedBots} {
 		if r := rule(after); r != nil {
 			return r
 		}
