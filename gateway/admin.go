@@ -37,6 +37,19 @@ type RoomDetail struct {
 	Jobs         int    `json:"jobs"`   // commits under way
 	Waiting      int    `json:"waiting"`
 	Owed         int    `json:"owed"` // deliveries to providers
+
+	Bots []BotLine `json:"bots,omitempty"` // that the room's bot policy allows
+}
+
+// BotLine is one bot that a room allows.
+type BotLine struct {
+	Name            string `json:"name"`
+	Where           string `json:"where,omitempty"` // the address that it has in the room, or its homepage
+	Rights          string `json:"rights"`          // read, read-write, none or local
+	State           string `json:"state,omitempty"` // as of MemberLine; empty: it is no participant
+	PrivateMessages bool   `json:"private_messages"`
+	PerUserContent  bool   `json:"per_user_content"`
+	Description     string `json:"description,omitempty"`
 }
 
 // MemberLine is one participant of a room, or somebody who may enter without being asked.
@@ -49,6 +62,7 @@ type MemberLine struct {
 	Leaves      int    `json:"leaves"`
 	Nick        string `json:"nick,omitempty"`
 	Sessions    int    `json:"sessions"` // devices that are present
+	Bot         bool   `json:"bot,omitempty"`
 }
 
 // ErrNoRoom: there is no such room.
@@ -112,6 +126,10 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 		x := a.room.Describe()
 		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Hub: x.Hub,
 			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
+		for _, b := range x.Bots {
+			d.Bots = append(d.Bots, BotLine{Name: b.Name, Where: b.Where, Rights: b.Rights, State: b.State, PrivateMessages: b.PrivateMessages,
+				PerUserContent: b.PerUserContent, Description: b.Description})
+		}
 	})
 	return d, err
 }
@@ -123,7 +141,7 @@ func (g *Gateway) RoomMembers(ctx context.Context, name string) ([]MemberLine, e
 		d := a.room.Describe()
 		for _, p := range d.Participants {
 			out = append(out, MemberLine{User: p.User.String(), JID: p.JID.String(), Affiliation: p.Affiliation, Role: p.Role, State: string(p.State), Leaves: p.Leaves, Nick: p.Nick,
-				Sessions: p.Sessions})
+				Sessions: p.Sessions, Bot: p.Bot})
 		}
 		for _, p := range d.Preauthorised {
 			line := MemberLine{User: p.User.String(), JID: p.JID.String(), Affiliation: p.Affiliation, Role: p.Role, State: string(mucmap.StatePreauthorised)}

@@ -126,12 +126,13 @@ func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 		}
 	}
 	e := t.describe(a, reasons, r.pub.unveiling(deltas))
+	bots := t.followBots(a.After)
 	t.emit(e)
 	t.noteEpoch(e)
 	t.adopted(a)
 	hid := !r.pub.Config.Anyone
 	t.followMetadata(a, cfg, said)
-	if hid == r.pub.Config.Anyone {
+	if bots || hid == r.pub.Config.Anyone {
 		t.renewNames()
 	}
 	r.unclean = false

@@ -17,6 +17,12 @@ func (d *delta) changeAffiliation(actor, target mimi.URI, to muc.Affiliation, w 
 		return nil
 	}
 	role := d.r.pub.Config.withAffiliation(now, to, d.state.Clients(target) > 0 && d.r.pub.occupant(target) != nil)
+	if isBotRole(now) {
+		if to != muc.AffiliationNone {
+			return botRefusal()
+		}
+		role = roleNone
+	}
 	if actor == target {
 		// Nobody changes its own role in MIMI; XEP-0045 §10.4 lets an owner or admin step down: the keeper does it.
 		d.signer = d.r.keeper

@@ -22,13 +22,14 @@ type created struct {
 
 	Listed  []listedUser `json:",omitempty"` // in a room that an operator made
 	Preauth []preauth    `json:",omitempty"`
+	Bots    []mimi.Bot   `json:",omitempty"`
 }
 
 func (e *created) apply(s *state, _ *stage) {
 	s.Secret, s.Veil = e.Secret, e.Veil
 	s.Exists, s.Created, s.Group, s.Epoch, s.Config, s.Locked = true, e.At, e.Group, 0, e.Config, e.Locked
 	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
-	s.Preauth = e.Preauth
+	s.Preauth, s.Bots = e.Preauth, e.Bots
 	for _, l := range e.Listed {
 		s.members[l.User] = &member{Role: l.Role}
 		s.veil(l.User, cmp.Or(l.As, l.User))
@@ -139,6 +140,7 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 	saw := s.here.MaySee(o)
 	now := standingOf(c.To)
 	s.here.SetRole(o, now.affiliation, now.role)
+	s.here.SetHats(o, s.hats(c.User))
 	s.announce(p, o, presence.Change{Actor: c.Actor, Reason: c.Reason, Mav: mav})
 	p.send(func() (bs []xmpp.Broadcast) {
 		if !saw && s.here.MaySee(o) { // a new moderator learns the real JIDs

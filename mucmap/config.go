@@ -28,6 +28,7 @@ type roomConfig struct {
 	Before    int  // chat_history: seconds of history before joining that newcomers get; 0: all, -1: none
 	Expiry    int  // message_expiration: seconds after which messages disappear that do not say it themselves; 0: never
 	Preauthed bool // roles_list: who is on the preauth_list may join
+	Bots      bool `json:",omitempty"` // roles_list: there are roles for bots
 
 	MaxUsers int // 0: as many as the service allows
 	History  int // messages shown to who enters
@@ -84,6 +85,9 @@ func (c *roomConfig) base(old *mimi.BaseRoomPolicy) *mimi.BaseRoomPolicy {
 	if (c.UpdateMin > 0 || c.UpdateMax > 0) && !slices.Contains(p.PolicyComponents, mimi.ComponentOperationalPolicy) {
 		p.PolicyComponents = append(slices.Clip(p.PolicyComponents), mimi.ComponentOperationalPolicy)
 	}
+	if c.Bots && !slices.Contains(p.PolicyComponents, mimi.ComponentBotPolicy) {
+		p.PolicyComponents = append(slices.Clip(p.PolicyComponents), mimi.ComponentBotPolicy)
+	}
 	return &p
 }
 
@@ -112,6 +116,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 		}
 		c.Moderated = r.MayChange(roleNone, roleVisitor)
 	}
+	c.Bots = s.BotRole(roleBot) && s.BotRole(roleBotReader)
 	if r, ok := s.Role(roleMember); ok {
 		c.ChangeSubject = r.Has(mimi.CanChangeRoomSubject)
 		c.AllowInvites = r.Has(mimi.CanAddParticipant)
@@ -149,7 +154,7 @@ func (c *roomConfig) codes(next *roomConfig) []muc.Status {
 		}
 	}
 	old, other := *c, *next
-	old.Anyone, old.Logging, old.ShowAbsent = other.Anyone, other.Logging, other.ShowAbsent
+	old.Anyone, old.Logging, old.ShowAbsent, old.Bots = other.Anyone, other.Logging, other.ShowAbsent, other.Bots
 	if old != other {
 		codes = append(codes, muc.StatusConfigChanged)
 	}

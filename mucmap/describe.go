@@ -15,6 +15,7 @@ type Description struct {
 	Participants []Participant
 
 	Preauthorised []Preauthorised // who is not listed and may enter without being asked
+	Bots          []BotLine       // that the bot policy allows
 }
 
 // Participant is an entry of the participant list, the keeper's left out.
@@ -27,6 +28,7 @@ type Participant struct {
 	Leaves      int    // clients in the group
 	Nick        string // the last one used
 	Sessions    int    // devices that are present
+	Bot         bool   // by its role
 }
 
 // Describe tells what an operator may want to know; it changes nothing.
@@ -46,12 +48,12 @@ func (r *Room) Describe() Description {
 			continue
 		}
 		st := standingOf(m.Role)
-		p := Participant{User: r.pub.listed(u), JID: r.svc.UserJID(u), Affiliation: st.affiliation.String(), Role: st.role.String(), State: stateOf(m), Leaves: m.Leaves, Nick: m.Nick}
+		p := Participant{User: r.pub.listed(u), JID: r.svc.UserJID(u), Affiliation: st.affiliation.String(), Role: st.role.String(), State: stateOf(m), Leaves: m.Leaves, Nick: m.Nick, Bot: isBotRole(m.Role)}
 		if o := r.pub.occupant(u); o != nil {
 			p.Nick, p.Sessions = o.Nick, len(o.Sessions)
 		}
 		d.Participants = append(d.Participants, p)
 	}
-	d.Preauthorised = r.preauthorisedUsers()
+	d.Preauthorised, d.Bots = r.preauthorisedUsers(), r.bots()
 	return d
 }

@@ -126,7 +126,13 @@ func (r *Room) document(name func(mimi.URI) string) *roomdoc.Document {
 	if c.MembersOnly && !c.Fixed && c.Knock {
 		d.Policy.Membership = roomdoc.KnockFirst
 	}
+	for i := range r.pub.Bots {
+		d.Bots = append(d.Bots, r.documentBot(&r.pub.Bots[i], name))
+	}
 	for _, u := range r.pub.users() {
+		if isBotRole(r.pub.role(u)) && r.pub.bot(u) != nil {
+			continue
+		}
 		a := &d.Affiliations
 		switch r.pub.affiliation(u) {
 		case muc.AffiliationOwner:
@@ -163,6 +169,7 @@ type plan struct {
 	users   []listedUser
 	preauth []preauth
 	loggers []mimi.URI
+	bots    []mimi.Bot
 }
 
 // planned reads a document. The error names what cannot be done.
@@ -204,6 +211,21 @@ func (s *Service) planned(body []byte) (*plan, error) {
 			p.users = append(p.users, listedUser{User: u, Role: l.role})
 		}
 	}
+	for i := range d.Bots {
+		bot, err := s.plannedBot(&d.Bots[i])
+		if err != nil {
+			return nil, fmt.Errorf("bots: %w", err)
+		}
+		p.bots = append(p.bots, bot)
+		u, named := bot.User()
+		if named && seen[u] {
+			return nil, fmt.Errorf("bots: %s is listed twice", d.Bots[i].User)
+		}
+		if seen[u] = true; named && isBotRole(bot.Role) {
+			p.users = append(p.users, listedUser{User: u, Role: bot.Role})
+		}
+	}
+	c.Bots = len(p.bots) > 0
 	if len(p.users) >= s.cfg.Limits.Affiliation {
 		return nil, fmt.Errorf("user-affiliations: more than %d users", s.cfg.Limits.Affiliation-1)
 	}
@@ -234,7 +256,8 @@ func (t *turn) createFrom(body []byte) error {
 		return errors.New("the room's name is too long")
 	}
 	as := func(u mimi.URI) mimi.URI {
-		if !p.config.Anyone && r.svc.local(u) {
+		bot := slices.ContainsFunc(p.bots, func(b mimi.Bot) bool { named, is := b.User(); return is && named == u })
+		if !p.config.Anyone && r.svc.local(u) && !bot {
 			return r.svc.pseudonym(veil[:], u)
 		}
 		return u
@@ -269,6 +292,9 @@ func (t *turn) createFrom(body []byte) error {
 		}
 		first.Others = append(first.Others, mls.ComponentData{ID: mimi.ComponentLoggingPolicy, Data: marshal(&logging)})
 	}
+	if len(p.bots) > 0 {
+		first.Others = append(first.Others, mls.ComponentData{ID: mimi.ComponentBotPolicy, Data: marshal(&mimi.BotPolicy{Allowed: p.bots})})
+	}
 	extensions, err := first.Extensions()
 	if err != nil {
 		return err
@@ -286,7 +312,7 @@ func (t *turn) createFrom(body []byte) error {
 		return err
 	}
 	r.hub, r.hubChanged, r.tomb = h, true, nil
-	t.emit(&created{At: t.now, Secret: secret[:], Veil: veil[:], Group: group.String(), Keeper: r.keeper, Config: p.config, Listed: p.users, Preauth: p.preauth})
+	t.emit(&created{At: t.now, Secret: secret[:], Veil: veil[:], Group: group.String(), Keeper: r.keeper, Config: p.config, Listed: p.users, Preauth: p.preauth, Bots: p.bots})
 	t.note(NoteInfo, "room created by an operator", Attr{"group", group.String()})
 	return nil
 }

@@ -60,6 +60,7 @@ var newEvent = map[string]func() event{
 	"unasked":    func() event { return new(unasked) },
 	"linked":     func() event { return new(linked) },
 	"unlinked":   func() event { return new(unlinked) },
+	"bots":       func() event { return new(botsChanged) },
 	"admitted":   func() event { return new(admitted) },
 	"expelled":   func() event { return new(expelled) },
 }
@@ -116,6 +117,8 @@ func eventName(e event) string {
 		return "linked"
 	case *unlinked:
 		return "unlinked"
+	case *botsChanged:
+		return "bots"
 	case *admitted:
 		return "admitted"
 	case *domainBanned:

@@ -52,9 +52,10 @@ func (t *turn) followResynced(e follower.Resynced) {
 			users = append(users, p.User)
 		}
 	}
+	t.followBots(e.After)
 	ev := &committed{At: t.now, Epoch: uint64(e.Epoch), Committer: e.Client.ClientUser()}
 	for _, u := range users {
-		c := change{User: u, To: roles[e.After.RoleOf(u)], Leaves: e.After.Clients(u)}
+		c := change{User: u, To: roleHere(e.After, roles, u), Leaves: e.After.Clients(u)}
 		leaves := 0
 		if m := r.pub.members[u]; m != nil {
 			c.From, leaves = m.Role, m.Leaves

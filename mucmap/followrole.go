@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"slices"
+
 	"anteroom/mimi"
 	"anteroom/mimi/policy"
 	"anteroom/mls/wire"
@@ -31,19 +33,23 @@ func translate(s *policy.State) map[mimi.RoleIndex]mimi.RoleIndex {
 			}
 		}
 		all[role.Index] = byCapability(role, member)
+		if policy.IsBotRole(role) {
+			all[role.Index] = either(role.Has(mimi.CanSendMessage), roleBot, roleBotReader)
+		}
 	}
 	all[roleNone] = roleNone
 	return all
 }
 
+func either(first bool, yes, no mimi.RoleIndex) mimi.RoleIndex {
+	if first {
+		return yes
+	}
+	return no
+}
+
 // byCapability is the role of ours that can do what another room's role can do.
 func byCapability(role *mimi.Role, member bool) mimi.RoleIndex {
-	either := func(member bool, yes, no mimi.RoleIndex) mimi.RoleIndex {
-		if member {
-			return yes
-		}
-		return no
-	}
 	switch {
 	case role.Index == roleNone, role.Index == roleBanned:
 		return role.Index
@@ -70,6 +76,7 @@ func isKeeper(role *mimi.Role) bool {
 // capabilities do not tell.
 func ourLayout(roles []mimi.Role) bool {
 	ours := defaultRoles.Roles
+	roles = slices.DeleteFunc(slices.Clone(roles), func(r mimi.Role) bool { return isBotRole(r.Index) && policy.IsBotRole(&r) })
 	if len(roles) != len(ours) {
 		return false
 	}

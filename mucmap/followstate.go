@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"slices"
 	"time"
 
 	"anteroom/mimi"
@@ -19,9 +20,10 @@ type followed struct {
 	Group   string
 	Epoch   uint64
 	Config  roomConfig
-	Subject string   `json:",omitempty"`
-	Secret  []byte   // of occupant ids
-	Members []change // To, Leaves and Nick
+	Subject string     `json:",omitempty"`
+	Secret  []byte     // of occupant ids
+	Members []change   // To, Leaves and Nick
+	Bots    []mimi.Bot `json:",omitempty"`
 }
 
 func (e *followed) apply(s *state, _ *stage) {
@@ -29,7 +31,7 @@ func (e *followed) apply(s *state, _ *stage) {
 	if len(s.Secret) == 0 {
 		s.Secret = e.Secret // whoever follows a room again names its occupants as before
 	}
-	s.Subject = subject{Text: e.Subject}
+	s.Subject, s.Bots = subject{Text: e.Subject}, e.Bots
 	s.members = map[mimi.URI]*member{}
 	s.forgetVersions()
 	s.here.SetAnonymous(!e.Config.Anyone)
@@ -76,6 +78,8 @@ func (t *turn) beginFollowing() {
 		Subject: state.Metadata().Subject}
 	secret := t.derive("occupant ids")
 	e.Secret = secret[:]
+	bots, _ := state.Bots()
+	e.Bots = slices.Clone(bots.Allowed)
 	nicks := map[mimi.URI]string{}
 	for _, node := range pg.Leaves() {
 		if nick, ok := mimi.LeafNick(node); ok {
@@ -83,7 +87,7 @@ func (t *turn) beginFollowing() {
 		}
 	}
 	for _, p := range state.Participants() {
-		c := change{User: p.User, To: roles[p.Role], Leaves: state.Clients(p.User)}
+		c := change{User: p.User, To: roleHere(state, roles, p.User), Leaves: state.Clients(p.User)}
 		if c.Leaves > 0 {
 			c.Nick = t.r.goodNick(nicks[p.User], p.User)
 		}
@@ -112,12 +116,17 @@ func (t *turn) followEpoch(e follower.Epoch) {
 		t.emit(d)
 	}
 	users, by := touchedUsers(a)
-	if rolesChanged(e.Effects) {
+	if t.followBots(e.After) || rolesChanged(e.Effects) {
 		users = r.pub.users()
+		for _, p := range e.After.Participants() {
+			if r.pub.members[p.User] == nil {
+				users = append(users, p.User)
+			}
+		}
 	}
 	ev := &committed{At: t.now, Epoch: uint64(e.Effects.After.Epoch()), Committer: leafUser(e.Effects.After, e.Effects.Committer), Proposers: proposers(e.Effects)}
 	for _, u := range users {
-		c := change{User: u, To: roles[e.After.RoleOf(u)], Leaves: e.After.Clients(u)}
+		c := change{User: u, To: roleHere(e.After, roles, u), Leaves: e.After.Clients(u)}
 		leaves := 0
 		if m := r.pub.members[u]; m != nil {
 			c.From, leaves = m.Role, m.Leaves

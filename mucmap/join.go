@@ -256,7 +256,7 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.followEnter(j)
 		return
 	}
-	if m := r.pub.members[u]; m != nil && m.Leaves > 0 && m.Role == r.pub.Config.defaultRole(r.pub.affiliation(u)) && r.pub.admission(u) == nil {
+	if m := r.pub.members[u]; m != nil && m.Leaves > 0 && m.Role == r.pub.entryRole(u, m.Role) && r.pub.admission(u) == nil {
 		t.letIn(j)
 		return
 	}
@@ -277,12 +277,18 @@ func (d *delta) enter(j *join) *xmpp.StanzaError {
 		return e
 	}
 	role := d.state.RoleOf(j.user)
-	want := d.r.pub.Config.defaultRole(standingOf(role).affiliation)
+	want := d.r.pub.entryRole(j.user, role)
 	if preauth, may := d.r.pub.preauthorised(j.user); may && standingOf(role).affiliation == muc.AffiliationNone {
 		want = preauth
 	}
 	if l := d.r.pub.admission(j.user); l != nil && standingOf(want).affiliation <= standingOf(l.Role).affiliation {
 		want = d.r.pub.Config.linkRole(l)
+	}
+	if b := d.r.pub.bot(j.user); b != nil && role == roleNone {
+		want = b.Role
+	}
+	if want == roleNone {
+		return refusal(xmpp.NotAllowed, "you are a bot that takes no part in this room by its bot policy")
 	}
 	if role != want {
 		d.setRole(j.user, want, why{})

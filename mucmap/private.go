@@ -46,6 +46,8 @@ func (r *Room) privately(st *xmpp.Stanza) (from, to *presence.Occupant, e *xmpp.
 		if r.pub.Config.AllowPM == pmNone {
 			e = refusal(xmpp.Forbidden, "this room allows no private messages")
 		}
+	case r.pub.mayTarget(userOf(from)) != nil:
+		e = r.pub.mayTarget(userOf(from))
 	case to.Remote && !r.pub.Config.Anyone:
 		e = refusal(xmpp.NotAllowed, "a private message to a user of another provider would show your address and theirs, which this room hides")
 	}

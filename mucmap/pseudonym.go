@@ -48,7 +48,7 @@ func isPseudonym(u mimi.URI) bool { return strings.HasPrefix(u.Name(), pseudonym
 
 // hidden says whether the room gives a user a pseudonym when it is listed next.
 func (s *state) hidden(u mimi.URI) bool {
-	return len(s.Veil) > 0 && !s.Config.Anyone && s.svc.local(u) && !strings.HasSuffix(u.Name(), keeperMark)
+	return len(s.Veil) > 0 && !s.Config.Anyone && s.svc.local(u) && !strings.HasSuffix(u.Name(), keeperMark) && !s.namedBot(u)
 }
 
 // wanted is the name under which the group should list a user.

@@ -20,6 +20,8 @@ const (
 	roleMemberVisitor   = mimi.RoleIndex(8)
 	roleMemberModerator = mimi.RoleIndex(9)
 	roleKeeper          = mimi.RoleIndex(10)
+	roleBot             = mimi.RoleIndex(11) // reads and writes; in rooms that have bots (bots.go)
+	roleBotReader       = mimi.RoleIndex(12) // reads only
 )
 
 // standing is what XEP-0045 calls the holder of a role.
@@ -40,6 +42,8 @@ var standings = [...]standing{
 	roleMemberVisitor:   {muc.AffiliationMember, muc.RoleVisitor},
 	roleMemberModerator: {muc.AffiliationMember, muc.RoleModerator},
 	roleKeeper:          {muc.AffiliationNone, muc.RoleNone},
+	roleBot:             {muc.AffiliationMember, muc.RoleParticipant},
+	roleBotReader:       {muc.AffiliationMember, muc.RoleVisitor},
 }
 
 func standingOf(i mimi.RoleIndex) standing {
@@ -144,12 +148,19 @@ func targets(from mimi.RoleIndex, to ...mimi.RoleIndex) mimi.RoleTargets {
 }
 
 // allTargets lets its holder move everybody but keepers to every role but keeper.
-func allTargets() []mimi.RoleTargets {
+func (c *roomConfig) allTargets() []mimi.RoleTargets {
+	last := roleMemberModerator
+	if c.Bots {
+		last = roleBotReader
+	}
 	var all []mimi.RoleTargets
-	for from := roleNone; from < roleKeeper; from++ {
+	for from := roleNone; from <= last; from++ {
+		if from == roleKeeper {
+			continue
+		}
 		t := mimi.RoleTargets{From: from}
-		for to := roleNone; to < roleKeeper; to++ {
-			if to != from {
+		for to := roleNone; to <= last; to++ {
+			if to != from && to != roleKeeper {
 				t.Targets = append(t.Targets, to)
 			}
 		}
@@ -181,7 +192,7 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 	}
 	moderator := caps(capsClient, capsRead, capsSend, capsModerate, []mimi.Capability{mimi.CanRemoveSelf, mimi.CanChangeRoomSubject})
 	admin := caps(capsClient, capsRead, capsSend, capsModerate, capsAdmin)
-	owner := mimi.Role{Index: roleOwner, Name: "owner", Capabilities: caps(admin, capsOwner), Changes: allTargets()}
+	owner := mimi.Role{Index: roleOwner, Name: "owner", Capabilities: caps(admin, capsOwner), Changes: c.allTargets()}
 	if !ownerless {
 		owner.MinParticipants = 1
 	}
@@ -202,9 +213,14 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 			Changes: []mimi.RoleTargets{targets(roleMemberVisitor, roleNone)}},
 		{Index: roleMemberModerator, Name: "member_moderator", Capabilities: moderator,
 			Changes: []mimi.RoleTargets{targets(5, 0, 6), targets(6, 0, 5), targets(2, 8), targets(8, 2), targets(9, 0)}},
-		{Index: roleKeeper, Name: "keeper", Capabilities: capsKeeper, Changes: allTargets(), MinParticipants: 1,
+		{Index: roleKeeper, Name: "keeper", Capabilities: capsKeeper, Changes: c.allTargets(), MinParticipants: 1,
 			MaxParticipants: mimi.AtMost(1), MinActive: 1, MaxActive: mimi.AtMost(1)},
 	}}
+	if c.Bots {
+		of := &list.Roles[roleAdmin]
+		of.Changes = append(of.Changes, targets(roleBot, roleNone, roleBanned), targets(roleBotReader, roleNone, roleBanned))
+		list.Roles = append(list.Roles, botRoles()...)
+	}
 	for i := range list.Roles {
 		role := &list.Roles[i]
 		if c.Fixed { // room-policy §6

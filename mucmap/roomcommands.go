@@ -41,6 +41,9 @@ func init() {
 		{commandLinks, "List the join links", admin, nil, listLinks},
 		{commandLink, "Make a join link", admin, []stageOf{{linkForm, checkLink}}, makeLink},
 		{commandUnlink, "Revoke join links", admin, []stageOf{{unlinkForm, checkUnlink}}, revokeLinks},
+		{commandBots, "List the bots", admin, nil, listBots},
+		{commandBot, "Let a bot in", owner, []stageOf{{botForm, checkBot}}, allowBot},
+		{commandBotsOut, "Take bots out", owner, []stageOf{{botsOutForm, checkBotsOut}}, removeBots},
 		{commandDestroy, "Destroy the room", owner, []stageOf{{destroyForm, checkDestroy}, {confirmForm, checkConfirm}}, destroyRoom},
 	}
 }

@@ -40,6 +40,7 @@ type state struct {
 	Awaiting   []awaited    `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
 	Domains    []domainBan  `json:",omitempty"` // banned, sorted
 	Links      []joinLink   `json:",omitempty"` // oldest first
+	Bots       []mimi.Bot   `json:",omitempty"` // the group's bot policy
 	Closing    bool         // destroyed, but its group is not empty yet
 	Departed   []mimi.URI   `json:",omitempty"` // who had a pseudonym, oldest first
 	Until      time.Time    `json:",omitzero"`  // how long a room of another provider, which we are not in any more, is remembered

@@ -13,6 +13,9 @@ func (d *delta) voice(target mimi.URI, to muc.Role, w why) *xmpp.StanzaError {
 	if s.role == to {
 		return nil
 	}
+	if isBotRole(now) {
+		return botRefusal()
+	}
 	role, ok := roleOf(standing{s.affiliation, to})
 	if !ok {
 		return refusal(xmpp.NotAllowed, "this affiliation does not go with this role (XEP-0045 §5.2)")

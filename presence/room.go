@@ -213,6 +213,12 @@ func (r *Room) SetRole(o *Occupant, a muc.Affiliation, role muc.Role) {
 	r.place(o)
 }
 
+// SetHats changes what an occupant's presence says of it besides.
+func (r *Room) SetHats(o *Occupant, hats *xmpp.Element) {
+	o.Hats = hats
+	o.shown = [2]*xmpp.Template{}
+}
+
 // MaySee says whether an occupant may see the real JIDs of others.
 func (r *Room) MaySee(o *Occupant) bool {
 	return !r.anonymous || o != nil && o.Role == muc.RoleModerator

@@ -85,7 +85,29 @@ func (c *roomShowCommand) Run() error {
 		} {
 			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 		}
+		for _, b := range d.Bots {
+			fmt.Fprintf(w, "bot\t%s\n", printable(describeBot(b)))
+		}
 	})
+}
+
+// describeBot is a bot in one line.
+func describeBot(b gateway.BotLine) string {
+	s := b.Name
+	if b.Where != "" {
+		s += " (" + b.Where + ")"
+	}
+	s += ": " + b.Rights
+	if b.State != "" {
+		s += ", " + b.State
+	}
+	if b.PrivateMessages {
+		s += ", private messages"
+	}
+	if b.PerUserContent {
+		s += ", different content per user"
+	}
+	return s
 }
 
 // Run lists the participants of a room.
@@ -94,6 +116,9 @@ func (c *roomMembersCommand) Run() error {
 	return c.ask("/rooms/"+url.PathEscape(c.Name)+"/members", &members, func(w io.Writer) {
 		fmt.Fprintln(w, "USER\tJID\tSTATE\tAFFILIATION\tROLE\tLEAVES\tNICK\tPRESENT")
 		for _, m := range members {
+			if m.Bot {
+				m.Role += " (bot)"
+			}
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%d\n", printable(m.User), m.JID, m.State, m.Affiliation, m.Role, m.Leaves, printable(m.Nick), m.Sessions)
 		}
 	})

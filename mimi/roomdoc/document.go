@@ -15,7 +15,8 @@ const (
 	MaxDocument = 4 << 20 // bytes
 	MaxPreauth  = 1024    // entries of one preauthorisation list
 	MaxUsers    = 20_000  // users of one affiliation
-	MaxName     = 3071    // bytes of one name, the limit of a JID
+	MaxBots     = 64
+	MaxName     = 3071 // bytes of one name, the limit of a JID
 	maxDepth    = 8
 )
 
@@ -32,6 +33,7 @@ type Document struct {
 	OwningSystem   []string     `json:"owning-system"`
 	SystemAuth     []string     `json:"system-auth"`
 	Affiliations   Affiliations `json:"user-affiliations"`
+	Bots           []Bot        `json:"bots,omitempty"`
 }
 
 // Policy is what the room is like.
@@ -52,6 +54,27 @@ type Affiliations struct {
 	Admin   []string `json:"admin"`
 	Member  []string `json:"member"`
 	Outcast []string `json:"outcast"`
+}
+
+// Rights are what a bot may do.
+type Rights string
+
+const (
+	BotReads     Rights = "read"
+	BotWrites    Rights = "read-write"
+	BotIsOutside Rights = "none"  // it takes no part itself
+	BotIsLocal   Rights = "local" // it works in the client of somebody who takes part
+)
+
+// Bot is a bot that the room allows; the seed has a bot policy and no form for it. One that takes part is a User and no one else in the document.
+type Bot struct {
+	User            string `json:"user,omitempty"` // as in Affiliations
+	Name            string `json:"name"`
+	Description     string `json:"description,omitempty"`
+	Homepage        string `json:"homepage,omitempty"` // of one that is no User
+	Rights          Rights `json:"rights"`
+	PrivateMessages bool   `json:"private-messages"`
+	PerUserContent  bool   `json:"per-user-content"`
 }
 
 // Kind is what a preauthorisation goes by.
@@ -270,6 +293,9 @@ func (d *Document) Check() error {
 			}
 		}
 	}
+	if err := d.checkBots(seen); err != nil {
+		return fmt.Errorf("roomdoc: bots: %w", err)
+	}
 	var err error
 	d.Lists(func(name string, list *[]Preauth) {
 		if err == nil && len(*list) > MaxPreauth {
@@ -285,6 +311,39 @@ func (d *Document) Check() error {
 		}
 	})
 	return err
+}
+
+// checkBots holds that each bot is one thing. seen are the users of the document.
+func (d *Document) checkBots(seen map[string]string) error {
+	if len(d.Bots) > MaxBots {
+		return fmt.Errorf("more than %d entries", MaxBots)
+	}
+	for i := range d.Bots {
+		b := &d.Bots[i]
+		takesPart := b.Rights == BotReads || b.Rights == BotWrites
+		switch {
+		case b.Name == "" || len(b.Name) > MaxName || len(b.Description) > MaxName || len(b.Homepage) > MaxName:
+			return errors.New("a name is missing, or a text too long")
+		case !takesPart && b.Rights != BotIsOutside && b.Rights != BotIsLocal:
+			return fmt.Errorf("%q: rights %q are none of read, read-write, none, local", b.Name, b.Rights)
+		case takesPart && b.User == "":
+			return fmt.Errorf("%q takes part and has no user", b.Name)
+		case b.Rights == BotIsLocal && b.User != "":
+			return fmt.Errorf("%q is local and no user", b.Name)
+		case b.User != "" && b.Homepage != "":
+			return fmt.Errorf("%q has a user or a homepage", b.Name)
+		case b.User == "":
+			continue
+		}
+		if err := checkName(b.User); err != nil {
+			return err
+		}
+		if seen[b.User] != "" {
+			return fmt.Errorf("%s is %s already", b.User, seen[b.User])
+		}
+		seen[b.User] = "a bot"
+	}
+	return nil
 }
 
 func checkName(s string) error {
