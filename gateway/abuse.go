@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"slices"
+	"sync"
 	"time"
 
 	"anteroom/mimi"
@@ -79,7 +81,46 @@ func (g *Gateway) ReportAbuse(ctx context.Context, peer string, room mimi.URI, b
 // maxMilli is the last time that JSON can hold (RFC 3339: the year 9999).
 const maxMilli = 253402300799999
 
-// keepReport stores a report, and drops the oldest when there are too many.
+// reports knows which reports are kept.
+type reports struct {
+	mu    sync.Mutex // held while one is stored: the bound is counted
+	known bool       // kept is what the store has
+	kept  []keptReport
+}
+
+type keptReport struct{ id, provider string }
+
+// load reads from the store what is not known.
+func (r *reports) load(ctx context.Context, s store.Store) error {
+	if r.known {
+		return nil
+	}
+	held, err := s.List(ctx, bucketAbuse, "", "", MaxReports)
+	if err != nil {
+		return err
+	}
+	r.kept = nil
+	for _, rec := range held {
+		var line AbuseLine
+		_ = json.Unmarshal(rec.Value, &line) // one that cannot be read is nobody's
+		r.kept = append(r.kept, keptReport{rec.Key, line.Provider})
+	}
+	r.known = true
+	return nil
+}
+
+// surplus is the place of the report that makes room for another: the oldest of the provider that sent the most, so that a flood of reports is no way
+// to get rid of those of others.
+func (r *reports) surplus() int {
+	count, most := map[string]int{}, 0
+	for _, k := range r.kept {
+		count[k.provider]++
+		most = max(most, count[k.provider])
+	}
+	return slices.IndexFunc(r.kept, func(k keptReport) bool { return count[k.provider] == most })
+}
+
+// keepReport stores a report, and drops another when there are too many.
 func (g *Gateway) keepReport(ctx context.Context, line AbuseLine) error {
 	value, err := json.Marshal(line)
 	if err != nil {
@@ -87,17 +128,24 @@ func (g *Gateway) keepReport(ctx context.Context, line AbuseLine) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, WriteTimeout)
 	defer cancel()
-	g.reporting.Lock() // one at a time: the bound is counted
-	defer g.reporting.Unlock()
-	held, err := g.opt.Store.List(ctx, bucketAbuse, "", "", MaxReports)
-	if err != nil {
+	r := &g.reports
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err := r.load(ctx, g.opt.Store); err != nil {
 		return err
 	}
-	changes := []store.Change{{Key: line.ID, Value: value}}
-	if len(held) >= MaxReports {
-		changes = append(changes, store.Change{Key: held[0].Key})
+	changes, kept := []store.Change{{Key: line.ID, Value: value}}, r.kept
+	if len(kept) >= MaxReports {
+		i := r.surplus()
+		changes = append(changes, store.Change{Key: kept[i].id})
+		kept = slices.Delete(slices.Clone(kept), i, i+1)
 	}
-	return g.opt.Store.Update(ctx, bucketAbuse, changes...)
+	if err := g.opt.Store.Update(ctx, bucketAbuse, changes...); err != nil {
+		r.known = false // it may have taken effect
+		return err
+	}
+	r.kept = append(kept, keptReport{line.ID, line.Provider})
+	return nil
 }
 
 // AbuseReports lists the reports, the oldest first.

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"testing"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mls/wire"
@@ -62,6 +63,32 @@ func TestReportAbuse(t *testing.T) {
 		all, err := b.g.AbuseReports(b.t.Context())
 		if err != nil || len(all) != MaxReports || all[0].Note != "0" || all[len(all)-1].Note != strconv.Itoa(MaxReports-1) {
 			t.Errorf("%d reports are kept, %v", len(all), err)
+		}
+	})
+}
+
+// A provider that floods us with reports pushes out its own, not those of others.
+func TestReportsOfOneProviderLeaveTheOthers(t *testing.T) {
+	garden := mimi.MustURI("mimi://a.example/r/garden")
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		report := func(peer, note string) {
+			body := wire.Marshal(&mimi.AbuseReport{Abuser: mimi.MustURI("mimi://c.example/u/carol"), Note: note})
+			if status, text := b.g.ReportAbuse(b.t.Context(), peer, garden, body); status != http.StatusCreated {
+				t.Fatalf("report of %s: %d %q", peer, status, text)
+			}
+		}
+		report("b.example", "honest")
+		b.stop()
+		time.Sleep(time.Second)
+		b.start() // what is stored counts
+		for i := range 2 * MaxReports {
+			report("flood.example", strconv.Itoa(i))
+		}
+		all, err := b.g.AbuseReports(b.t.Context())
+		if err != nil || len(all) != MaxReports || all[0].Note != "honest" || all[len(all)-1].Note != strconv.Itoa(2*MaxReports-1) {
+			t.Errorf("%d reports are kept, %v; the first is %+v", len(all), err, all[0])
 		}
 	})
 }

@@ -223,11 +223,7 @@ func (a *actor) publish(now time.Time, t *turn) {
 			a.g.dir.set(*out.Summary) // before the answer: who hides a room finds it hidden
 		}
 		last = max(last, a.g.send(out.Stanzas))
-		for _, st := range out.Forward {
-			if name := a.g.opt.Rooms.Route(st, a.g.dir.direct); name == "" || a.g.putOrWhy(name, item{stanza: st, at: now}) != "" {
-				a.g.refuse(st, xmpp.NewError(xmpp.ResourceConstraint, "too much is waiting").WithType(xmpp.Wait))
-			}
-		}
+		a.forward(now, out.Forward)
 		a.g.bookmark(now, out.Bookmarks)
 		a.g.belong(a.name, out.Belonging)
 		if out.Spoken {
@@ -248,6 +244,15 @@ func (a *actor) publish(now time.Time, t *turn) {
 		a.g.outbox.add(d)
 	}
 	a.handed(now, last)
+}
+
+// forward passes stanzas on to other rooms, as if our users had sent them there.
+func (a *actor) forward(now time.Time, stanzas []*xmpp.Stanza) {
+	for _, st := range stanzas {
+		if name := a.g.opt.Rooms.Route(st, a.g.dir.direct); name == "" || a.g.putOrWhy(name, item{stanza: st, at: now}) != "" {
+			a.g.refuse(st, xmpp.NewError(xmpp.ResourceConstraint, "too much is waiting").WithType(xmpp.Wait))
+		}
+	}
 }
 
 // note logs what the core wants operators to see.

@@ -3,6 +3,8 @@ package gateway
 import (
 	"context"
 	"net/http"
+	"sync"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mls/wire"
@@ -60,10 +62,31 @@ func (g *Gateway) RequestConsent(ctx context.Context, peer string, target mimi.U
 	switch {
 	case name == "":
 		return http.StatusNotFound, []byte("targetUri: there is no such user")
-	case !g.dir.known(name) && g.dir.countPrefix(personPrefix) >= MaxPersons:
+	case !g.dir.known(name) && (!g.newcomers.take(time.Now(), peer) || g.dir.countPrefix(personPrefix) >= MaxPersons):
 		return http.StatusServiceUnavailable, []byte("too many questions wait for our users")
 	}
 	return g.askRoom(ctx, mucmap.RequestRequestConsent, peer, name, body)
+}
+
+// newcomers counts the persons that each provider makes us remember in a day, so that none uses up MaxPersons by asking everybody.
+type newcomers struct {
+	mu    sync.Mutex
+	since time.Time
+	of    map[string]int // by provider
+}
+
+// take counts one more person of a provider; false: there were too many.
+func (n *newcomers) take(now time.Time, provider string) bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.of == nil || now.Sub(n.since) >= 24*time.Hour {
+		n.of, n.since = map[string]int{}, now
+	}
+	if n.of[provider] >= MaxNewPersons {
+		return false
+	}
+	n.of[provider]++
+	return true
 }
 
 // personPrefix begins the names under which rooms keep the consent of users; see mucmap.Service.PersonName.

@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"testing"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mls/wire"
@@ -136,6 +138,32 @@ func TestRequestConsent(t *testing.T) {
 			if got := at(tt.e, tt.uri); got != tt.want {
 				t.Errorf("at home, %s about %s: %d, want %d", tt.e, tt.uri, got, tt.want)
 			}
+		}
+	})
+}
+
+// A provider that asks everybody uses up what it may ask for itself; tomorrow it may go on.
+func TestNewPersonsOfOneProvider(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		ask := func(provider, user string) int {
+			target, requester := mimi.MustURI("mimi://a.example/u/"+user), mimi.MustURI("mimi://"+provider+"/u/bob")
+			status, _ := b.g.RequestConsent(b.t.Context(), provider, target, wire.Marshal(&mimi.ConsentEntry{Operation: mimi.ConsentRequest, Requester: requester, Target: target}))
+			return status
+		}
+		for i := range MaxNewPersons {
+			if status := ask("b.example", fmt.Sprint("u", i)); status != http.StatusOK { // as the small room answers
+				t.Fatalf("question %d: %d", i, status)
+			}
+		}
+		if status := ask("b.example", "juliet"); status != http.StatusServiceUnavailable {
+			t.Errorf("one more: %d", status)
+		}
+		if status := ask("c.example", "juliet"); status != http.StatusOK {
+			t.Errorf("another provider: %d", status)
+		}
+		time.Sleep(24 * time.Hour)
+		if status := ask("b.example", "nurse"); status != http.StatusOK {
+			t.Errorf("a day later: %d", status)
 		}
 	})
 }

@@ -55,6 +55,11 @@ func (a *actor) settle(now time.Time, stored *store.Room) {
 	var last Mark
 	for i := range t.outs {
 		last = max(last, a.g.send(t.outs[i].Stanzas))
+		a.forward(now, t.outs[i].Forward) // the room has let go of them
+		a.g.bookmark(now, t.outs[i].Bookmarks)
+		if t.outs[i].Spoken {
+			a.g.spoken(a.name)
+		}
 		for _, r := range t.outs[i].Replies {
 			t.answer(r)
 		}

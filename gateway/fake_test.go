@@ -226,6 +226,12 @@ func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit 
 		emit(tallyEvent{Who: from, Say: body})
 		_, provider, _ := strings.Cut(body, " ")
 		out.Outbox = append(out.Outbox, mucmap.Delivery{Provider: provider, Endpoint: "notify", Room: "mimi://a.example/r/" + r.name, Body: []byte(fmt.Sprintf("%s-%d", r.name, r.seq))})
+	case strings.HasPrefix(body, "forward "):
+		emit(tallyEvent{Who: from, Say: body})
+		fwd := *st
+		fwd.To = xmpp.MustParseJID(body[8:] + "@rooms.a.example")
+		fwd.Payload = []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", "forwarded")}
+		out.Forward = append(out.Forward, &fwd)
 	case strings.HasPrefix(body, "request "):
 		emit(tallyEvent{Who: from, Say: body})
 		q := mucmap.PeerRequest{Provider: "b.example", Endpoint: "update", Room: "mimi://b.example/r/garden", Body: []byte(body)}

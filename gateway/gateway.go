@@ -78,7 +78,8 @@ type Gateway struct {
 	jobs        sync.WaitGroup
 	writing     sync.WaitGroup
 	request     atomic.Uint64
-	reporting   sync.Mutex // reports of abuse are stored one by one
+	reports     reports
+	newcomers   newcomers
 	banning     sync.Mutex // bans are changed one by one
 	maxRooms    int        // MaxActors
 	maxFollowed int        // MaxFollowed

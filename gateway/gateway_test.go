@@ -556,6 +556,22 @@ func TestRequestsOfProviders(t *testing.T) {
 	})
 }
 
+// What a room passes on to another is passed on also when its write took effect and nobody knew: the room has let go of it.
+func TestForwardedAfterUnknownWrite(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.join("hall", romeo)
+		time.Sleep(2 * FlushAfter)
+		b.settle()
+		b.store.FailAfter(1)
+		b.say("garden", juliet, "forward hall")
+		time.Sleep(2 * FlushAfter)
+		b.settle()
+		b.want("the message that was passed on", romeo, "joined "+romeo, juliet+": forwarded")
+		b.want("in the first room", juliet, "joined "+juliet, juliet+": forward hall")
+	})
+}
+
 func TestServiceAnswersAndSurvivesPanics(t *testing.T) {
 	inBubble(t, func(b *bench) {
 		b.join("garden", juliet)

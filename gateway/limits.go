@@ -8,8 +8,9 @@ const (
 	MaxGroup       = 256                   // batches of one group commit
 	MaxActors      = 200_000               // rooms in memory; more stanzas for others are answered with resource-constraint
 	MaxFollowed    = 10_000                // rooms of one provider that its hub can make us remember by asking for key packages
-	MaxReports     = 256                   // reports of abuse that are kept; the oldest goes when one more comes
+	MaxReports     = 256                   // reports of abuse that are kept; the oldest of who sent the most goes when one more comes
 	MaxPersons     = 100_000               // users whose questions and decisions about consent are kept; more are asked nothing
+	MaxNewPersons  = 1000                  // of them, those that one provider may make us remember in a day
 	MaxLoading     = 32                    // rooms that are loaded at the same time
 	MaxReading     = 16                    // archive queries that are carried out at the same time
 	MaxSenders     = 100_000               // users whose rate is watched in the same minute
