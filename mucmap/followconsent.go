@@ -64,6 +64,10 @@ func (t *turn) invitationAsked(in Request) {
 	case in.Provider != t.r.svc.cfg.Provider || c.Room != t.r.uri || t.r.svc.PersonName(c.Target) == "":
 		reply.Status, reply.Body = statusForbidden, []byte("questions about consent go to the user")
 	case t.r.pub.members[c.Target] != nil && t.r.pub.members[c.Target].Leaves > 0:
+	case asksIn(&c): // it knocked
+		delete(t.r.follow.knocked, c.Target)
+		t.passTo([]xmpp.JID{t.r.svc.UserJID(c.Target)}, xmpp.Stanza{Kind: xmpp.Message, From: t.r.addr, ID: t.id(), Payload: []*xmpp.Element{
+			muc.User{Invites: []muc.Invite{{From: t.r.addr.Bare(), Reason: "You knocked, and are let in"}}}.Element()}})
 	case t.r.follow.inviters[c.Target].IsZero() && len(t.r.follow.inviters) >= MaxKeyUsers:
 		t.note(NoteWarn, "question about consent is dropped: there are too many", Attr{"user", c.Target.String()})
 	default:

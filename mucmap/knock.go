@@ -189,12 +189,30 @@ func givenPackages(u mimi.URI, packages [][]byte) *mimi.KeyMaterialResponse {
 	return given
 }
 
-// knockAnswered tells one of our users who knocked that it may enter (XEP-0045 §7.8.2).
+// knockAnswered tells somebody who knocked that it may enter: one of our users by an invitation (XEP-0045 §7.8.2), a user of another provider by the
+// room's system user, which asks it in (draft-ietf-mimi-protocol-06 §5.7).
 func (t *turn) knockAnswered(a applicant) {
-	if !a.Knock || !t.r.svc.local(a.User) || t.r.pub.occupant(a.User) != nil {
-		return
+	switch {
+	case !a.Knock || t.r.pub.occupant(a.User) != nil:
+	case t.r.svc.local(a.User):
+		t.emit(&invited{User: a.User, ID: t.id()})
+	default:
+		door, err := hubUser(t.r.svc.cfg.Provider)
+		if err != nil {
+			panic("mucmap: provider name was checked: " + err.Error())
+		}
+		t.consent(a.User.Provider(), mimi.EndpointRequestConsent, a.User,
+			&mimi.ConsentEntry{Operation: mimi.ConsentRequest, Requester: door, Target: a.User, Room: t.r.uri})
 	}
-	t.emit(&invited{User: a.User, ID: t.id()})
+}
+
+// asksIn says that somebody is asked into a room by the room itself, which lets it in: there is nothing to consent to.
+func asksIn(c *mimi.ConsentEntry) bool {
+	if c.Operation != mimi.ConsentRequest || c.Room.IsZero() {
+		return false
+	}
+	door, err := hubUser(c.Room.Provider())
+	return err == nil && c.Requester == door
 }
 
 // turnAway ends a knock, or a request for registration, without letting in. A user of another provider learns that its consent is not wanted.

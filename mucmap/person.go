@@ -257,6 +257,10 @@ func (t *turn) askedForConsent(c *mimi.ConsentEntry) {
 	if c.Operation != mimi.ConsentRequest {
 		return
 	}
+	if asksIn(c) && p.consents(c.Requester, c.Room) != refused && t.r.svc.FollowedName(c.Room) != "" {
+		t.consent(t.r.svc.cfg.Provider, mimi.EndpointRequestConsent, c.Room, c)
+		return
+	}
 	switch p.consents(c.Requester, c.Room) {
 	case granted:
 		t.tellConsent(mimi.ConsentGrant, c.Requester, c.Room)

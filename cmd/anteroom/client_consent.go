@@ -76,6 +76,10 @@ func (c *nativeClient) RequestConsent(_ context.Context, peer string, target mim
 	case target != c.user:
 		return http.StatusNotFound, []byte("there is no such user")
 	}
+	if hub, err := mimi.UserURI(peer, hubUser); err == nil && q.Requester == hub && q.Room.Provider() == peer && q.Operation == mimi.ConsentRequest {
+		c.print.letIn(q.Room) // the room itself asks us in: we knocked (docs/decisions/126-knocking.md)
+		return http.StatusCreated, nil
+	}
 	var decision *storedConsent
 	if q.Operation == mimi.ConsentRequest {
 		decision = &storedConsent{Requester: q.Requester, Room: q.Room}

@@ -154,6 +154,11 @@ func (p *clientPrinter) consent(q *mimi.ConsentEntry) {
 	p.emit(e)
 }
 
+// letIn prints that admins of a room let us in.
+func (p *clientPrinter) letIn(room mimi.URI) {
+	p.emit(clientEvent{Type: "let_in", Room: room.String()})
+}
+
 // asked prints that a user was asked whether it may be added.
 func (p *clientPrinter) asked(a storedAddition) {
 	p.emit(clientEvent{Type: "consent_asked", Room: a.Room.String(), User: a.User.String()})

@@ -30,6 +30,8 @@ func clientText(e *clientEvent) string {
 		line("%s: sent: %s", e.Room, clean(e.Body))
 	case "removed":
 		line("%s: removed", e.Room)
+	case "let_in":
+		line("%s: we knocked and are let in: join", e.Room)
 	case "lost":
 		line("%s: behind: %s", e.Room, clean(e.Text))
 	case "resynced":

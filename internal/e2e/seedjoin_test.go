@@ -177,9 +177,22 @@ func joinsByKnock(p *scene) {
 	p.expects(p.cathy, "that bob is listed", func(l *stack.Line) bool {
 		return l.Type == "epoch" && l.Room == uri && l.Has("participant_added", p.bob.User)
 	})
+	p.expects(p.bob, "that he is let in", func(l *stack.Line) bool { return l.Type == "let_in" && l.Room == uri })
 	p.tells(p.bob, "join %s", uri)
 	p.expects(p.bob, "his entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
 	p.sees(p.juliet, garden, "bob", "", "")
+
+	followed := "knock%" + stack.Domain + "@rooms." + otherDomain
+	p.must(p.benvolio.Send("<presence/>")) // who is not available gets no invitations
+	p.turnedAway(p.benvolio, followed, "benvolio", xmpp.Forbidden)
+	decides("benvolio")
+	_, err := p.benvolio.Expect(p.step(), "that benvolio is let in", func(st *xmpp.Stanza) bool {
+		x := st.Child("http://jabber.org/protocol/muc#user", "x")
+		return st.Kind == xmpp.Message && st.From.String() == followed && x != nil && x.Child("http://jabber.org/protocol/muc#user", "invite") != nil
+	})
+	p.must(err)
+	p.enters(p.benvolio, followed, "benvolio")
+	p.sees(p.juliet, garden, "benvolio", "", "")
 }
 
 // logged: a room that must be logged has its logger before anybody comes, tells everybody so, and keeps it.
