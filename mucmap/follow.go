@@ -346,8 +346,8 @@ func (t *turn) followEnd() {
 	r, f := t.r, t.r.follow
 	t.enforceBans()
 	f.endKnocked(t.now)
-	waits := earlier(earlier(t.impatient(), t.endAwaiting()), t.endMessages())
-	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), earlier(t.followRenewals(), f.room.Wake()))
+	waits := earlier(earlier(t.impatient(), t.endAwaiting()), earlier(t.endMessages(), f.room.Wake()))
+	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), t.followRenewals())
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {
 		out := PeerRequest{Provider: r.uri.Provider(), Endpoint: string(request.Endpoint), Room: r.uri.String(), Body: request.Body}

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"anteroom/mimi/follower"
 	"anteroom/mls"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
@@ -52,24 +51,6 @@ func (w *World) groups(hub, name string) map[string]*mls.Group {
 		}
 	}
 	return all
-}
-
-// follower is what is stored of a room of another provider; nil: nothing.
-func (n *Node) follower() *follower.Room {
-	parts := map[string][]byte{}
-	for key, b := range n.disk.secrets {
-		if rest, ok := strings.CutPrefix(key, "follow/"); ok {
-			parts[rest] = b
-		}
-	}
-	if len(parts) == 0 {
-		return nil
-	}
-	r, err := follower.Load(parts, follower.Options{})
-	if err != nil {
-		panic(err)
-	}
-	return r
 }
 
 // agree holds that all providers that are in a room are in the same epoch of the same group.

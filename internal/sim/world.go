@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/follower"
 	"anteroom/mls"
 	"anteroom/mls/wire"
 	"anteroom/mucmap"
@@ -314,14 +315,57 @@ func (w *World) Step() bool {
 	return true
 }
 
-// Settle lets everything happen that is under way.
+// Settle lets everything happen that is under way, also in rooms that pause after they lost races.
 func (w *World) Settle() error {
 	for range 100_000 {
-		if !w.Step() {
+		if w.Step() {
+			continue
+		}
+		n := w.paused()
+		if n == nil {
 			return nil
 		}
+		if n.wake.After(w.Now) {
+			w.Now = n.wake
+		}
+		n.step(mucmap.Timer{})
 	}
 	return fmt.Errorf("sim: the world does not come to rest")
+}
+
+// paused is the room that pauses for the shortest time before it asks its hub again; nil: none does.
+func (w *World) paused() (first *Node) {
+	for _, name := range slices.Sorted(maps.Keys(w.Providers)) {
+		p := w.Providers[name]
+		for _, room := range slices.Sorted(maps.Keys(p.Rooms)) {
+			n := p.Rooms[room]
+			if p.down || n.wake.IsZero() || n.wake.After(w.Now.Add(follower.MaxPause)) || first != nil && !n.wake.Before(first.wake) {
+				continue
+			}
+			if r := n.follower(); r != nil && !r.Idle() && r.InFlight() == nil && !r.Behind() {
+				first = n
+			}
+		}
+	}
+	return first
+}
+
+// follower is what is stored of a room of another provider; nil: nothing.
+func (n *Node) follower() *follower.Room {
+	parts := map[string][]byte{}
+	for key, b := range n.disk.secrets {
+		if rest, ok := strings.CutPrefix(key, "follow/"); ok {
+			parts[rest] = b
+		}
+	}
+	if len(parts) == 0 {
+		return nil
+	}
+	r, err := follower.Load(parts, follower.Options{})
+	if err != nil {
+		panic(err)
+	}
+	return r
 }
 
 // Wait lets time pass, and every room look at the clock.

@@ -63,6 +63,9 @@ func (t *turn) updateAnswer(f *flight, body []byte) {
 		t.accepted(f, response.AcceptedAt)
 	case mimi.UpdateWrongEpoch:
 		t.r.waitFor = response.Epoch // the wish stays first and is built anew
+		if f.kind == flightCommit {
+			t.stepAside()
+		}
 	case mimi.UpdateInvalidProposal:
 		if missing := t.unknown(response.Invalid); f.kind == flightCommit && t.r.member && len(missing) > 0 {
 			t.r.missing = missing // the hub holds proposals that our commit left out; the wish stays first and is built anew

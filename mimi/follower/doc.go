@@ -38,6 +38,11 @@ const (
 	ResyncForgiven = time.Hour
 	// MaxAttempts is how often one wish is built anew because the epoch moved on.
 	MaxAttempts = 32
+	// FreeAttempts is after how many races that a wish's commits have lost it begins to pause: a random time below FirstPause, which doubles with each
+	// further one, up to MaxPause.
+	FreeAttempts = 3
+	FirstPause   = 200 * time.Millisecond
+	MaxPause     = 30 * time.Second
 
 	pastEpochs = 4  // whose late messages can still be read
 	reserve    = 64 // sending generations per reservation

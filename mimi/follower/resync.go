@@ -35,17 +35,22 @@ func (r *Room) Trouble() string {
 
 // Wake returns when Tick is to be called; zero: there is no need.
 func (r *Room) Wake() time.Time {
-	var ends time.Time
+	var at time.Time
+	look := func(t time.Time) {
+		if !t.IsZero() && (at.IsZero() || t.Before(at)) {
+			at = t
+		}
+	}
 	if r.trail != nil {
-		ends = r.trail.ends
+		look(r.trail.ends)
 	}
-	if !r.Behind() || r.flight != nil || r.since.IsZero() || r.resyncing() {
-		return ends
+	if r.flight == nil && len(r.queue) > 0 {
+		look(r.pause)
 	}
-	if due := r.due(); ends.IsZero() || due.Before(ends) {
-		return due
+	if r.Behind() && r.flight == nil && !r.since.IsZero() && !r.resyncing() {
+		look(r.due())
 	}
-	return ends
+	return at
 }
 
 // Tick does what is due.

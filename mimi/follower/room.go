@@ -53,6 +53,7 @@ type Room struct {
 	retry    time.Time     // not before then
 	failure  string        // why the last attempt failed
 	expelled []mimi.URI    // clients of ours that the hub does not let come back
+	pause    time.Time     // not before then the first wish is tried again; zero: at once. Not stored
 	trail    *trail        // what is left of the time before the room was entered anew; nil: nothing
 }
 
@@ -196,9 +197,10 @@ func (t *turn) start() {
 	t.watch()
 	for t.r.flight == nil && t.r.broken == "" {
 		t.comeBack()
-		if len(t.r.queue) == 0 || t.r.Behind() && !t.r.resyncing() {
+		if len(t.r.queue) == 0 || t.r.Behind() && !t.r.resyncing() || t.now.Before(t.r.pause) {
 			return
 		}
+		t.r.pause = time.Time{}
 		head := &t.r.queue[0]
 		if head.attempts >= MaxAttempts {
 			t.refuseHead(Refused{Text: fmt.Sprintf("given up after %d attempts: the room changes too fast", head.attempts)})

@@ -38,7 +38,7 @@ func (c *cost) print(w *world, what string, n int, plain float64) {
 }
 
 // wave is how many providers enter at the same time. Each makes a commit of its own, and of all that are made for one epoch the hub takes
-// one; who has lost the race 32 times (follower.MaxAttempts) gives up.
+// one; of more at once the time is that of the pauses of those who lose (docs/decisions/144-many-at-once.md).
 const wave = 10
 
 // throughput measures a room with n following providers, and one with as many users of the hub's own.
