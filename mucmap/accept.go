@@ -326,8 +326,12 @@ func (t *turn) noteEpoch(e *committed) {
 		by = append(by, p.String())
 	}
 	attrs := []Attr{{"epoch", utoa(e.Epoch)}, {"committer", e.Committer.String()}, {"proposers", strings.Join(by, " ")}}
+	var changes []string
 	for _, c := range e.Changes {
-		attrs = append(attrs, Attr{"change", c.User.String() + " " + utoa(uint64(c.From)) + "→" + utoa(uint64(c.To)) + " clients " + utoa(uint64(c.Leaves))})
+		changes = append(changes, c.User.String()+" "+roleTitle(c.From)+"→"+roleTitle(c.To)+" clients "+utoa(uint64(c.Leaves)))
+	}
+	if len(changes) > 0 {
+		attrs = append(attrs, Attr{"changes", strings.Join(changes, ", ")})
 	}
 	t.note(NoteInfo, "epoch", attrs...)
 }

@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"anteroom/mimi"
+	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
 )
 
@@ -23,6 +24,15 @@ func (e *rebanned) apply(s *state, _ *stage) {
 	if m := s.members[e.User]; m != nil {
 		m.Reason = e.Reason
 	}
+}
+
+// banned tells somebody who is why, as the list has it.
+func (s *state) banned(u mimi.URI) *xmpp.StanzaError {
+	text := "you are banned from this room"
+	if m := s.members[u]; m != nil && m.Reason != "" {
+		text += ": " + m.Reason
+	}
+	return refusal(xmpp.Forbidden, text)
 }
 
 // banReasons lets the ban list show the reason that was given last, also for who was banned before (XEP-0045 §9.2).

@@ -161,7 +161,7 @@ func (r *Room) mayEnter(u mimi.URI, code string) *xmpp.StanzaError {
 	case r.lockedOut(a) != nil:
 		return r.lockedOut(a)
 	case a == muc.AffiliationOutcast:
-		return refusal(xmpp.Forbidden, "you are banned from this room")
+		return r.pub.banned(u)
 	case r.pub.Exists && a == muc.AffiliationNone && r.pub.Config.MembersOnly && !invited:
 		return refusal(xmpp.RegistrationRequired, "only members may enter this room")
 	case r.pub.strangerRefusal(u) != nil:

@@ -26,7 +26,7 @@ func (t *turn) reader(st *xmpp.Stanza) (mimi.URI, *xmpp.StanzaError) {
 	}
 	switch a := t.r.pub.affiliation(u); {
 	case t.r.pub.barred(u):
-		return u, refusal(xmpp.Forbidden, "you are banned from this room")
+		return u, t.r.pub.banned(u)
 	case a == muc.AffiliationNone && t.r.pub.Config.MembersOnly:
 		return u, refusal(xmpp.Forbidden, "only members may read the archive of this room")
 	case a == muc.AffiliationNone && t.r.pub.Config.Protected && t.r.pub.here.BySession(st.From) == nil:

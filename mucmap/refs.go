@@ -70,7 +70,7 @@ func (m *record) message() (content.MessageID, bool) {
 func (s *state) references(u mimi.URI, recalled *record) content.References {
 	return content.References{
 		ByStanzaID: func(id string) (content.MessageID, bool) {
-			if recalled != nil && recalled.ID == id {
+			if recalled != nil && (recalled.ID == id || recalled.Own == id) {
 				return recalled.message()
 			}
 			return s.recordBy(func(m *record) bool { return m.ID == id }).message()

@@ -113,6 +113,21 @@ func TestRelationsReachXMPP(t *testing.T) {
 	wantIn(t, "moderation", out, "<message from='"+room+"' id=", "<retract xmlns='urn:xmpp:message-retract:1' id='"+romeos+"'><moderated xmlns='urn:xmpp:message-moderate:1' by='"+room+"/Bob'>")
 }
 
+// Converse.js retracts by the id that it gave the message, not by the room's: that is understood, of one's own messages.
+func TestRetractionByOwnID(t *testing.T) {
+	b, bob := meet(t)
+	id := found(stanzaID, romeoSays(t, b, "m1", "<body>Helo</body>"))[0]
+	m1 := bob.last()
+	const retract = "<retract xmlns='urn:xmpp:message-retract:1' id='m1'/>"
+	wantIn(t, "somebody else's", b.send(t, "<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat' id='r'>"+retract+"</message>"), "item-not-found")
+	wantIn(t, "one's own", romeoSays(t, b, "m2", retract), "to juliet@a.example/balcony", retract)
+	if m := bob.last(); m.Replaces != m1.id || m.Body.Cardinality != content.Null {
+		t.Errorf("elsewhere: replaces %s, %+v", m.Replaces, m.Body)
+	}
+	wantIn(t, "tombstone", b.mam(t, "", "ids="+id), "<retracted xmlns='urn:xmpp:message-retract:1' id='m2'", "<stanza-id xmlns='urn:xmpp:sid:0' id='"+id+"'")
+	wantIn(t, "again", romeoSays(t, b, "m3", retract), "item-not-found", "already")
+}
+
 // A moderator's retraction reaches everybody, the archive, newcomers and other providers; others are refused (XEP-0425 §3, §5).
 func TestModeration(t *testing.T) {
 	b, bob := meet(t)

@@ -16,13 +16,17 @@ const (
 )
 
 // retracts is the message that an occupant's message retracts: one of its own (XEP-0424 §3, §5). ok is false when the message
-// was refused, or waits for the archive: then again starts over.
+// was refused, or waits for the archive: then again starts over. The stanza-id names it; Converse.js names its own messages by the id that
+// it gave them itself, which is understood for those that the room still remembers.
 func (t *turn) retracts(st *xmpp.Stanza, o *presence.Occupant, again func(t *turn)) (m *record, ok bool) {
 	e := st.Child(nsRetract, "retract")
 	if e == nil {
 		return nil, true
 	}
-	m = t.recall(st, e.Attr("id"), again)
+	own := e.Attr("id")
+	if m = t.r.pub.recordBy(func(m *record) bool { return own != "" && m.Own == own && m.From.User == userOf(o) }); m == nil {
+		m = t.recall(st, own, again)
+	}
 	switch {
 	case m == nil:
 		return nil, false

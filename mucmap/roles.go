@@ -113,6 +113,25 @@ func (c *roomConfig) withAffiliation(now mimi.RoleIndex, a muc.Affiliation, pres
 	return roleGuest
 }
 
+// roleTitle is what the log calls a role.
+func roleTitle(i mimi.RoleIndex) string {
+	if i == roleNone {
+		return "none"
+	}
+	if name, ours := roleNames[i]; ours {
+		return name
+	}
+	return "role " + utoa(uint64(i))
+}
+
+var roleNames = func() map[mimi.RoleIndex]string {
+	names := map[mimi.RoleIndex]string{}
+	for _, role := range new(roomConfig).roles(false).Roles {
+		names[role.Index] = role.Name
+	}
+	return names
+}()
+
 var (
 	capsClient = []mimi.Capability{mimi.CanAddOwnClient, mimi.CanRemoveOwnClient}
 	capsRead   = []mimi.Capability{

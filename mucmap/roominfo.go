@@ -74,6 +74,7 @@ func (c *roomConfig) describe() []muc.Field {
 		muc.TextField(muc.InfoLDAPGroup, "LDAP group", c.LDAPGroup),
 		muc.TextField(muc.InfoLogs, "Published logs", c.Logs),
 		muc.BoolField(muc.FieldChangeSubject, "Everybody with voice may change the subject", c.ChangeSubject),
+		muc.BoolField(muc.InfoChangeSubject, "Everybody with voice may change the subject", c.ChangeSubject),
 	}
 	if c.PubSub != "" {
 		f = append(f, muc.TextField(muc.FieldPubSub, "Associated publish-subscribe node", c.PubSub))

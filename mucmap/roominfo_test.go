@@ -49,7 +49,7 @@ func TestRoomInfo(t *testing.T) {
 	for name, want := range map[string][]string{
 		"muc#maxhistoryfetch": {"7"}, "muc#roominfo_contactjid": {"nurse@a.example", "juliet@a.example"}, "muc#roominfo_description": {"orchard"},
 		"muc#roominfo_lang": {"en"}, "muc#roominfo_ldapgroup": {"cn=capulets"}, "muc#roominfo_logs": {"https://a.example/logs/"},
-		"muc#roominfo_occupants": {"2"}, "muc#roominfo_subject": {"walls"}, "muc#roominfo_subjectmod": {"1"},
+		"muc#roominfo_occupants": {"2"}, "muc#roominfo_subject": {"walls"}, "muc#roominfo_subjectmod": {"1"}, "muc#roominfo_changesubject": {"1"},
 		"muc#roomconfig_changesubject": {"1"}, "muc#roomconfig_pubsub": {"xmpp:pubsub.a.example"},
 	} {
 		if !slices.Equal(got[name], want) {

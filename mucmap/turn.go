@@ -81,7 +81,7 @@ func (t *turn) refuse(st *xmpp.Stanza, e *xmpp.StanzaError) {
 func (t *turn) result(st *xmpp.Stanza, payload ...*xmpp.Element) { t.send(st.Reply(payload...)) }
 
 func (t *turn) note(level NoteLevel, msg string, attrs ...Attr) {
-	t.out.Notes = append(t.out.Notes, Note{Level: level, Msg: msg, Attrs: append(attrs, Attr{"room", t.r.name})})
+	t.out.Notes = append(t.out.Notes, Note{Level: level, Msg: msg, Attrs: attrs})
 }
 
 func refusal(c xmpp.Condition, text string) *xmpp.StanzaError { return xmpp.NewError(c, text) }

@@ -77,6 +77,9 @@ const (
 	InfoOccupants   = "muc#roominfo_occupants"
 	InfoSubject     = "muc#roominfo_subject"
 	InfoSubjectMod  = "muc#roominfo_subjectmod"
+
+	// InfoChangeSubject is what Prosody and ejabberd call InfoSubjectMod, and Converse.js looks for; it is not registered.
+	InfoChangeSubject = "muc#roominfo_changesubject"
 )
 
 // Fields of the registration and voice request forms (XEP-0045 §15.5.1 and §15.5.2).
