@@ -22,7 +22,7 @@ func TestProfanity(t *testing.T) {
 		s.gateway.RLock()
 		defer s.gateway.RUnlock()
 		profanity(t, s.stack)
-		showed(t)
+		showed(t, "chat")
 	})
 }
 
