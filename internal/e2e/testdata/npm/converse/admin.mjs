@@ -84,7 +84,7 @@ export async function affiliations(b) {
   await juliet.type("/member romeo");
   await nurse.badge("romeo", "Member").waitFor();
   let tools = await moderate(juliet, "member");
-  await assign(tools.locator(".list-group--users > li", { hasText: b.romeo.jid }), "admin");
+  await assign(tools.locator(".list-group--users > li", { hasText: b.romeo.jid }).first(), "admin");
   await nurse.badge("romeo", "Admin").waitFor();
   await juliet.shoot("made-admin");
   await juliet.page.keyboard.press("Escape");
