@@ -20,9 +20,12 @@ import (
 
 const federated = minimal + "[provider]\nlisten='127.0.0.1:0'\ncertificate='a.pem'\nkey='a.key'\ntrust=['a.pem']\n"
 
-// writeCertificates makes a.pem for TLS, and authorities for the users of two providers.
-func writeCertificates(t *testing.T, dir string) {
+// writeCertificates makes a.pem for TLS, with these names (a.example if there are none), and authorities for the users of two providers.
+func writeCertificates(t *testing.T, dir string, names ...string) {
 	t.Helper()
+	if len(names) == 0 {
+		names = []string{"a.example"}
+	}
 	write := func(name string, template *x509.Certificate, public, key any) {
 		t.Helper()
 		der, err := x509.CreateCertificate(rand.Reader, template, template, public, key)
@@ -44,7 +47,7 @@ func writeCertificates(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write("a", &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: until, DNSNames: []string{"a.example"}}, key.Public(), key)
+	write("a", &x509.Certificate{SerialNumber: big.NewInt(1), NotBefore: from, NotAfter: until, DNSNames: names}, key.Public(), key)
 	for _, provider := range []string{"a", "b"} {
 		public, key, err := ed25519.GenerateKey(rand.Reader)
 		if err != nil {
@@ -104,5 +107,16 @@ func TestAuthorities(t *testing.T) {
 	c := Provider{Basic: []string{"b.example"}}
 	if !c.AcceptsBasic("b.example") || c.AcceptsBasic("c.example") {
 		t.Error("basic credentials of b.example, and of nobody else, are accepted")
+	}
+}
+
+// A certificate that other providers will not take for ours is refused at once: they ask for the name itself and accept no wildcard (RFC 9525 §7.1).
+func TestCertificateNamesTheProvider(t *testing.T) {
+	for names, fine := range map[string]bool{"a.example": true, "b.example A.EXAMPLE": true, "*.example": false, "b.example": false} {
+		dir := t.TempDir()
+		writeCertificates(t, dir, strings.Fields(names)...)
+		if _, err := Parse(filepath.Join(dir, "anteroom.toml"), []byte(federated+"basic=['a.example']\n"), nil); (err == nil) != fine {
+			t.Errorf("names %q: %v", names, err)
+		}
 	}
 }

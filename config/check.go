@@ -211,8 +211,8 @@ func (s *source) checkTLS(p *Provider) error {
 	if err != nil {
 		return s.fault("provider.certificate", "%s", strings.TrimPrefix(err.Error(), "tls: "))
 	}
-	if err := pair.Leaf.VerifyHostname(p.Domain); err != nil {
-		return s.fault("provider.certificate", "does not name %s: %v", p.Domain, err)
+	if !slices.ContainsFunc(pair.Leaf.DNSNames, func(name string) bool { return strings.EqualFold(name, p.Domain) }) {
+		return s.fault("provider.certificate", "does not name %s: its DNS names are %q, and wildcards do not count", p.Domain, pair.Leaf.DNSNames)
 	}
 	for _, path := range p.Trust {
 		pem, err := readFile(path)

@@ -54,7 +54,7 @@ type Provider struct {
 	Assets      []string `toml:"assets" example:"upload.b.example" doc:"Hosts at which providers keep files, with a port if it is not 443. Other providers may fetch files of these hosts through this one (proxyDownload), and of no others. Default: none."`
 	Search      string   `toml:"search" doc:"What users of other providers may search for here: all (users who made themselves findable, and rooms that are listed), users, rooms, or nothing."`
 
-	Authority    string   `toml:"authority" path:"file" example:"a.example-users.pem" doc:"Certificate of this provider's authority for its users, in PEM (anteroom ca issue makes one). It vouches for the signature key of every user of ours to members at other providers."`
+	Authority    string   `toml:"authority" path:"file" example:"a.example-users.pem" doc:"Certificate of this provider's authority for its users, in PEM (anteroom ca issue makes one). It vouches for the signature key of every user of ours to members at other providers. Read again on SIGHUP; what an earlier one vouched for is believed on, while those in trust vouch for that one."`
 	AuthorityKey string   `toml:"authority_key" path:"file" example:"a.example-users.key" doc:"Its private key in PEM (Ed25519)."`
 	Basic        []string `toml:"basic" example:"c.example" doc:"Providers whose users may have basic credentials, which prove nothing: members at all providers must believe the hub about who they are. * for all. This provider's own name stands here if it has no authority. Read again on SIGHUP."`
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"crypto/x509"
 	"fmt"
 	"os"
@@ -14,8 +15,18 @@ import (
 	"anteroom/mls"
 )
 
-// credentials decides whose credentials are believed. What it knows is replaced when the configuration is read again.
-type credentials struct{ verifier atomic.Pointer[pki.Verifier] }
+// credentials decides whose credentials are believed, and issues those of our users. What it knows is replaced when the configuration is read again.
+type credentials struct {
+	verifier atomic.Pointer[pki.Verifier]
+	issuer   atomic.Pointer[pki.Authority] // nil: nobody vouches for our users
+
+	own []byte // certificates of our own authorities that were read, in PEM; for load alone, which is not called concurrently
+}
+
+// issue is mucmap.Config.Issue, by the authority that was read last.
+func (c *credentials) issue(client mimi.URI, suite mls.CipherSuite, key mls.SignaturePublicKey, now time.Time) (mls.Credential, error) {
+	return c.issuer.Load().Credential(client, suite, key, now)
+}
 
 func (c *credentials) authenticate(credential mls.Credential, key mls.SignaturePublicKey, now uint64) error {
 	return c.verifier.Load().Authenticate(credential, key, now)
@@ -28,7 +39,8 @@ type who struct {
 	basic          func(provider string) bool
 }
 
-// load reads all of it anew. It returns our own authority, nil if there is none. Credentials by it are believed, whoever vouches for it.
+// load reads all of it anew. It returns our own authority, nil if there is none. Credentials by it are believed, whoever vouches for it; so are those by
+// an authority that it has taken the place of, if this process has read it or those who are trusted for all vouch for it.
 func (c *credentials) load(provider string, id *mimihttp.Identity, w who) (*pki.Authority, error) {
 	trust := pki.Trust{Roots: id.Trust, Authorities: map[string]*x509.CertPool{}, Basic: w.basic}
 	for name, file := range w.authorities {
@@ -51,9 +63,16 @@ func (c *credentials) load(provider string, id *mimihttp.Identity, w who) (*pki.
 		if authority, err = pki.NewAuthority(provider, certificate, key); err != nil {
 			return nil, fmt.Errorf("%s: %w", w.authority, err)
 		}
-		if trust.Authorities[provider], err = readPool(w.authority); err != nil {
-			return nil, err
+		if !bytes.Contains(c.own, certificate) {
+			c.own = append(c.own, certificate...)
 		}
+		pool := x509.NewCertPool()
+		if id.Trust != nil {
+			pool = id.Trust.Clone()
+		}
+		pool.AppendCertsFromPEM(c.own)
+		trust.Authorities[provider] = pool
+		c.issuer.Store(authority)
 	}
 	c.verifier.Store(pki.NewVerifier(trust))
 	return authority, nil
@@ -73,7 +92,7 @@ func readPool(file string) (*x509.CertPool, error) {
 
 // credentials reads who vouches for users, as configured.
 func (s *service) credentials(cfg *config.Config) (*pki.Authority, error) {
-	p := &cfg.Provider
+	p := cfg.Provider // a copy: whom it believes is asked while the configuration changes
 	id, err := mimihttp.LoadIdentity(p.Certificate, p.Key, p.Trust)
 	if err != nil {
 		return nil, err

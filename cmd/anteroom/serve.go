@@ -205,7 +205,7 @@ func (s *service) rooms(ctx context.Context) (*mucmap.Service, error) {
 		}
 		core.Authenticate = s.believes.authenticate
 		if authority != nil {
-			core.Issue = authority.Credential
+			core.Issue = s.believes.issue
 		}
 	}
 	return mucmap.NewService(core)
@@ -350,12 +350,19 @@ func (s *service) serve(name string, srv *http.Server, run func() error) {
 
 // reload reads the configuration again and takes over what can be; a bad one changes nothing.
 func (s *service) reload() {
-	s.mu.Lock()
+	if !s.mu.TryLock() { // it may wait for the store, and who waits here hears no other signal
+		s.log.Warn("configuration was not reloaded: still starting")
+		return
+	}
 	defer s.mu.Unlock()
 	next, err := s.file.load()
 	if err != nil {
 		s.log.Error("configuration was not reloaded", "error", err)
 		return
+	}
+	if (s.cfg.Provider.Authority == "") != (next.Provider.Authority == "") { // users without certificates get none by this
+		s.log.Warn("whether this provider has an authority for its users changes with a restart only")
+		next.Provider.Authority, next.Provider.AuthorityKey = s.cfg.Provider.Authority, s.cfg.Provider.AuthorityKey
 	}
 	reload, restart := config.Changes(s.cfg, next)
 	s.level.Set(logLevel(next.Log.Level))
@@ -365,6 +372,9 @@ func (s *service) reload() {
 		} else {
 			if _, err := s.credentials(next); err != nil {
 				s.log.Error("authorities were not reloaded", "error", err)
+			} else {
+				p, q := &s.cfg.Provider, &next.Provider
+				p.Authority, p.AuthorityKey, p.Authorities, p.Basic = q.Authority, q.AuthorityKey, q.Authorities, q.Basic
 			}
 			s.cfg.Provider.Peers = next.Provider.Peers
 			s.cfg.Provider.Networks = next.Provider.Networks
