@@ -27,7 +27,11 @@ func (r *Room) Answer(now time.Time, seed mls.Seed, request *Request, status int
 		if len(text) > mimi.MaxErrorText {
 			text = text[:mimi.MaxErrorText]
 		}
-		t.refuseHead(Refused{Endpoint: f.endpoint, Status: status, Text: text})
+		if f.together && status != 404 && status != 410 {
+			t.apart()
+		} else {
+			t.refuseHead(Refused{Endpoint: f.endpoint, Status: status, Text: text})
+		}
 		t.start()
 		return t.done()
 	}
@@ -71,10 +75,19 @@ func (t *turn) updateAnswer(f *flight, body []byte) {
 			t.r.missing = missing // the hub holds proposals that our commit left out; the wish stays first and is built anew
 			return
 		}
-		t.refuseHead(Refused{Endpoint: f.endpoint, Code: uint8(response.Code), Text: response.Text})
+		t.updateRefused(f, &response)
 	default:
-		t.refuseHead(Refused{Endpoint: f.endpoint, Code: uint8(response.Code), Text: response.Text})
+		t.updateRefused(f, &response)
 	}
+}
+
+// updateRefused gives the first wish up; or those that go together, of whom one may be the reason, go one by one.
+func (t *turn) updateRefused(f *flight, response *mimi.UpdateResponse) {
+	if f.together {
+		t.apart()
+		return
+	}
+	t.refuseHead(Refused{Endpoint: f.endpoint, Code: uint8(response.Code), Text: response.Text})
 }
 
 func (t *turn) submitAnswer(f *flight, body []byte) {
@@ -98,11 +111,13 @@ func (t *turn) submitAnswer(f *flight, body []byte) {
 func (t *turn) accepted(f *flight, at uint64) {
 	wish := t.r.queue[0].wish
 	client, join := wish.Client, wish.Kind == Join
+	var in map[mimi.URI]bool
 	if f.whole {
 		t.r.queue = t.r.queue[1:]
 		defer func() {
 			if t.r.broken == "" && wish.Kind != resync {
 				t.tell(Done{wish})
+				t.fulfilled(in)
 			}
 		}()
 	}
@@ -119,7 +134,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 		t.returned(f, client, state, at)
 		return
 	}
-	before, effects := t.r.state, f.effects
+	before, held, effects := t.r.state, t.r.group, f.effects
 	if effects == nil && t.r.member { // after a restart
 		var m mls.Message
 		if err := wire.Unmarshal(f.commit, &m); err == nil {
@@ -138,7 +153,10 @@ func (t *turn) accepted(f *flight, at uint64) {
 	}
 	t.r.group, t.r.state, t.r.member, t.r.waitFor = f.staged, state, true, 0
 	t.r.missing = nil
-	if join {
+	switch {
+	case f.together:
+		in = t.entered(held)
+	case join:
 		leaf, _ := t.r.Leaf(client)
 		t.tell(Joined{client, leaf, f.staged.Public().Epoch(), false})
 	}

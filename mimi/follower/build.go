@@ -31,6 +31,7 @@ type flight struct {
 	effects  *mls.Effects
 	after    *policy.State          // flightCommit: the policy when it is accepted; nil after a restart
 	anew     bool                   // flightCommit: staged does not go on from our group but takes its place
+	together bool                   // flightCommit: several enter (together.go)
 	kept     uint64                 // flightGroupInfo: the last message that was kept when it was asked for
 	private  mls.HPKEPrivateKey     // flightGroupInfo
 	joiner   *mls.KeyPackageSecrets // flightGroupInfo

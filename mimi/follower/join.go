@@ -23,6 +23,11 @@ func (t *turn) buildJoin(w *Wish) (*flight, error) {
 	if _, ok := t.r.Leaf(w.Client); ok {
 		return nil, nil
 	}
+	if w.Kind == Join && t.r.member && len(w.Data) == 0 && !t.r.queue[0].alone {
+		if f := t.buildTogether(); f != nil {
+			return f, nil
+		}
+	}
 	joiner, err := t.r.options.Member(t.fresh("member"), w.Client, t.now)
 	if err != nil {
 		return nil, err

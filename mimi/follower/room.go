@@ -60,6 +60,7 @@ type Room struct {
 type queued struct {
 	wish     Wish
 	attempts int
+	alone    bool // a Join that does not share a commit
 }
 
 // New begins with a room in which none of our clients is a member.

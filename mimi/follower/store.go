@@ -21,7 +21,8 @@ const (
 	stagePrefix = "s."
 	trailPrefix = "t." // the trail's own parts
 
-	encodingVersion = 5
+	encodingVersion = 6
+	withoutTogether = 5 // before several entered in one commit
 	withoutTrail    = 4 // before anything was left of the time before touch was lost
 	withoutAdds     = 3 // before wishes added users
 	withoutGap      = 2 // before anything was kept
@@ -105,6 +106,7 @@ func (r *Room) encode() []byte {
 					r.queue[i].wish.Adds[n].MarshalTLS(w)
 				}
 			})
+			w.Bool(r.queue[i].alone)
 		}
 	})
 	w.Vector(func(w *wire.Writer) {
@@ -131,6 +133,7 @@ func (r *Room) encode() []byte {
 		w.Bool(f.whole)
 		w.Opaque(f.commit)
 		w.Bool(f.anew)
+		w.Bool(f.together)
 	})
 	w.OpaqueString(r.lost)
 	writeTime(w, r.since)
@@ -183,6 +186,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 				q.wish.Adds = append(q.wish.Adds, a)
 			})
 		}
+		q.alone = version > withoutTogether && in.Bool()
 		r.queue = append(r.queue, q)
 	})
 	in.At("room.leaving").Vector(func(in *wire.Reader) { r.leaving = append(r.leaving, readURI(in, "room.leaving")) })
@@ -198,6 +202,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		r.flight.whole = in.Bool()
 		r.flight.commit = bytes.Clone(in.Opaque())
 		r.flight.anew = version > withoutGap && in.Bool()
+		r.flight.together = version > withoutTogether && in.Bool()
 	})
 	if version > withoutGap {
 		r.lost = in.At("room.lost").String()

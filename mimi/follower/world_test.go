@@ -37,6 +37,7 @@ type world struct {
 	n       uint16
 	now     time.Time
 	hub     *hub.Room
+	options hub.Options
 	room    *follower.Room
 	stored  map[string][]byte
 	post    [][]byte
@@ -84,7 +85,7 @@ func newWorld(t testing.TB) *world {
 		any = append(any, mimi.RoleTargets{From: from, Targets: slices.DeleteFunc(slices.Clone(all), func(i mimi.RoleIndex) bool { return i == from })})
 	}
 	owner := []mimi.Capability{mimi.CanAddParticipant, mimi.CanRemoveParticipant, mimi.CanAddOwnClient, mimi.CanRemoveOwnClient, mimi.CanBan, mimi.CanUnBan,
-		mimi.CanKick, mimi.CanChangeUserRole, mimi.CanReceiveMessage, mimi.CanSendMessage, mimi.CanChangeRoomSubject}
+		mimi.CanKick, mimi.CanChangeUserRole, mimi.CanReceiveMessage, mimi.CanSendMessage, mimi.CanChangeRoomSubject, mimi.CanChangeRoleDefinitions}
 	guest := []mimi.Capability{mimi.CanAddOwnClient, mimi.CanRemoveOwnClient, mimi.CanRemoveSelf, mimi.CanReceiveMessage, mimi.CanSendMessage}
 	first := mimi.NewRoom{
 		Participants: mimi.ParticipantList{Participants: []mimi.Participant{{User: alice.ClientUser(), Role: roleOwner}}},
@@ -105,6 +106,7 @@ func newWorld(t testing.TB) *world {
 	group, err := mls.NewGroup(w.seed(), mls.NewGroupParams{GroupID: []byte("garden-1"), Creator: creator, Extensions: extensions,
 		Config: mls.Config{Components: mimi.Components{}, PastEpochs: 2, Now: uint64(w.now.Unix())}})
 	w.must(err)
+	w.options = options
 	w.hub, err = hub.New(garden, group, options)
 	w.must(err)
 	w.room = follower.New(garden, followOptions)
