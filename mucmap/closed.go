@@ -39,12 +39,34 @@ func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
 	if refused := r.svc.bannedAct(act); refused != nil {
 		return refused
 	}
-	if act.Kind == policy.ActJoin {
-		if e := r.pub.strangerRefusal(act.Target); e != nil {
-			return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "newcomer", Text: e.Text}
-		}
+	if refused := r.newcomer(act); refused != nil {
+		return refused
 	}
 	return strict(before, act)
+}
+
+// newcomer refuses whom the gateway keeps out, by itself or brought along by somebody who gives it no affiliation. Below an admin, who brings somebody along brings a
+// client of it: else a guest could fill the list with names. The keeper asks before it acts.
+func (r *Room) newcomer(act policy.Act) *mimi.Refusal {
+	switch {
+	case act.Kind == policy.ActJoin:
+	case act.Kind == policy.ActAddUser && act.ActorRole != roleKeeper && standingOf(act.To).affiliation == muc.AffiliationNone:
+	default:
+		return nil
+	}
+	refused := &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "newcomer"}
+	e := r.pub.strangerRefusal(act.Target)
+	switch {
+	case e != nil:
+		refused.Text = e.Text
+	case len(r.pub.members) >= r.svc.cfg.Limits.Affiliation:
+		refused.Text = "the room has too many participants"
+	case act.ClientsNow == 0 && standingOf(act.ActorRole).affiliation < muc.AffiliationAdmin:
+		refused.Text = "who adds a guest adds a client of it"
+	default:
+		return nil
+	}
+	return refused
 }
 
 // strangerRefusal says why the gateway keeps out somebody whom the group would let in.

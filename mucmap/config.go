@@ -119,7 +119,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 	c.Bots = s.BotRole(roleBot) && s.BotRole(roleBotReader)
 	if r, ok := s.Role(roleMember); ok {
 		c.ChangeSubject = r.Has(mimi.CanChangeRoomSubject)
-		c.AllowInvites = r.Has(mimi.CanAddParticipant)
+		c.AllowInvites = r.Has(mimi.CanAddParticipant) && r.MayChange(roleNone, roleMember)
 		c.Preauthed = r.Has(mimi.CanJoinIfPreauthorized)
 	}
 	return c

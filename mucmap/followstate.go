@@ -177,7 +177,7 @@ func followConfig(c roomConfig, s *policy.State, roles map[mimi.RoleIndex]mimi.R
 		switch roles[role.Index] {
 		case roleGuest, roleMember:
 			c.ChangeSubject = c.ChangeSubject || role.Has(mimi.CanChangeRoomSubject)
-			c.AllowInvites = c.AllowInvites || role.Has(mimi.CanAddParticipant)
+			c.AllowInvites = c.AllowInvites || !open && role.Has(mimi.CanAddParticipant) // where anybody may enter it is no privilege
 		}
 	}
 	if !xmpp.LegalText(c.Name) {

@@ -121,6 +121,8 @@ func TestHostKeyMaterialIsBounded(t *testing.T) {
 	want("a semi-anonymous room", nurseURI, mimi.KeyMaterialNoConsentForRoom)
 	want("a pseudonym", b.room.pub.wanted(mimi.MustURI(nurseURI)).String(), mimi.KeyMaterialNoConsentForRoom)
 	b.send(t, whois("anyone")+adminSet("<item affiliation='member' jid='u%bob%b.example@rooms.a.example'/>"))
+	want("a member of an open room, who may invite", nurseURI, mimi.KeyMaterialSuccess)
+	b.send(t, configure("juliet@a.example/balcony", "muc#roomconfig_membersonly=1"))
 	want("who may not add", nurseURI, mimi.KeyMaterialNoConsentForRoom)
 }
 

@@ -138,7 +138,7 @@ func inviteBob(from string) string {
 func TestInviteRemoteUser(t *testing.T) {
 	for _, c := range []struct{ name, config, from, role, proposer string }{
 		{"owner, open room", "", "juliet@a.example/balcony", "role 0 to 5, 1 clients", "juliet"},
-		{"guest, open room", "", "romeo@a.example/orchard", "role 0 to 5, 1 clients", "keeper"},
+		{"guest, open room", "", "romeo@a.example/orchard", "role 0 to 5, 1 clients", "romeo"},
 		{"owner, members-only room", membersOnlyField, "juliet@a.example/balcony", "role 0 to 2, 1 clients", "juliet"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -188,10 +188,14 @@ func (c *roomConfig) allTargets() []mimi.RoleTargets {
 	return all
 }
 
+// open says that anybody may enter who is not banned.
+func (c *roomConfig) open() bool { return !c.MembersOnly && !c.Protected }
+
 // roles is the room's roles_list under a configuration. ownerless lifts the demand for an owner, as the end of a room needs.
 func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
-	none := mimi.Role{Index: roleNone, Name: "no_role", Changes: []mimi.RoleTargets{targets(roleNone, c.defaultRole(muc.AffiliationNone))}}
-	if !c.MembersOnly && !c.Protected {
+	entrance := c.defaultRole(muc.AffiliationNone)
+	none := mimi.Role{Index: roleNone, Name: "no_role", Changes: []mimi.RoleTargets{targets(roleNone, entrance)}}
+	if c.open() {
 		none.Capabilities = []mimi.Capability{mimi.CanOpenJoin}
 	}
 	if !c.Fixed {
@@ -242,6 +246,9 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 	}
 	for i := range list.Roles {
 		role := &list.Roles[i]
+		if c.open() && role.Index > roleBanned && role.Index < roleKeeper && role.Has(mimi.CanSendMessage) {
+			addsAs(role, entrance)
+		}
 		if c.Fixed { // room-policy §6
 			role.Capabilities = slices.DeleteFunc(slices.Clone(role.Capabilities), func(c mimi.Capability) bool { return c == mimi.CanAddParticipant })
 		}
@@ -250,4 +257,22 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 		}
 	}
 	return list
+}
+
+// addsAs lets the holders of a role add others as what these would be who come by themselves: where anybody may enter, anybody with voice may invite
+// (070-consent.md), and users of one provider may enter together (145-entering-together.md).
+func addsAs(role *mimi.Role, to mimi.RoleIndex) {
+	if !role.Has(mimi.CanAddParticipant) {
+		role.Capabilities = append(slices.Clip(role.Capabilities), mimi.CanAddParticipant)
+	}
+	if role.MayChange(roleNone, to) {
+		return
+	}
+	for i := range role.Changes {
+		if role.Changes[i].From == roleNone {
+			role.Changes[i].Targets = append(slices.Clip(role.Changes[i].Targets), to)
+			return
+		}
+	}
+	role.Changes = append(slices.Clip(role.Changes), targets(roleNone, to))
 }

@@ -38,6 +38,14 @@ func TestRoleTable(t *testing.T) {
 		7: {5: {0, 6}, 6: {0, 5}, 8: {2}, 7: {0}},
 		9: {5: {0, 6}, 6: {0, 5}, 2: {8}, 8: {2}, 9: {0}},
 	}
+	for _, i := range []mimi.RoleIndex{roleMember, roleAdmin, roleOwner, roleGuest, roleGuestModerator, roleMemberModerator} { // an open room: with voice one may invite
+		if !slices.Contains(want[i], mimi.CanAddParticipant) {
+			want[i] = append(want[i], mimi.CanAddParticipant)
+		}
+		if i != roleOwner {
+			changes[i][0] = append(changes[i][0], roleGuest)
+		}
+	}
 	list := c.roles(false)
 	if len(list.Roles) != 11 {
 		t.Fatalf("%d roles", len(list.Roles))
@@ -66,7 +74,7 @@ func TestRoleTable(t *testing.T) {
 	list = c.roles(false)
 	none, member, guest := &list.Roles[0], &list.Roles[2], &list.Roles[5]
 	if none.Has(mimi.CanOpenJoin) || !none.MayChange(0, roleVisitor) || none.MayChange(0, roleGuest) ||
-		!member.Has(mimi.CanAddParticipant) || !member.MayChange(0, roleMember) || !guest.Has(mimi.CanChangeRoomSubject) {
+		!member.Has(mimi.CanAddParticipant) || !member.MayChange(0, roleMember) || member.MayChange(0, roleVisitor) || guest.Has(mimi.CanAddParticipant) || !guest.Has(mimi.CanChangeRoomSubject) {
 		t.Error("configuration does not show in the roles")
 	}
 }

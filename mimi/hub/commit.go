@@ -14,6 +14,9 @@ import (
 )
 
 func (r *Room) remoteCommit(now time.Time, from string, request *mimi.UpdateRequest) (*Accepted, *mimi.Refusal) {
+	if addsMore(request.Message, MaxAdded) { // before any of their signatures is verified
+		return nil, notAllowed("added-limit", "the commit adds more than %d clients", MaxAdded)
+	}
 	staged, err := r.group.WithNow(uint64(now.Unix())).StageCommit(request.Message)
 	if err != nil {
 		return nil, r.invalidCommit(request.Message, err)
@@ -36,6 +39,22 @@ func (r *Room) remoteCommit(now time.Time, from string, request *mimi.UpdateRequ
 		return nil, refusal
 	}
 	return accepted, nil
+}
+
+// addsMore says that a commit holds more than n Adds by value. Those by reference were bounded when they came.
+func addsMore(m *mls.Message, n int) bool {
+	if m.Public.Content.Commit == nil {
+		return false
+	}
+	for _, p := range m.Public.Content.Commit.Proposals {
+		if p.Proposal == nil {
+			continue
+		}
+		if _, is := addOf(p.Proposal); is {
+			n--
+		}
+	}
+	return n < 0
 }
 
 // invalidCommit tells which of the referenced proposals the hub does not hold, if that is what is wrong.

@@ -8,6 +8,8 @@ const (
 	MaxRoutes = 8192
 	// MaxRoutesShare is how many of them may be one provider's. Its own that expire first are forgotten first.
 	MaxRoutesShare = 1024
+	// MaxAdded is how many clients one commit of another provider may add by value.
+	MaxAdded = 512
 	// MaxPending is how many accepted proposals may wait for a commit, MaxPendingShare how many of them may be those of one other provider.
 	MaxPending      = 256
 	MaxPendingShare = 128

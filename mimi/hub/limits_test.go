@@ -2,6 +2,7 @@ package hub_test
 
 import (
 	"encoding/binary"
+	"strconv"
 	"testing"
 
 	"anteroom/mimi"
@@ -108,6 +109,43 @@ func TestPendingShare(t *testing.T) {
 	wantUpdate(t, "one after its share", answer, err, mimi.UpdateNotAllowed, "pending-share")
 	w.propose(alice, mls.AppEphemeral{Component: 0x8001, Data: []byte("others may")})
 	w.commitPending()
+}
+
+// One commit of another provider adds a bounded number of clients, and whoever sends more costs no verification of each.
+func TestAddedLimit(t *testing.T) {
+	w := newWorld(t)
+	w.bobIsOwner()
+	group, leaf := bobsGroup(w)
+	var p mls.CommitParams
+	var list mimi.ParticipantListUpdate
+	for i := range hub.MaxAdded + 1 {
+		client := mimi.MustURI("mimi://b.example/d/v" + strconv.Itoa(i) + "/cli")
+		seed := mls.Seed{}.Derive("newcomer", []byte(client.Name()))
+		signer, err := mls.NewSigner(suite, seed)
+		w.must(err)
+		kp, err := newKeyPackage(seed.Derive("keys"), signer, client, w.now)
+		w.must(err)
+		p.Joiners = append(p.Joiners, kp)
+		p.ByValue = append(p.ByValue, mls.Add{KeyPackage: kp.KeyPackage})
+		list.Added = append(list.Added, mimi.Participant{User: client.ClientUser(), Role: roleGuest})
+	}
+	offer := func(n int) ([]byte, error) {
+		short := list
+		short.Added = list.Added[:n]
+		staged, err := group.Commit(w.seed(), leaf, mls.CommitParams{Joiners: p.Joiners[:n], AuthenticatedData: aad(),
+			ByValue: append(p.ByValue[:n:n], mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&short)})})
+		w.must(err)
+		info, err := staged.Group.GroupInfo(leaf, false)
+		w.must(err)
+		_, answer, err := w.room.AcceptUpdate(w.now, "b.example", wire.Marshal(&mimi.UpdateRequest{Message: staged.Commit, GroupInfo: mimi.GroupInfoOption{Full: info},
+			RatchetTree: mimi.RatchetTreeOption{Representation: mimi.TreeDistributionService}}))
+		return answer, err
+	}
+	answer, err := offer(hub.MaxAdded + 1)
+	wantUpdate(t, "one too many", answer, err, mimi.UpdateNotAllowed, "added-limit")
+	if _, err := offer(hub.MaxAdded); err != nil {
+		t.Error(err)
+	}
 }
 
 // A follower's queue is bounded.
