@@ -37,6 +37,10 @@ func (r *Room) Answer(now time.Time, seed mls.Seed, request *Request, status int
 	}
 	switch f.kind {
 	case flightGroupInfo:
+		if f.probe {
+			t.probed(f, body)
+			break
+		}
 		if r.resyncing() && !r.Behind() {
 			t.r.queue = t.r.queue[1:] // what was missing has come
 			break

@@ -32,6 +32,7 @@ type flight struct {
 	after    *policy.State          // flightCommit: the policy when it is accepted; nil after a restart
 	anew     bool                   // flightCommit: staged does not go on from our group but takes its place
 	together bool                   // flightCommit: several enter (together.go)
+	probe    bool                   // flightGroupInfo: for nothing but the epoch (probe.go)
 	kept     uint64                 // flightGroupInfo: the last message that was kept when it was asked for
 	private  mls.HPKEPrivateKey     // flightGroupInfo
 	joiner   *mls.KeyPackageSecrets // flightGroupInfo
@@ -51,6 +52,9 @@ func (t *turn) build(w *Wish) (*flight, error) {
 	leaf, ok := t.r.Leaf(w.Client)
 	if !ok {
 		return nil, fmt.Errorf("%s is not a member", w.Client)
+	}
+	if w.Kind != Leave && t.r.onTheWayOut(leaf) {
+		return t.buildProbe(w)
 	}
 	switch w.Kind {
 	case Leave:
