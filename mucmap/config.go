@@ -29,6 +29,7 @@ type roomConfig struct {
 	Expiry    int  // message_expiration: seconds after which messages disappear that do not say it themselves; 0: never
 	Preauthed bool // roles_list: who is on the preauth_list may join
 	Bots      bool `json:",omitempty"` // roles_list: there are roles for bots
+	Systems   bool `json:",omitempty"` // roles_list: there is a role for system users of other providers
 
 	MaxUsers int // 0: as many as the service allows
 	History  int // messages shown to who enters
@@ -117,6 +118,8 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 		c.Moderated = r.MayChange(roleNone, roleVisitor)
 	}
 	c.Bots = s.BotRole(roleBot) && s.BotRole(roleBotReader)
+	role, defined := s.Role(roleEnforcer)
+	c.Systems = defined && role.Name == enforcerName
 	if r, ok := s.Role(roleMember); ok {
 		c.ChangeSubject = r.Has(mimi.CanChangeRoomSubject)
 		c.AllowInvites = r.Has(mimi.CanAddParticipant) && r.MayChange(roleNone, roleMember)
@@ -154,7 +157,7 @@ func (c *roomConfig) codes(next *roomConfig) []muc.Status {
 		}
 	}
 	old, other := *c, *next
-	old.Anyone, old.Logging, old.ShowAbsent, old.Bots = other.Anyone, other.Logging, other.ShowAbsent, other.Bots
+	old.Anyone, old.Logging, old.ShowAbsent, old.Bots, old.Systems = other.Anyone, other.Logging, other.ShowAbsent, other.Bots, other.Systems
 	if old != other {
 		codes = append(codes, muc.StatusConfigChanged)
 	}

@@ -126,6 +126,7 @@ func (r *Room) document(name func(mimi.URI) string) *roomdoc.Document {
 	if c.MembersOnly && !c.Fixed && c.Knock {
 		d.Policy.Membership = roomdoc.KnockFirst
 	}
+	d.SystemAuth = r.documentSystems(name)
 	for i := range r.pub.Bots {
 		d.Bots = append(d.Bots, r.documentBot(&r.pub.Bots[i], name))
 	}
@@ -170,6 +171,7 @@ type plan struct {
 	preauth []preauth
 	loggers []mimi.URI
 	bots    []mimi.Bot
+	systems []mls.ExternalSender // of other providers
 }
 
 // planned reads a document. The error names what cannot be done.
@@ -188,12 +190,17 @@ func (s *Service) planned(body []byte) (*plan, error) {
 		return nil, errors.New("welcome-directly: here a Welcome always goes with the commit that adds")
 	case len(d.OwningSystem) > 1 || len(d.OwningSystem) == 1 && d.OwningSystem[0] != s.systemName():
 		return nil, fmt.Errorf("owning-system: the system user of rooms of this provider is %s", s.systemName())
-	case len(d.SystemAuth) > 0:
-		return nil, errors.New("system-auth: a document has no keys of system users of other providers")
 	case len(d.Affiliations.Owner) == 0:
 		return nil, errors.New("owner: a room has at least one")
 	}
+	if p.systems, err = s.plannedSystems(d); err != nil {
+		return nil, fmt.Errorf("system-auth: %w", err)
+	}
 	seen := map[mimi.URI]bool{}
+	for i := range p.systems {
+		u, _ := s.systemUser(&p.systems[i])
+		seen[u] = true
+	}
 	for _, l := range []struct {
 		name string
 		role mimi.RoleIndex
@@ -225,7 +232,7 @@ func (s *Service) planned(body []byte) (*plan, error) {
 			p.users = append(p.users, listedUser{User: u, Role: bot.Role})
 		}
 	}
-	c.Bots = len(p.bots) > 0
+	c.Bots, c.Systems = len(p.bots) > 0, len(p.systems) > 0
 	if len(p.users) >= s.cfg.Limits.Affiliation {
 		return nil, fmt.Errorf("user-affiliations: more than %d users", s.cfg.Limits.Affiliation-1)
 	}
@@ -277,8 +284,12 @@ func (t *turn) createFrom(body []byte) error {
 		Metadata:     *p.config.metadata(&mimi.RoomMetadata{Room: r.uri}),
 		Base:         *p.config.base(&mimi.BaseRoomPolicy{}),
 		Franking:     r.svc.frankingAgent(),
-		Hub:          []mls.ExternalSender{r.svc.hubSender()},
+		Hub:          append([]mls.ExternalSender{r.svc.hubSender()}, p.systems...),
 		Credentials:  r.svc.credentialTypes(),
+	}
+	for i := range p.systems { // before all others: it is nothing else
+		u, _ := r.svc.systemUser(&p.systems[i])
+		first.Preauth.Entries = append(first.Preauth.Entries, mimi.PreauthUser(u, enforcer()))
 	}
 	for _, e := range p.preauth {
 		if !e.User.IsZero() { // the rest is ours to decide: the drafts match whole values only

@@ -67,7 +67,7 @@ func TestCreateRefused(t *testing.T) {
 	for name, c := range map[string]struct{ text, wants string }{
 		"no document":          {`no`, "invalid character"},
 		"no owner":             {`{"policy": {"open": true}}`, "owner"},
-		"a system without key": {`{"system-auth": ["sys@b.example"], "user-affiliations": {"owner": ["user0@a.example"]}}`, "system-auth"},
+		"a system without key": {`{"system-auth": [{"system": "mimi://b.example/u/sys"}], "user-affiliations": {"owner": ["user0@a.example"]}}`, "system-auth"},
 		"another's system":     {`{"owning-system": ["sys@b.example"], "user-affiliations": {"owner": ["user0@a.example"]}}`, "owning-system"},
 		"no Welcome":           {`{"policy": {"welcome-directly": false}, "user-affiliations": {"owner": ["user0@a.example"]}}`, "welcome-directly"},
 		"no address":           {`{"user-affiliations": {"owner": ["a.example"]}}`, "owner"},

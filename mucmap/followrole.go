@@ -76,7 +76,9 @@ func isKeeper(role *mimi.Role) bool {
 // capabilities do not tell.
 func ourLayout(roles []mimi.Role) bool {
 	ours := defaultRoles.Roles
-	roles = slices.DeleteFunc(slices.Clone(roles), func(r mimi.Role) bool { return isBotRole(r.Index) && policy.IsBotRole(&r) })
+	roles = slices.DeleteFunc(slices.Clone(roles), func(r mimi.Role) bool { // what only some rooms have
+		return isBotRole(r.Index) && policy.IsBotRole(&r) || r.Index == roleEnforcer && r.Name == enforcerName
+	})
 	if len(roles) != len(ours) {
 		return false
 	}

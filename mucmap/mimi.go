@@ -170,8 +170,8 @@ func (t *turn) remoteNick(eff *mls.Effects, u mimi.URI) string {
 
 // strict is what XEP-0045 demands beyond the MIMI documents, of everybody (docs/decisions/040-room-roles.md).
 func strict(before *policy.State, act policy.Act) *mimi.Refusal {
-	if act.ActorRole == roleKeeper || act.Actor == act.Target {
-		return nil
+	if act.ActorRole == roleKeeper || act.ActorRole == roleEnforcer || act.Actor == act.Target {
+		return nil // which clients a system user takes out is policy's to say
 	}
 	actor, target := standingOf(act.ActorRole), standingOf(act.From)
 	switch act.Kind {

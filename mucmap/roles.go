@@ -22,6 +22,7 @@ const (
 	roleKeeper          = mimi.RoleIndex(10)
 	roleBot             = mimi.RoleIndex(11) // reads and writes; in rooms that have bots (bots.go)
 	roleBotReader       = mimi.RoleIndex(12) // reads only
+	roleEnforcer        = mimi.RoleIndex(13) // of system users of other providers, in rooms that have them (systems.go)
 )
 
 // standing is what XEP-0045 calls the holder of a role.
@@ -44,6 +45,7 @@ var standings = [...]standing{
 	roleKeeper:          {muc.AffiliationNone, muc.RoleNone},
 	roleBot:             {muc.AffiliationMember, muc.RoleParticipant},
 	roleBotReader:       {muc.AffiliationMember, muc.RoleVisitor},
+	roleEnforcer:        {muc.AffiliationNone, muc.RoleNone},
 }
 
 func standingOf(i mimi.RoleIndex) standing {
@@ -243,6 +245,9 @@ func (c *roomConfig) roles(ownerless bool) *mimi.RolesList {
 		of := &list.Roles[roleAdmin]
 		of.Changes = append(of.Changes, targets(roleBot, roleNone, roleBanned), targets(roleBotReader, roleNone, roleBanned))
 		list.Roles = append(list.Roles, botRoles()...)
+	}
+	if c.Systems {
+		list.Roles = append(list.Roles, enforcer())
 	}
 	for i := range list.Roles {
 		role := &list.Roles[i]

@@ -174,6 +174,8 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		return false, c.consentCommand(verb, rest)
 	case "device":
 		return false, c.deviceCommand(strings.TrimSpace(rest))
+	case "system":
+		return false, c.systemCommand(strings.TrimSpace(rest))
 	}
 	address, rest, _ := strings.Cut(strings.TrimSpace(rest), " ")
 	rest = strings.TrimSpace(rest)
@@ -210,10 +212,12 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		return false, c.addCommand(room, rest)
 	case "knock":
 		return false, c.knock(room)
+	case "expel":
+		return false, c.expel(room, rest)
 	case "role", "ban", "kick":
 		return false, c.moderate(room, verb, rest)
 	}
-	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, device, consent, refuse, ask, decrypt or quit", verb)
+	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
 }
 
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.

@@ -6,6 +6,7 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/policy"
 	"anteroom/mls"
+	"anteroom/mls/wire"
 )
 
 // changeList collects what proposals do, by name.
@@ -43,9 +44,23 @@ func (w *changeList) proposal(p mls.Proposal, sender mls.Sender, aad []byte) {
 			by = userOf(&add.KeyPackage.LeafNode)
 		}
 	case mls.SenderExternal:
-		by = "hub"
+		by = externalSender(w.pg, sender.Index)
 	}
 	w.sort(p, by, &sender, aad)
+}
+
+// externalSender is the system user at a place of the group's external senders.
+func externalSender(pg *mls.PublicGroup, index uint32) string {
+	for _, x := range pg.Context().Extensions {
+		var senders mls.ExternalSenders
+		if x.Type != mls.ExtensionExternalSenders || wire.Unmarshal(x.Data, &senders) != nil || int64(index) >= int64(len(senders)) {
+			continue
+		}
+		if client, err := mimi.CredentialClient(senders[index].Credential); err == nil {
+			return client.ClientUser().String()
+		}
+	}
+	return "hub"
 }
 
 func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []byte) {

@@ -30,6 +30,7 @@ type clientState struct {
 	Consents    []storedConsent              `json:",omitempty"` // oldest first
 	Errands     []storedErrand               `json:",omitempty"` // owed to other providers, oldest first
 	Wanted      []storedAddition             `json:",omitempty"` // oldest first
+	System      *storedDevice                `json:",omitempty"` // the provider's system user, which has no leaf
 	Rooms       map[string]map[string][]byte // parts of each followed room, by URI
 }
 

@@ -36,6 +36,10 @@ func clientText(e *clientEvent) string {
 		line("%s: behind: %s", e.Room, clean(e.Text))
 	case "resynced":
 		line("%s: entered anew in epoch %d as %s; what was said and done meanwhile was missed", e.Room, *e.Epoch, e.Client)
+	case "system":
+		line("system user %s has the key %s", e.User, e.Text)
+	case "expelling":
+		line("%s: the hub accepted that %s is to go", e.Room, e.Client)
 	case "refused":
 		line("%s: %s refused: %s", e.Room, e.Command, clean(e.Text))
 	case "members":

@@ -16,6 +16,8 @@ const (
 	MaxPreauth  = 1024    // entries of one preauthorisation list
 	MaxUsers    = 20_000  // users of one affiliation
 	MaxBots     = 64
+	MaxSystems  = 16 // system users of other providers
+	MaxKey      = 1024
 	MaxName     = 3071 // bytes of one name, the limit of a JID
 	maxDepth    = 8
 )
@@ -31,7 +33,7 @@ type Document struct {
 	PreauthMember  []Preauth    `json:"preauth-member"`
 	PreauthVisitor []Preauth    `json:"preauth-visitor"`
 	OwningSystem   []string     `json:"owning-system"`
-	SystemAuth     []string     `json:"system-auth"`
+	SystemAuth     []SystemUser `json:"system-auth"`
 	Affiliations   Affiliations `json:"user-affiliations"`
 	Bots           []Bot        `json:"bots,omitempty"`
 }
@@ -54,6 +56,13 @@ type Affiliations struct {
 	Admin   []string `json:"admin"`
 	Member  []string `json:"member"`
 	Outcast []string `json:"outcast"`
+}
+
+// SystemUser is the system user of another provider, which acts for it in the room without a client there: as an external sender of the group, with
+// this key. The seed's list has no form for its entries; a name alone would let nobody act.
+type SystemUser struct {
+	Name string `json:"system"` // as in Affiliations
+	Key  []byte `json:"key"`    // public signature key of the group's suite; in JSON base64
 }
 
 // Rights are what a bot may do.
@@ -166,7 +175,10 @@ func (d *Document) Format() []byte {
 		}
 	})
 	a := &full.Affiliations
-	for _, l := range []*[]string{&full.OwningSystem, &full.SystemAuth, &a.Owner, &a.Admin, &a.Member, &a.Outcast} {
+	if full.SystemAuth == nil {
+		full.SystemAuth = []SystemUser{}
+	}
+	for _, l := range []*[]string{&full.OwningSystem, &a.Owner, &a.Admin, &a.Member, &a.Outcast} {
 		if *l == nil {
 			*l = []string{}
 		}
@@ -280,17 +292,24 @@ func (d *Document) Check() error {
 			seen[u] = l.name
 		}
 	}
-	for _, l := range []struct {
-		name string
-		list []string
-	}{{"owning-system", d.OwningSystem}, {"system-auth", d.SystemAuth}} {
-		if len(l.list) > MaxPreauth {
-			return fail(l.name, "more than %d entries", MaxPreauth)
+	if len(d.OwningSystem) > MaxPreauth || len(d.SystemAuth) > MaxSystems {
+		return fail("owning-system and system-auth", "more than %d or %d entries", MaxPreauth, MaxSystems)
+	}
+	for _, u := range d.OwningSystem {
+		if err := checkName(u); err != nil {
+			return fail("owning-system", "%v", err)
 		}
-		for _, u := range l.list {
-			if err := checkName(u); err != nil {
-				return fail(l.name, "%v", err)
-			}
+	}
+	for i := range d.SystemAuth {
+		s := &d.SystemAuth[i]
+		if err := checkName(s.Name); err != nil {
+			return fail("system-auth", "%v", err)
+		}
+		if len(s.Key) == 0 || len(s.Key) > MaxKey {
+			return fail("system-auth", "%s has no key, or one of more than %d bytes", s.Name, MaxKey)
+		}
+		if slices.ContainsFunc(d.SystemAuth[:i], func(o SystemUser) bool { return o.Name == s.Name || bytes.Equal(o.Key, s.Key) }) {
+			return fail("system-auth", "%s or its key occurs twice", s.Name)
 		}
 	}
 	if err := d.checkBots(seen); err != nil {

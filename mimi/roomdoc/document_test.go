@@ -27,7 +27,7 @@ func TestExample(t *testing.T) {
 		PreauthOwner:  []Preauth{},
 		PreauthAdmin:  []Preauth{{Team, "sales@example.com"}},
 		PreauthMember: []Preauth{{Domain, "provider1.example"}, {Domain, "provider2.example"}}, PreauthVisitor: []Preauth{},
-		OwningSystem: []string{}, SystemAuth: []string{},
+		OwningSystem: []string{}, SystemAuth: []SystemUser{},
 		Affiliations: Affiliations{Owner: []string{"alice@example.com"}, Admin: []string{}, Member: []string{"bob@example.com"}, Outcast: []string{}},
 	}
 	if !reflect.DeepEqual(d, want) {
@@ -74,6 +74,14 @@ func TestStrict(t *testing.T) {
 		"too many preauthorised":  {`{"preauth-owner": [` + strings.Repeat(`{"domain": "b"},`, MaxPreauth) + `{"domain": "c"}]}`, "more than"},
 		"too long a name":         {`{"owning-system": ["` + strings.Repeat("x", MaxName+1) + `"]}`, "owning-system"},
 		"too long a document":     {`{}` + strings.Repeat(" ", MaxDocument), "bytes"},
+		"a system without a key":  {`{"system-auth": [{"system": "sys@b"}]}`, "system-auth"},
+		"a system by name alone":  {`{"system-auth": ["sys@b"]}`, "cannot unmarshal"},
+		"a key that is no base64": {`{"system-auth": [{"system": "sys@b", "key": "?"}]}`, "base64"},
+		"a system twice":          {`{"system-auth": [{"system": "sys@b", "key": "AAAA"}, {"system": "sys@b", "key": "AAAB"}]}`, "twice"},
+		"a key of two systems":    {`{"system-auth": [{"system": "sys@b", "key": "AAAA"}, {"system": "sys@c", "key": "AAAA"}]}`, "twice"},
+		"a system of no name":     {`{"system-auth": [{"system": "", "key": "AAAA"}]}`, "system-auth"},
+		"too many systems":        {`{"system-auth": [` + strings.Repeat(`{"system": "s", "key": "AAAA"},`, MaxSystems) + `{"system": "s", "key": "AAAA"}]}`, "entries"},
+		"too many bots":           {`{"bots": [` + strings.Repeat(`{"name": "b", "rights": "local", "private-messages": false, "per-user-content": false},`, MaxBots) + `{"name": "b", "rights": "local", "private-messages": false, "per-user-content": false}]}`, "more than"},
 		"invalid UTF-8 in a name": {"{\"owning-system\": [\"\xff\"]}", "owning-system"},
 	} {
 		if d, err := Parse([]byte(c.text)); err == nil || !strings.Contains(err.Error(), c.wants) {
@@ -84,6 +92,7 @@ func TestStrict(t *testing.T) {
 
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(example))
+	f.Add([]byte(`{"system-auth": [{"system": "sys@b", "key": "AAAA"}], "bots": [{"user": "b@c", "name": "b", "rights": "read", "private-messages": true, "per-user-content": false}]}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d, err := Parse(b)
 		if err != nil {
