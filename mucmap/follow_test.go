@@ -218,3 +218,49 @@ func TestKeyMaterialIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// Two participants of a room elsewhere want one nick: each speaks under the one by which it is shown.
+func TestNamesakesElsewhere(t *testing.T) {
+	svc := testService(t)
+	addr := xmpp.MustParseJID("hall%b.example@rooms.a.example")
+	s := newState(svc, addr)
+	e := &followed{Config: defaultConfig(), Secret: []byte("x"), Members: []change{
+		{User: mimi.MustURI("mimi://b.example/u/bob"), To: roleMember, Leaves: 1, Nick: "Bob"},
+		{User: mimi.MustURI("mimi://d.example/u/bob"), To: roleMember, Leaves: 1, Nick: "Bob"}}}
+	e.apply(s, &stage{})
+	for u, m := range s.members {
+		if o := s.occupant(u); o == nil || o.Nick != m.Nick {
+			t.Errorf("%s is %+v, and speaks as %s", u, o, m.Nick)
+		}
+	}
+}
+
+// The hub tells one of several who wait that there is no such room: all are answered.
+func TestAllHearThatTheRoomIsGone(t *testing.T) {
+	there := elsewhere(t, time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC))
+	r := there.room
+	r.pub.Exists = true
+	tt := &turn{r: r, now: there.now, seed: there.seed()}
+	refused := 0
+	r.follow.waiting[7] = &asker{fail: func(*turn, *xmpp.StanzaError) { refused++ }}
+	r.follow.waiting[8] = &asker{fail: func(*turn, *xmpp.StanzaError) { refused++ }}
+	tt.denied(follower.Refused{Wish: follower.Wish{ID: 8}, Status: statusNotFound})
+	if refused != 2 || len(r.follow.waiting) != 0 {
+		t.Error(refused)
+	}
+}
+
+// The rate of a room holds in rooms of other providers, too, also for what does not reach their hubs.
+func TestFloodElsewhere(t *testing.T) {
+	there := elsewhere(t, time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC))
+	there.svc.cfg.Limits.Rates.Messages = Rate{2, time.Second}
+	r := there.room
+	e := &followed{Config: defaultConfig(), Secret: []byte("x"), Members: []change{{User: mimi.MustURI("mimi://c.example/u/nurse"), To: roleMember, Leaves: 1, Nick: "Nurse"}}}
+	e.apply(r.pub, &stage{})
+	(&joined{JID: xmpp.MustParseJID("nurse@c.example/x"), User: mimi.MustURI("mimi://c.example/u/nurse"), Nick: "Nurse"}).apply(r.pub, &stage{})
+	out := ""
+	for range 3 {
+		out = there.send(t, "<message from='nurse@c.example/x' to='"+there.room.addr.String()+"' type='groupchat' id='m'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
+	}
+	wantIn(t, "flood", out, "resource-constraint")
+}

@@ -44,7 +44,8 @@ func (e *followed) apply(s *state, _ *stage) {
 		case s.svc.local(c.User):
 			m.Gone = e.At
 		case standingOf(c.To).role != muc.RoleNone:
-			s.here.Enter(s.newOccupant(c.User, s.here.FreeNick(c.Nick)))
+			m.Nick = s.here.FreeNick(c.Nick) // under which it speaks, too
+			s.here.Enter(s.newOccupant(c.User, m.Nick))
 		}
 	}
 }
