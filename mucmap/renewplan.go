@@ -32,6 +32,8 @@ const (
 	// credentialRenewal is how long encryption keys serve at most where leaves have certificates: these are renewed with them (credential.go), in the
 	// last third of their 90 days.
 	credentialRenewal = 20 * 24 * time.Hour
+	// maxLook is how far ahead a room looks, in seconds: a policy may name times that no clock shows.
+	maxLook = 366 * 24 * 60 * 60
 	// MinRenewal is the shortest interval that the configuration may ask for.
 	MinRenewal = time.Hour
 )
@@ -181,14 +183,14 @@ func (p *renewalPlan) take(g *mls.Group, now uint64) []dueLeaf {
 	return out
 }
 
-// look is the beginning of the first window, after this one, in which a leaf may be due; zero: none ever is.
+// look is the beginning of the first window, after this one and within maxLook, in which a leaf may be due; zero: none ever is.
 func (p *renewalPlan) look(g *mls.Group, now uint64) time.Time {
 	all := p.leaves(g)
 	if len(all) == 0 {
 		return time.Time{}
 	}
 	at := p.next(now)
-	if due := all[0].at; due > at {
+	if due := min(all[0].at, now+maxLook); due > at {
 		if at = p.begin(due); at < due {
 			at += p.pause
 		}

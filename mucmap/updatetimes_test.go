@@ -171,3 +171,19 @@ func TestScheduleObeys(t *testing.T) {
 		t.Errorf("%d leaves have new keys when the room allows it", n)
 	}
 }
+
+// A policy, of another provider perhaps, names times beyond all clocks: the room does not wake at once, and again, for it.
+func TestTimesThatNoClockShows(t *testing.T) {
+	b := newBench(t)
+	b.svc = thatRenews(b.svc, time.Hour, 0)
+	b.room = b.svc.New(b.name)
+	b.send(t, "<presence from='juliet@a.example/balcony' to='garden@rooms.a.example/Juliet' id='1'>"+joinX+"</presence>")
+	for _, n := range []uint64{1 << 62, 1 << 63, mimi.Infinity - 1} {
+		for _, times := range []mimi.Times{{Default: n}, {Min: n}} {
+			p := b.svc.planRenewals("room", times, 2, MaxRenewed)
+			if at := p.look(b.room.hub.Group(), uint64(b.now.Unix())); !at.IsZero() && !at.After(b.now) {
+				t.Errorf("%+v: look again at %v, which is over", times, at)
+			}
+		}
+	}
+}
