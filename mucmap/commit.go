@@ -21,6 +21,7 @@ type wish struct {
 	refuse func(t *turn, e *xmpp.StanzaError)
 
 	join   *join // of somebody who enters
+	config bool  // changes the configuration, whole as it is then: one such a commit
 	alone  bool  // shared a commit that was refused: tried again without company
 	closed bool  // given up by who wanted it; dropped if not under way yet
 }
@@ -111,6 +112,10 @@ func (t *turn) startJob() {
 			if len(j.wishes) == MaxWishesPerCommit {
 				r.queue = append(r.queue, queue[i:]...)
 				break
+			}
+			if w.config && slices.ContainsFunc(j.wishes, func(o *wish) bool { return o.config }) {
+				r.queue = append(r.queue, w)
+				continue
 			}
 			d := &delta{r: r, state: listing{r.hub.State(), r.pub}, why: map[mimi.URI]why{}, alters: map[mls.ComponentID]bool{}, signer: r.keeper}
 			if e := w.plan(d); e != nil {

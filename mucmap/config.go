@@ -365,7 +365,7 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 		return
 	}
 	t.askAs(u, &wish{
-		what: "configuration",
+		what: "configuration", config: true,
 		plan: func(d *delta) *xmpp.StanzaError {
 			if d.r.pub.affiliation(u) != muc.AffiliationOwner {
 				return refusal(xmpp.Forbidden, "only an owner may do this")

@@ -100,7 +100,7 @@ func configCheck(submit submitConfig, field string) func(*Room, mimi.URI, *muc.F
 func changeConfig(submit submitConfig) func(*turn, mimi.URI, *commandSession, func(*turn, commandResult), func(*turn, *xmpp.StanzaError)) {
 	return func(t *turn, u mimi.URI, s *commandSession, done func(*turn, commandResult), refuse func(*turn, *xmpp.StanzaError)) {
 		t.ask(&wish{
-			what: "configuration by a command",
+			what: "configuration by a command", config: true,
 			plan: func(d *delta) *xmpp.StanzaError {
 				d.empty = true
 				return s.command.may(d.r, u, s.from)
