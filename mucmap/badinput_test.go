@@ -295,3 +295,23 @@ func TestHugeNumbers(t *testing.T) {
 		wantIn(t, why, badScene(t).send(t, tt.stanza), tt.want)
 	}
 }
+
+// A message that says of itself that it was retracted is none: moderators can still take it away.
+func TestMessageThatPosesAsTombstone(t *testing.T) {
+	b := badScene(t)
+	out := b.send(t, "<message from='romeo@a.example/orchard' to='"+room+"' type='groupchat' id='bad'><body>insult</body><retracted xmlns='urn:xmpp:message-retract:1' id='x' stamp='2001-01-01T00:00:00Z'/></message>")
+	if strings.Contains(out, "<retracted") {
+		t.Errorf("passed on:\n%s", out)
+	}
+	id := b.room.pub.records[len(b.room.pub.records)-1].ID
+	wantIn(t, "moderation", b.send(t, "<iq from='juliet@a.example/balcony' to='"+room+"' type='set' id='m'><moderate xmlns='urn:xmpp:message-moderate:1' id='"+id+"'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>"), "type='result'")
+}
+
+// An address is the room's however it is written (XEP-0359 §4).
+func TestStanzaIDOfTheRoomInOtherLetters(t *testing.T) {
+	b := badScene(t)
+	out := b.send(t, "<message from='romeo@a.example/orchard' to='"+room+"' type='groupchat' id='bad'><body>x</body><stanza-id xmlns='urn:xmpp:sid:0' by='Garden@Rooms.A.example' id='forged'/></message>")
+	if strings.Contains(out, "forged") {
+		t.Errorf("passed on:\n%s", out)
+	}
+}

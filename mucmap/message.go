@@ -184,8 +184,11 @@ func publicPayload(st *xmpp.Stanza, room xmpp.JID) []*xmpp.Element {
 		switch {
 		case e.Name.Space == muc.NSUser, e.Name.Space == muc.NSOccupantID, e.Name.Space == muc.NSDelay, e.Name.Space == nsArchive:
 			return true
+		case e.Is(nsRetract, "retracted"): // a tombstone
+			return true
 		case e.Is(muc.NSStanzaID, "stanza-id"):
-			return e.Attr("by") == room.String()
+			by, err := xmpp.ParseJID(e.Attr("by"))
+			return err == nil && by.Bare() == room
 		}
 		return false
 	})
