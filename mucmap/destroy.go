@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"anteroom/mimi"
@@ -133,18 +135,26 @@ func (t *turn) close(owner mimi.URI) {
 	})
 }
 
-// vanish forgets the room. Its next Step begins a new one.
+const goneText = "the room was destroyed"
+
+// vanish forgets the room, and refuses what still waits for an answer. Its next Step begins a new one.
 func (t *turn) vanish() {
 	r := t.r
-	waiting := r.queue
-	if r.job != nil {
-		waiting = append(r.job.wishes, waiting...)
+	for _, id := range slices.Sorted(maps.Keys(r.searches)) {
+		r.searches[id].done(t, noMaterial(xmpp.Gone, goneText))
 	}
-	for _, w := range waiting {
-		w.refuse(t, refusal(xmpp.Gone, "the room was destroyed"))
+	var wishes []*wish
+	if r.job != nil {
+		wishes = r.job.wishes
+	}
+	for wishes = append(wishes, r.queue...); len(wishes) > 0; wishes = r.queue { // some ask for something else when they are refused
+		r.queue = nil
+		for _, w := range wishes {
+			w.refuse(t, refusal(xmpp.Gone, goneText))
+		}
 	}
 	for _, st := range r.waiting {
-		t.refuse(st, refusal(xmpp.Gone, "the room was destroyed"))
+		t.refuse(st, refusal(xmpp.Gone, goneText))
 	}
 	t.out.Destroyed, t.out.Seq = true, r.seq
 	if r.tomb = r.pub.Grave; r.tomb != nil {
