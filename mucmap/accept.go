@@ -35,21 +35,21 @@ func (t *turn) commitDone(in CommitDone) {
 		r.queue = append(j.wishes, r.queue...) // planned again against what the hub accepted meanwhile
 		return
 	}
-	h := r.hub
+	h, proposed := r.hub, new(hub.Accepted)
 	if len(res.messages) > 0 {
-		a, err := h.AcceptLocalProposals(t.now, res.proposed, res.messages...)
-		if err != nil {
+		var err error
+		if proposed, err = h.AcceptLocalProposals(t.now, res.proposed, res.messages...); err != nil {
 			t.retryAlone(j, err)
 			return
 		}
-		t.fanout(a)
-		h = a.Next
+		h = proposed.Next
 	}
 	a, err := h.AcceptLocal(t.now, res.staged)
 	if err != nil {
-		t.retryAlone(j, err)
+		t.retryAlone(j, err) // nobody has heard of the proposals
 		return
 	}
+	t.fanout(proposed)
 	t.take(a, j.deltas)
 	for _, w := range j.wishes {
 		w.done(t)

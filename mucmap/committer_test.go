@@ -5,7 +5,9 @@ import (
 	"slices"
 	"testing"
 
+	"anteroom/mimi"
 	"anteroom/mls"
+	"anteroom/xmpp"
 )
 
 // locals is a group of n local members, the keeper's leaf among them first.
@@ -88,5 +90,42 @@ func BenchmarkChooseCommitter(b *testing.B) {
 				chooseCommitter(g, 0, all[n/2:])
 			}
 		})
+	}
+}
+
+// A commit is refused for the sake of one of the wishes that share it: other providers hear of the proposals of the others once, with the commit that holds them.
+func TestProposalsOfARefusedCommit(t *testing.T) {
+	b, bob := meet(t)
+	bob.catchUp()
+	b.hold = true
+	b.send(t, "<presence from='paris@a.example/x' to='"+room+"/Paris'>"+joinX+"</presence>")
+	b.send(t, adminSet("<item role='visitor' nick='Romeo'/>"))
+	refused := 0
+	b.room.queue = append(b.room.queue, &wish{what: "bad", plan: func(d *delta) *xmpp.StanzaError {
+		d.touch(mimi.MustURI("mimi://a.example/u/nobody"), why{})
+		d.list.Removed = append(d.list.Removed, 0)
+		return nil
+	}, done: func(*turn) { t.Error("done") }, refuse: func(*turn, *xmpp.StanzaError) { refused++ }})
+	b.hold = false
+	before := len(b.disk.outbox)
+	for _, j := range b.held {
+		if err := b.run(j); err != nil {
+			t.Fatal(err)
+		}
+	}
+	proposals := 0
+	for _, d := range b.disk.outbox[before:] {
+		all, err := mimi.ParseFanout(d.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range all {
+			if p := m.Message; p.Public != nil && p.Public.Content.Proposal != nil {
+				proposals++
+			}
+		}
+	}
+	if refused != 1 || proposals != 1 {
+		t.Errorf("refused %d, %d proposals\n%s", refused, proposals, b.out.String())
 	}
 }
