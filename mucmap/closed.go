@@ -42,6 +42,9 @@ func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
 	if refused := r.newcomer(act); refused != nil {
 		return refused
 	}
+	if act.From == roleNone && !r.svc.local(act.Actor) && len(r.pub.members) >= r.svc.cfg.Limits.Affiliation {
+		return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "participants-limit", Text: fullListText}
+	}
 	return strict(before, act)
 }
 

@@ -126,6 +126,10 @@ func (t *turn) startJob() {
 				w.done(t)
 				continue
 			}
+			if n := len(d.list.Added) - len(d.list.Removed); n > 0 && len(r.pub.members)+j.listed()+n > r.svc.cfg.Limits.Affiliation {
+				w.refuse(t, refusal(xmpp.ResourceConstraint, fullListText))
+				continue
+			}
 			if len(j.wishes) > 0 && (w.alone || j.wishes[0].alone) || !j.fits(d) {
 				r.queue = append(r.queue, w)
 				continue
@@ -154,6 +158,14 @@ func (t *turn) startJob() {
 			return runCommit(svc, group, seed, now, keeper, signers, deltas, pending)
 		}})
 	}
+}
+
+// listed is how many users the job lists anew.
+func (j *job) listed() (n int) {
+	for _, d := range j.deltas {
+		n += len(d.list.Added)
+	}
+	return n
 }
 
 // fits says whether d may share the commit: nobody is touched twice, components are replaced once, and the list of roles does not

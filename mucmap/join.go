@@ -171,7 +171,7 @@ func (r *Room) mayEnter(u mimi.URI, code string) *xmpp.StanzaError {
 	case r.pub.Config.MaxUsers > 0 && r.pub.here.Occupants() >= r.pub.Config.MaxUsers && a < muc.AffiliationAdmin && r.pub.occupant(u) == nil:
 		return refusal(xmpp.ServiceUnavailable, "the room is full").WithType(xmpp.Wait)
 	case !r.pub.Exists && len(r.joining) >= r.svc.cfg.Limits.Waiting, len(r.pub.members) >= r.svc.cfg.Limits.Affiliation && r.pub.members[u] == nil:
-		return refusal(xmpp.ResourceConstraint, "the room has too many participants")
+		return refusal(xmpp.ResourceConstraint, fullListText)
 	}
 	return nil
 }

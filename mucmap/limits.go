@@ -23,6 +23,9 @@ const (
 	DefaultLockTimeout = 5 * time.Minute
 )
 
+// fullListText refuses who would be listed beyond Limits.Affiliation.
+const fullListText = "the room has too many participants"
+
 // SnapshotEvery is the number of events after which the room's state replaces its log.
 const SnapshotEvery = 256
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/mimi"
 	"anteroom/mls"
 	"anteroom/xmpp"
 )
@@ -168,5 +169,24 @@ func TestRestoreRefusesDamage(t *testing.T) {
 		if _, _, err := b.svc.Restore(b.name, snap); err == nil {
 			t.Errorf("%s: restored", what)
 		}
+	}
+}
+
+// Admins cannot list more users than Limits.Affiliation either.
+func TestListLimitForAdmins(t *testing.T) {
+	b := limited(t, Limits{Affiliation: 3}) // with the keeper
+	b.send(t, enter(0))
+	out := b.send(t, "<iq from='user0@a.example/x' to='"+room+"' type='set' id='a'><query xmlns='http://jabber.org/protocol/muc#admin'>"+
+		"<item affiliation='member' jid='x@a.example'/><item affiliation='member' jid='y@a.example'/></query></iq>")
+	wantIn(t, "too many", out, "resource-constraint")
+}
+
+// Nor can users of other providers join a room whose list is full.
+func TestListLimitForOthers(t *testing.T) {
+	b := limited(t, Limits{Affiliation: 2}) // with the keeper
+	b.send(t, enter(0))
+	bob := newRemote(t, b, "mimi://b.example/d/bob/cli")
+	if a := bob.join("Bob"); a.Code != mimi.UpdateNotAllowed {
+		t.Errorf("%+v", a)
 	}
 }
