@@ -86,11 +86,11 @@ func (s *state) link(digest string) int {
 	return slices.IndexFunc(s.Links, func(l joinLink) bool { return l.Digest == digest })
 }
 
-// admission is the link by which somebody may enter who is not in yet, the one that gives most; nil: none.
+// admission is the link by which somebody may enter who is not in yet, the one that gives most; nil: none. It is good as long as its issuer could make it.
 func (s *state) admission(u mimi.URI) (best *joinLink) {
 	for i := range s.Links {
 		l := &s.Links[i]
-		if slices.Contains(l.Pending, u) && (best == nil || standingOf(l.Role).affiliation > standingOf(best.Role).affiliation) {
+		if slices.Contains(l.Pending, u) && s.mayLink(l.By, l.Role) && (best == nil || standingOf(l.Role).affiliation > standingOf(best.Role).affiliation) {
 			best = l
 		}
 	}
@@ -200,13 +200,13 @@ func (r *Room) opens(u mimi.URI, code string) bool {
 		return true
 	}
 	i := r.pub.link(linkDigest(shown))
-	return i >= 0 && slices.Contains(r.pub.Links[i].Pending, u)
+	return i >= 0 && slices.Contains(r.pub.Links[i].Pending, u) && r.pub.mayLink(r.pub.Links[i].By, r.pub.Links[i].Role)
 }
 
 // joinCode is hub.Options.JoinCode: a user of another provider joins as what its link gives.
 func (r *Room) joinCode(u mimi.URI, role mimi.RoleIndex) bool {
 	l := r.pub.admission(u)
-	return l != nil && r.pub.Config.linkRole(l) == role && r.pub.mayLink(l.By, l.Role)
+	return l != nil && r.pub.Config.linkRole(l) == role
 }
 
 // redeem counts the link of a groupInfo request of another provider.

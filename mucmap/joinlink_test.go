@@ -225,3 +225,19 @@ func TestJoinLinkAsJoiningCode(t *testing.T) {
 		t.Error("a third use")
 	}
 }
+
+// A link that was shown and has not let in yet ends with the right of who made it.
+func TestJoinLinkOfSomebodyDemoted(t *testing.T) {
+	c := newCommander(t)
+	c.configure("muc#roomconfig_membersonly", "1")
+	c.send(t, "<iq from='user0@a.example/x' to='"+room+"' type='set' id='a'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='admin' jid='user1@a.example'/></query></iq>")
+	link := c.as("user1@a.example/x").link()
+	c.hold = true
+	c.send(t, entering(5, link))
+	c.hold = false
+	if err := c.restart(false); err != nil {
+		t.Fatal(err)
+	}
+	c.send(t, "<iq from='user0@a.example/x' to='"+room+"' type='set' id='a'><query xmlns='http://jabber.org/protocol/muc#admin'><item affiliation='none' jid='user1@a.example'/></query></iq>")
+	wantIn(t, "demoted", c.send(t, enter(5)), "type='error'")
+}
