@@ -203,3 +203,16 @@ func TestKnockElsewhere(t *testing.T) {
 	wantIn(t, "taken back", register("set", "<remove/>"), "type='result'", "deliver updateConsent to a.example")
 	wantIn(t, "twice", register("set", "<remove/>"), "registration-required")
 }
+
+// A decision that names nobody is not about whoever knocks without a nick.
+func TestDecisionAboutNobody(t *testing.T) {
+	c := newDoorkeeper(t)
+	tt := &turn{r: c.room, now: c.now, seed: c.seed()}
+	if e := tt.knock(applicant{User: bobURI}); e != nil {
+		t.Fatal(e)
+	}
+	if err := c.disk.write(&Output{Events: tt.out.Events, Seq: c.room.seq}); err != nil {
+		t.Fatal(err)
+	}
+	wantIn(t, "no name", c.decide("", "1"), "item-not-found")
+}

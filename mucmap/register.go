@@ -263,7 +263,7 @@ func (t *turn) registerForm(st *xmpp.Stanza, f *muc.Form) {
 	jid, _ := f.Text(fieldApplicant)
 	nick, _ := f.Text(muc.RegisterRoomNick)
 	i := slices.IndexFunc(t.r.pub.Applicants, func(a applicant) bool {
-		return jid != "" && t.r.svc.UserJID(a.User).String() == jid || jid == "" && nickKey(a.Nick) == nickKey(nick)
+		return jid != "" && t.r.svc.UserJID(a.User).String() == jid || jid == "" && nick != "" && nickKey(a.Nick) == nickKey(nick)
 	})
 	if i < 0 {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "nobody waits for this decision any more"))
