@@ -101,3 +101,10 @@ func TestFindingsOfOthers(t *testing.T) {
 		t.Error("nonsense is an answer")
 	}
 }
+
+// The domain of an address names its provider however it is written.
+func TestProviderOfAnAddress(t *testing.T) {
+	if p, _, e := testService(t).userQuery("Bob@B.Example", ""); e != nil || p != "b.example" {
+		t.Error(p, e)
+	}
+}

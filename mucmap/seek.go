@@ -156,7 +156,7 @@ func (s *Service) userQuery(what, provider string) (string, *mimi.IdentifierRequ
 		element = mimi.QueryElement{Type: mimi.SearchHandle, Value: u.String()}
 	} else if _, domain, is := strings.Cut(what, "@"); is && !strings.Contains(what, " ") {
 		if provider == "" {
-			provider = domain
+			provider = strings.ToLower(domain)
 		}
 		element = mimi.QueryElement{Type: mimi.SearchHandle, Value: "im:" + what}
 	}
