@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"crypto/hmac"
 	"encoding/base64"
 	"strconv"
 	"strings"
@@ -182,7 +183,7 @@ func (t *turn) sendInvite(st *xmpp.Stanza, o *presence.Occupant, in muc.Invite) 
 	if s.Config.Protected {
 		x.Password = t.r.password
 	}
-	out := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: inviteID(o.Nick, st.ID), Lang: st.Lang, To: in.To, Payload: []*xmpp.Element{x.Element()}}
+	out := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: s.inviteID(in.To, o.Nick, st.ID), Lang: st.Lang, To: in.To, Payload: []*xmpp.Element{x.Element()}}
 	t.passTo([]xmpp.JID{in.To}, out)
 }
 
@@ -193,25 +194,30 @@ const (
 )
 
 // inviteID is the id of an invitation, from which the room learns who sent which when it comes back: Prosody sends errors without what
-// they are about, and the room keeps no list.
-func inviteID(nick, id string) string {
+// they are about, and the room keeps no list. A tag that nobody else can make binds it to the address that was invited.
+func (s *state) inviteID(to xmpp.JID, nick, id string) string {
 	if len(id) > maxInviteID {
 		id = ""
 	}
-	return inviteMark + base64.RawURLEncoding.EncodeToString([]byte(nick+"\x00"+id))
+	rest := []byte(nick + "\x00" + id)
+	return inviteMark + base64.RawURLEncoding.EncodeToString(append(s.inviteTag(to, rest), rest...))
 }
 
-// invitedBy undoes inviteID.
-func invitedBy(id string) (nick, original string, ok bool) {
+func (s *state) inviteTag(to xmpp.JID, rest []byte) []byte {
+	return s.keyed("invitation", to.Bare(), rest)[:relayTagSize]
+}
+
+// invitedBy undoes inviteID, for an answer of who was invited.
+func (s *state) invitedBy(from xmpp.JID, id string) (nick, original string, ok bool) {
 	coded, ok := strings.CutPrefix(id, inviteMark)
 	if !ok {
 		return "", "", false
 	}
 	b, err := base64.RawURLEncoding.DecodeString(coded)
-	if err != nil || !xmpp.LegalText(strings.ReplaceAll(string(b), "\x00", "")) {
+	if err != nil || len(b) < relayTagSize || len(s.Secret) == 0 || !hmac.Equal(b[:relayTagSize], s.inviteTag(from, b[relayTagSize:])) {
 		return "", "", false
 	}
-	return strings.Cut(string(b), "\x00")
+	return strings.Cut(string(b[relayTagSize:]), "\x00")
 }
 
 // decline passes the answer of somebody invited on to the inviter (XEP-0045 §7.8.2). Who declines need not be an occupant.
@@ -249,7 +255,7 @@ func (s *state) inviting(svc *Service, j xmpp.JID) *presence.Occupant {
 
 // inviteBounced tells an inviter that an invitation came back (XEP-0045 §7.8.2).
 func (t *turn) inviteBounced(st *xmpp.Stanza) bool {
-	nick, id, ok := invitedBy(st.ID)
+	nick, id, ok := t.r.pub.invitedBy(st.From, st.ID)
 	if !ok {
 		return false
 	}
