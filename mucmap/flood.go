@@ -128,15 +128,17 @@ func tooFast(c xmpp.Condition, text string, wait time.Duration) *xmpp.StanzaErro
 	return refusal(c, text+"; try again in "+strconv.Itoa(seconds)+" s").WithType(xmpp.Wait)
 }
 
-// mayAddMessage holds the rate of the room. A moderator can speak in any flood.
-func (t *turn) mayAddMessage(o *presence.Occupant) *xmpp.StanzaError {
-	if o.Role == muc.RoleModerator {
-		return nil
+// tooLoud refuses a message to everybody, or a subject, that is beyond the rate of the room. A moderator can speak in any flood; who has no voice is
+// refused for that.
+func (t *turn) tooLoud(st *xmpp.Stanza, o *presence.Occupant) bool {
+	if o.Role != muc.RoleParticipant {
+		return false
 	}
-	if wait, ok := t.r.flood.messages.take(t.now, t.r.svc.cfg.Limits.Rates.Messages); !ok {
-		return tooFast(xmpp.ResourceConstraint, "too much is said in this room at once", wait)
+	wait, ok := t.r.flood.messages.take(t.now, t.r.svc.cfg.Limits.Rates.Messages)
+	if !ok {
+		t.limited(st, tooFast(xmpp.ResourceConstraint, "too much is said in this room at once", wait))
 	}
-	return nil
+	return !ok
 }
 
 // mayTryToEnter holds the rate of a user's attempts to enter: to guess a password, or to get the whole list of occupants.

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -290,18 +292,9 @@ func (t *turn) granted(w follower.Wish) {
 
 // denied tells who wanted something that it will not be, and why.
 func (t *turn) denied(e follower.Refused) {
-	who := t.r.answer(e.Wish.ID)
 	t.note(NoteInfo, "wish was refused", Attr{"user", e.Wish.Client.ClientUser().String()}, Attr{"reason", e.Text})
-	if who != nil {
-		if who.join != nil {
-			t.unwait(who.join)
-		}
-		switch {
-		case who.fail != nil:
-			who.fail(t, t.r.condition(e))
-		case who.join == nil || !who.join.wish.closed:
-			t.refuse(who.st, t.r.condition(e))
-		}
+	if who := t.r.answer(e.Wish.ID); who != nil {
+		t.disappoint(who, t.r.condition(e))
 	}
 	gone := e.Status == statusNotFound || e.Status == statusGone || e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNoSuchRoom)
 	if t.r.pub.Exists && gone {
@@ -309,6 +302,22 @@ func (t *turn) denied(e follower.Refused) {
 		t.emit(&destroyed{Reason: "the room does not exist any more at " + t.r.uri.Provider()})
 		t.unfollow("")
 		t.r.follow.room = follower.New(t.r.uri, t.r.svc.followOptions())
+		for _, id := range slices.Sorted(maps.Keys(t.r.follow.waiting)) { // whose wishes end with it
+			t.disappoint(t.r.answer(id), t.r.condition(e))
+		}
+	}
+}
+
+// disappoint tells somebody that what it waits for will not be.
+func (t *turn) disappoint(who *asker, e *xmpp.StanzaError) {
+	if who.join != nil {
+		t.unwait(who.join)
+	}
+	switch {
+	case who.fail != nil:
+		who.fail(t, e)
+	case who.join == nil || !who.join.wish.closed:
+		t.refuse(who.st, e)
 	}
 }
 

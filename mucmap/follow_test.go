@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/follower"
 	"anteroom/mimi/policy"
 	"anteroom/mls"
 	"anteroom/mls/wire"

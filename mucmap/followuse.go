@@ -65,6 +65,7 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 	switch {
 	case o == nil:
 		t.refuse(st, refusal(xmpp.NotAcceptable, "only occupants may send messages to this room"))
+	case t.tooLoud(st, o):
 	case isSubject(st):
 		t.followSubject(st, userOf(o))
 	case o.Role < muc.RoleParticipant:

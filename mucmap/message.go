@@ -54,11 +54,8 @@ func (t *turn) groupchat(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.NotAcceptable, "only occupants may send messages to this room"))
 		return
 	}
-	if o.Role >= muc.RoleParticipant {
-		if e := t.mayAddMessage(o); e != nil {
-			t.limited(st, e)
-			return
-		}
+	if t.tooLoud(st, o) {
+		return
 	}
 	if isSubject(st) {
 		t.changeSubject(st, o)
