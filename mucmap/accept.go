@@ -194,9 +194,7 @@ func (t *turn) explain(c *change, b blame) {
 		return
 	}
 	if !b.actor.IsZero() {
-		if m := t.r.pub.members[b.actor]; m != nil && m.Nick != "" {
-			c.Actor = m.Nick
-		}
+		c.Actor = t.r.nickOf(b.actor)
 	}
 	if _, w, err := mimi.ParseAAD(b.aad); err == nil && xmpp.LegalText(w.Reason) {
 		c.Reason = w.Reason

@@ -95,14 +95,6 @@ func (t *turn) changeItems(st *xmpp.Stanza, u mimi.URI, items []muc.Item, guests
 	})
 }
 
-// nickOf is how others know a user.
-func (r *Room) nickOf(u mimi.URI) string {
-	if m := r.pub.members[u]; m != nil {
-		return m.Nick
-	}
-	return ""
-}
-
 // checkItems refuses what a request as a whole may not do, before anything becomes a proposal.
 func (r *Room) checkItems(u mimi.URI, items []muc.Item) *xmpp.StanzaError {
 	owners, lost := r.pub.count(muc.AffiliationOwner), 0

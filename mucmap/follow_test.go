@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/content"
 	"anteroom/mimi/follower"
 	"anteroom/mimi/policy"
 	"anteroom/mls"
@@ -264,4 +265,32 @@ func TestFloodElsewhere(t *testing.T) {
 		out = there.send(t, "<message from='nurse@c.example/x' to='"+there.room.addr.String()+"' type='groupchat' id='m'><composing xmlns='http://jabber.org/protocol/chatstates'/></message>")
 	}
 	wantIn(t, "flood", out, "resource-constraint")
+}
+
+// nurse has left when the hub accepts what she said, and susan has taken her nick: the message is not susan's.
+func TestMessageOfSomebodyWhoLeft(t *testing.T) {
+	nurse, susan := mimi.MustURI("mimi://c.example/u/nurse"), mimi.MustURI("mimi://c.example/u/susan")
+	there := elsewhere(t, time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC))
+	r := there.room
+	(&followed{Config: defaultConfig(), Secret: []byte("x"), Members: []change{{User: nurse, To: roleMember, Leaves: 1, Nick: "Nurse"},
+		{User: susan, To: roleMember, Leaves: 1}}}).apply(r.pub, &stage{})
+	(&joined{JID: xmpp.MustParseJID("susan@c.example/x"), User: susan, Nick: "Nurse"}).apply(r.pub, &stage{})
+	tt := &turn{r: r, now: there.now, seed: there.seed()}
+	w := follower.Wish{ID: 7, Client: there.svc.clientURI(nurse)}
+	r.follow.waiting[7] = &asker{st: &xmpp.Stanza{Kind: xmpp.Message, Payload: []*xmpp.Element{xmpp.TextElement(xmpp.NSClient, "body", "adieu")}}}
+	tt.followSaid(follower.Sent{Wish: w})
+	m := content.Message{Sender: nurse.String(), Room: r.uri.String(), Body: content.Part{Disposition: content.Render, Cardinality: content.Single, ContentType: "text/plain;charset=utf-8", Content: []byte("again")}}
+	data, err := m.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tt.heardFrom(nurse, data, nil)
+	if len(tt.out.Stanzas) != 2 {
+		t.Fatalf("%d stanzas", len(tt.out.Stanzas))
+	}
+	for _, s := range tt.out.Stanzas {
+		if from := s.Template.Stanza().From.Resource(); from != "Nurse (2)" {
+			t.Errorf("from %q", from)
+		}
+	}
 }

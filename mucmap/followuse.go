@@ -117,7 +117,7 @@ func (t *turn) followSaid(e follower.Sent) {
 	if m, err := content.Decode(e.Wish.Data); err == nil {
 		from, end = origin(u, m, content.ID(u, r.uri, e.Wish.Data, m.Salt)), r.ends(m.Expires, t.now)
 	}
-	st := t.spoken(who.st, r.nickOf(u))
+	st := t.spoken(who.st, r.speaksAs(u))
 	st.Payload = ephemeral(st.Payload, t.now, end)
 	said := t.prepare(from, st)
 	said.Ends = end
@@ -137,7 +137,7 @@ func (t *turn) heardFrom(u mimi.URI, data, proof []byte) {
 		t.note(NoteWarn, "message of somebody who was never present", Attr{"user", u.String()})
 		return
 	}
-	t.show(u, m.Nick, data, proof)
+	t.show(u, t.r.speaksAs(u), data, proof)
 }
 
 // followSubject asks for another subject, by the occupant's own leaf.

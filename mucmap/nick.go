@@ -59,6 +59,30 @@ func (t *turn) rename(st *xmpp.Stanza, o *presence.Occupant, nick string) {
 	}
 }
 
+// nickOf is how others know a user, present or not: empty if somebody else has by now the nick that it had.
+func (r *Room) nickOf(u mimi.URI) string {
+	m := r.pub.members[u]
+	if m == nil {
+		return ""
+	}
+	if o := r.pub.here.ByNick(m.Nick); o != nil && o.User != u.String() {
+		return ""
+	}
+	return m.Nick
+}
+
+// speaksAs is the nick under which a message of a user is shown who may have left before the hub accepted it: nobody else's.
+func (r *Room) speaksAs(u mimi.URI) string {
+	if nick := r.nickOf(u); nick != "" {
+		return nick
+	}
+	want := ""
+	if m := r.pub.members[u]; m != nil {
+		want = m.Nick
+	}
+	return r.pub.here.FreeNick(want)
+}
+
 // nickFault says why nobody may choose a nick: it is too long, or deceives; "" when neither.
 func (s *Service) nickFault(nick string) string {
 	if utf8.RuneCountInString(nick) > s.cfg.Limits.Nick {

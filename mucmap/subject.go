@@ -130,10 +130,7 @@ func (r *Room) maySetSubject(u mimi.URI) *xmpp.StanzaError {
 
 // subjectNick is the nick of whoever proposed the new metadata of a commit.
 func (t *turn) subjectNick(a *hub.Accepted) string {
-	if m := t.r.pub.members[t.subjectUser(a)]; m != nil {
-		return m.Nick
-	}
-	return ""
+	return t.r.nickOf(t.subjectUser(a))
 }
 
 // subjectUser is who proposed the new metadata of a commit.
