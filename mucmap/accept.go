@@ -208,6 +208,10 @@ func (t *turn) explain(c *change, b blame) {
 func touchedUsers(a *hub.Accepted) ([]mimi.URI, map[mimi.URI]blame) {
 	eff := a.Effects
 	by := map[mimi.URI]blame{}
+	gone := make(map[mls.LeafIndex]mimi.URI, len(eff.Removed))
+	for _, r := range eff.Removed {
+		gone[r.Index] = nodeUser(r.Node)
+	}
 	var users []mimi.URI
 	touch := func(u mimi.URI, b blame) {
 		if u.IsZero() {
@@ -228,11 +232,7 @@ func touchedUsers(a *hub.Accepted) ([]mimi.URI, map[mimi.URI]blame) {
 		case mls.AppDataUpdate:
 			touchListed(a.Before, &x, func(u mimi.URI) { touch(u, b) })
 		case mls.Remove:
-			for _, gone := range eff.Removed {
-				if gone.Index == x.Removed {
-					touch(nodeUser(gone.Node), b)
-				}
-			}
+			touch(gone[x.Removed], b)
 		case mls.SelfRemove:
 			touch(b.actor, b)
 		case mls.Add:

@@ -40,6 +40,7 @@ type delta struct {
 	renews  []dueLeaf        // leaves of ours that get new keys
 	touched []mimi.URI
 	path    bool
+	leaves  map[mimi.URI][]mls.LeafIndex // see leavesOf
 
 	alters map[mls.ComponentID]bool // other components than the participant list
 	why    map[mimi.URI]why
@@ -225,12 +226,20 @@ func (d *delta) removeLeaves(u mimi.URI) {
 		d.removes = append(d.removes, i)
 		return
 	}
-	as := d.r.pub.listed(u)
-	for i, node := range d.r.hub.Group().Public().Leaves() {
-		if c, err := mimi.CredentialClient(node.Credential); err == nil && c.ClientUser() == as {
-			d.removes = append(d.removes, i)
+	d.removes = append(d.removes, d.leavesOf(d.r.pub.listed(u))...)
+}
+
+// leavesOf are the leaves of a user by its name in the group. All leaves are looked through once, however many users are asked about.
+func (d *delta) leavesOf(as mimi.URI) []mls.LeafIndex {
+	if d.leaves == nil {
+		d.leaves = map[mimi.URI][]mls.LeafIndex{}
+		for i, node := range d.r.hub.Group().Public().Leaves() {
+			if u := nodeUser(node); !u.IsZero() {
+				d.leaves[u] = append(d.leaves[u], i)
+			}
 		}
 	}
+	return d.leaves[as]
 }
 
 // replace gives a component new data.

@@ -129,3 +129,18 @@ func TestProposalsOfARefusedCommit(t *testing.T) {
 		t.Errorf("refused %d, %d proposals\n%s", refused, proposals, b.out.String())
 	}
 }
+
+// Many users of other providers are removed at once: the leaves of the group are looked through once for all of them.
+func TestLeavesAreLookedThroughOnce(t *testing.T) {
+	b, bob := meet(t)
+	d := &delta{r: b.room}
+	if got := d.leavesOf(bob.client.ClientUser()); len(got) != 1 || got[0] != bob.group.Local()[0] {
+		t.Fatalf("bob has the leaves %v", got)
+	}
+	if n := testing.AllocsPerRun(10, func() { d.leavesOf(julietURI) }); n > 0 {
+		t.Errorf("another user takes %v allocations", n)
+	}
+	if got := d.leavesOf(julietURI); got != nil {
+		t.Errorf("juliet, who has a pseudonym here, has the leaves %v", got)
+	}
+}

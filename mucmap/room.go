@@ -1,9 +1,9 @@
 package mucmap
 
 import (
-	"bytes"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"anteroom/mimi"
@@ -314,6 +314,6 @@ func earlier(a, b time.Time) time.Time {
 
 func utoa(n uint64) string { return strconv.FormatUint(n, 10) }
 
-func compareURI(a, b mimi.URI) int { return bytes.Compare([]byte(a.String()), []byte(b.String())) }
+func compareURI(a, b mimi.URI) int { return strings.Compare(a.String(), b.String()) }
 
 func sortURIs(us []mimi.URI) { slices.SortFunc(us, compareURI) }

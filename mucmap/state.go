@@ -124,7 +124,7 @@ func (s *state) users() []mimi.URI {
 	for u := range s.members {
 		all = append(all, u)
 	}
-	slices.SortFunc(all, func(a, b mimi.URI) int { return bytes.Compare([]byte(a.String()), []byte(b.String())) })
+	sortURIs(all)
 	return all
 }
 
