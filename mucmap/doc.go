@@ -45,6 +45,7 @@
 //   - lock.go closes a room until it is configured, closed.go to newcomers; password.go takes a password
 //   - knock.go lets users knock; preauth.go names who need not
 //   - joinlink.go makes and redeems join links, joinlinkcommands.go has their commands
+//   - bots.go lets bots in, with roles of their own, botcommands.go has the commands for it
 //   - slowmode.go lets everybody wait between messages (XEP-0500)
 //
 // Moderators, admins and owners (XEP-0045 §8 to §10):
