@@ -63,7 +63,7 @@ func (r *Room) newcomer(act policy.Act) *mimi.Refusal {
 	case e != nil:
 		refused.Text = e.Text
 	case len(r.pub.members) >= r.svc.cfg.Limits.Affiliation:
-		refused.Text = "the room has too many participants"
+		refused.Text = fullListText
 	case act.ClientsNow == 0 && standingOf(act.ActorRole).affiliation < muc.AffiliationAdmin:
 		refused.Text = "who adds a guest adds a client of it"
 	default:
