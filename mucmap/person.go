@@ -20,6 +20,12 @@ import (
 // next, a decision does not.
 const MaxConsents = 512
 
+// MaxQuestions is how many of the questions are those of one other provider's users. One more makes its own oldest go.
+const MaxQuestions = 64
+
+// askPause is how long a question that is put again is taken for the same.
+const askPause = 10 * time.Minute
+
 // personMark begins the name of a person's actor. A localpart cannot contain it (RFC 7622 §3.3.1).
 const personMark = "@"
 
@@ -228,7 +234,18 @@ func (p *person) note(now time.Time, requester, room mimi.URI, d decision) bool 
 		c.Decided, c.At, c.Implied = d, now, false
 		return true
 	}
-	if len(p.Consents) >= MaxConsents {
+	questions, oldest := 0, -1 // of the same provider
+	for i := range p.Consents {
+		if c := &p.Consents[i]; c.Decided == undecided && c.Requester.Provider() == requester.Provider() {
+			if questions++; oldest < 0 {
+				oldest = i
+			}
+		}
+	}
+	switch {
+	case d == undecided && questions >= MaxQuestions:
+		p.Consents = slices.Delete(p.Consents, oldest, oldest+1)
+	case len(p.Consents) >= MaxConsents:
 		i := slices.IndexFunc(p.Consents, func(c consent) bool { return c.Decided == undecided || c.Implied })
 		if i < 0 {
 			return false
@@ -268,6 +285,9 @@ func (t *turn) askedForConsent(c *mimi.ConsentEntry) {
 	case refused:
 		t.tellConsent(mimi.ConsentRevoke, c.Requester, c.Room)
 		return
+	}
+	if q := p.find(c.Requester, c.Room); q != nil && t.now.Before(q.At.Add(askPause)) {
+		return // it has just been put to the user
 	}
 	if !p.note(t.now, c.Requester, c.Room, undecided) {
 		t.note(NoteWarn, "question about consent is dropped: there are too many decisions", Attr{"user", p.user.String()}, Attr{"requester", c.Requester.String()})

@@ -174,7 +174,7 @@ func TestPersonLimits(t *testing.T) {
 	p := &person{}
 	at := time.Unix(1, 0)
 	for i := range MaxConsents + 10 {
-		u, err := mimi.UserURI("b.example", "u"+utoa(uint64(i)))
+		u, err := mimi.UserURI("p"+utoa(uint64(i/MaxQuestions))+".example", "u"+utoa(uint64(i)))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -190,6 +190,43 @@ func TestPersonLimits(t *testing.T) {
 	}
 	if p.note(at, bobURI, atBob, refused) || len(p.Consents) != MaxConsents {
 		t.Error("a decision was forgotten for another")
+	}
+}
+
+// A user gets one message for a question, however often it is put, and one provider's questions neither drive out those of others nor what is decided.
+func TestPersonIsNotFlooded(t *testing.T) {
+	h := newHome(t)
+	ask := func(requester string, room mimi.URI) (told int) {
+		u := mimi.MustURI(requester)
+		c := &mimi.ConsentEntry{Operation: mimi.ConsentRequest, Requester: u, Target: julietURI, Room: room}
+		if s := h.step(Request{ID: "c", Provider: u.Provider(), Kind: RequestRequestConsent, Body: wire.Marshal(c)}).Status; s != 201 {
+			t.Fatalf("%s asks: %d", requester, s)
+		}
+		return len(h.sent) + len(h.owed)
+	}
+	for _, room := range []mimi.URI{{}, atBob} {
+		if n := ask("mimi://b.example/u/bob", room); n != 1 {
+			t.Errorf("%q: %d messages of a question", room, n)
+		}
+		if n := ask("mimi://b.example/u/bob", room); n != 0 {
+			t.Errorf("%q: %d messages of the same question at once", room, n)
+		}
+		h.now = h.now.Add(askPause)
+		if n := ask("mimi://b.example/u/bob", room); n != 1 {
+			t.Errorf("%q: %d messages of the same question later", room, n)
+		}
+	}
+	ask("mimi://c.example/u/carol", mimi.URI{})
+	for i := range MaxConsents + 10 {
+		ask("mimi://flood.example/u/u"+utoa(uint64(i)), mimi.URI{})
+	}
+	p, err := loadPerson(julietURI, h.secrets)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Consents) != 3+MaxQuestions || p.find(bobURI, atBob) == nil || p.find(mimi.MustURI("mimi://c.example/u/carol"), mimi.URI{}) == nil ||
+		p.find(mimi.MustURI("mimi://flood.example/u/u"+utoa(MaxConsents+9)), mimi.URI{}) == nil {
+		t.Errorf("%d questions are kept", len(p.Consents))
 	}
 }
 
