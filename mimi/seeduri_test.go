@@ -1,9 +1,6 @@
 package mimi
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -40,17 +37,6 @@ func TestSeedURIs(t *testing.T) {
 
 // The published names of rooms with fixed membership.
 func TestSeedURIVectors(t *testing.T) {
-	dir := os.Getenv("ANTEROOM_VECTORS")
-	if dir == "" {
-		dir = "../../shared/vectors"
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "mimi/naming/fixed_membership_naming.json"))
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skip("NO VECTORS: ", err)
-	}
 	var v struct {
 		Positive struct {
 			URIs []string `json:"sorted_uris"`
@@ -62,9 +48,7 @@ func TestSeedURIVectors(t *testing.T) {
 			URI   string `json:"room_uri"`
 		} `json:"seed_example"`
 	}
-	if err := json.Unmarshal(data, &v); err != nil {
-		t.Fatal(err)
-	}
+	vector(t, &v, "naming", "fixed_membership_naming.json")
 	for uri, name := range map[string]string{v.Positive.URI: v.Positive.Name, v.Seed.URI: fixedMark + v.Seed.Value} {
 		u, err := ReadURI(uri)
 		if err != nil || u.Kind() != KindRoom || u.Name() != name || u.Provider() != "example.com" || !IsFixedMembershipName(u.Name()) {

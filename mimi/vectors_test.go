@@ -3,32 +3,17 @@ package mimi
 import (
 	"bytes"
 	"encoding/hex"
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"testing"
 
+	"anteroom/internal/vectors"
 	"anteroom/mls"
 	"anteroom/mls/wire"
 )
 
-// vector reads a file of the shared vectors into v. It skips the test when they are missing, and fails it under CI.
+// vector reads a file of the MIMI vectors into v.
 func vector(t *testing.T, v any, path ...string) {
 	t.Helper()
-	root := os.Getenv("ANTEROOM_VECTORS")
-	if root == "" {
-		root = filepath.Join("..", "..", "shared", "vectors")
-	}
-	b, err := os.ReadFile(filepath.Join(append([]string{root, "mimi"}, path...)...))
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("vectors are required under CI: %v", err)
-		}
-		t.Skipf("VECTORS MISSING, nothing checked: %v", err)
-	}
-	if err := json.Unmarshal(b, v); err != nil {
-		t.Fatal(err)
-	}
+	vectors.Read(t, v, append([]string{"mimi"}, path...)...)
 }
 
 type tlsStruct interface {

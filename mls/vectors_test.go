@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	published "anteroom/internal/vectors"
 	"anteroom/mls/internal/suite"
 )
 
@@ -42,22 +43,10 @@ func TestVectors(t *testing.T) {
 	}
 }
 
-// vectorDir returns $ANTEROOM_VECTORS/mls, by default ../shared/vectors/mls beside the module. Without vectors it skips, but
-// never where CI is set.
+// vectorDir is the folder of the MLS vectors.
 func vectorDir(t *testing.T) string {
 	t.Helper()
-	dir := os.Getenv("ANTEROOM_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "vectors")
-	}
-	dir = filepath.Join(dir, "mls")
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("no test vectors: %v", err)
-		}
-		t.Skipf("NO TEST VECTORS, set ANTEROOM_VECTORS: %v", err)
-	}
-	return dir
+	return published.Path(t, "mls")
 }
 
 // loadVectors decodes a file of cases.

@@ -1,12 +1,10 @@
 package mucmap
 
 import (
-	"encoding/json"
-	"os"
-	"path/filepath"
 	"slices"
 	"testing"
 
+	"anteroom/internal/vectors"
 	"anteroom/mimi"
 	"anteroom/xmpp/muc"
 )
@@ -81,26 +79,13 @@ func TestRoleTable(t *testing.T) {
 
 // The capability numbers that this package names are those of the registry, where the vectors are at hand.
 func TestCapabilitiesAreRegistered(t *testing.T) {
-	dir := os.Getenv("ANTEROOM_VECTORS")
-	if dir == "" {
-		dir = filepath.Join("..", "..", "shared", "vectors")
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "mimi", "room-policy", "capabilities.json"))
-	if err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatal(err)
-		}
-		t.Skipf("VECTORS MISSING: %v", err)
-	}
 	var registry struct {
 		Capabilities []struct {
 			Value    mimi.Capability
 			Reserved bool
 		}
 	}
-	if err := json.Unmarshal(data, &registry); err != nil {
-		t.Fatal(err)
-	}
+	vectors.Read(t, &registry, "mimi", "room-policy", "capabilities.json")
 	reserved := map[mimi.Capability]bool{}
 	for _, c := range registry.Capabilities {
 		reserved[c.Value] = c.Reserved

@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"anteroom/internal/vectors"
 	"anteroom/mimi"
 	"anteroom/xmpp"
 )
 
 // The published report, and what is no report (draft-mahy-mimi-message-status-01 §4).
 func TestStatusVector(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(vectors(t), "..", "mimi-message-status", "status.cbor"))
+	b, err := os.ReadFile(filepath.Join(vectors.Path(t, "mimi", "mimi-content"), "..", "mimi-message-status", "status.cbor"))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,29 +8,13 @@ import (
 	"path/filepath"
 	"testing"
 
+	"anteroom/internal/vectors"
 	"anteroom/mimi"
 )
 
-// vectors returns the folder of the published examples. It skips the test when they are missing, and fails it under CI.
-func vectors(t *testing.T) string {
-	t.Helper()
-	root := os.Getenv("ANTEROOM_VECTORS")
-	if root == "" {
-		root = filepath.Join("..", "..", "..", "shared", "vectors")
-	}
-	dir := filepath.Join(root, "mimi", "mimi-content")
-	if _, err := os.Stat(dir); err != nil {
-		if os.Getenv("CI") != "" {
-			t.Fatalf("vectors are required under CI: %v", err)
-		}
-		t.Skipf("VECTORS MISSING, nothing checked: %v", err)
-	}
-	return dir
-}
-
 // The 14 examples of draft-ietf-mimi-content: decoded, encoded again byte for byte, and their published message ids (§3.3).
 func TestVectors(t *testing.T) {
-	dir := vectors(t)
+	dir := vectors.Path(t, "mimi", "mimi-content")
 	b, err := os.ReadFile(filepath.Join(dir, "message_ids.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -88,7 +72,7 @@ func TestVectors(t *testing.T) {
 
 // MessageDerivedValues is another structure that must not pass for a message.
 func TestImpliedValuesAreRefused(t *testing.T) {
-	b, err := os.ReadFile(filepath.Join(vectors(t), "implied-original.cbor"))
+	b, err := os.ReadFile(filepath.Join(vectors.Path(t, "mimi", "mimi-content"), "implied-original.cbor"))
 	if err != nil {
 		t.Fatal(err)
 	}
