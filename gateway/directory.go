@@ -146,6 +146,14 @@ func (d *directory) awaiting() (names []string) {
 	return names
 }
 
+// hides says that a room does not tell who the users of our provider are.
+func (d *directory) hides(name string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e, ok := d.rooms[name]
+	return ok && !e.Anyone
+}
+
 func (d *directory) isOpen(name string) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()

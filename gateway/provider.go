@@ -138,6 +138,8 @@ func (g *Gateway) ownKeyMaterial(ctx context.Context, peer string, q *mimi.KeyMa
 		return http.StatusNotFound, []byte("roomId: there is no such room")
 	case person == "":
 		return http.StatusOK, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: q.Target})
+	case g.dir.hides(name): // before the user is asked for a consent that would be of no use
+		return http.StatusForbidden, []byte("this room is semi-anonymous: the users of its provider enter it by themselves, or are invited by each other")
 	}
 	if status, answer := g.askRoom(ctx, mucmap.RequestKeyMaterial, peer, person, body); status != http.StatusNoContent {
 		return status, answer // without consent

@@ -200,7 +200,7 @@ func TestInviteRemoteUserRefused(t *testing.T) {
 		wantIn(t, "refused", b.send(t, inviteBob("juliet@a.example/balcony")), "id='i' type='error'", "<"+c.want, "b.example")
 	}
 	good := b.peers
-	for status, want := range map[int]string{404: "item-not-found", 403: "undefined-condition", 504: "remote-server-timeout"} {
+	for status, want := range map[int]string{404: "item-not-found", 403: "not-allowed", 418: "undefined-condition", 504: "remote-server-timeout"} {
 		b.peers = func(PeerRequest) (int, []byte) { return status, []byte("no") }
 		wantIn(t, "refused", b.send(t, inviteBob("juliet@a.example/balcony")), "<"+want, "b.example")
 	}

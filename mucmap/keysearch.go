@@ -112,6 +112,12 @@ func (t *turn) readMaterial(target mimi.URI, status int, body []byte) material {
 		return m
 	case statusNotFound:
 		return noMaterial(xmpp.ItemNotFound, provider+" does not know "+target.String())
+	case statusForbidden:
+		why := string(body)
+		if !xmpp.LegalText(why) {
+			why = "no reason"
+		}
+		return noMaterial(xmpp.NotAllowed, t.r.keySource(target)+" does not let "+target.String()+" be added: "+clipText(why))
 	default:
 		return noMaterial(xmpp.UndefinedCondition, provider+" answers with status "+utoa(uint64(status)))
 	}
