@@ -88,7 +88,11 @@ func (t *turn) failed(w *wish, err error) {
 	var refused *mimi.Refusal
 	if errors.As(err, &refused) {
 		t.note(NoteInfo, "hub refused "+w.what, Attr{"rule", refused.Rule}, Attr{"reason", refused.Error()})
-		w.refuse(t, refusal(xmpp.NotAllowed, refused.Error()))
+		condition := xmpp.NotAllowed
+		if w.join != nil && refused.Rule == "max-clients" {
+			condition = xmpp.ServiceUnavailable // XEP-0045 §7.2.9: the room is full
+		}
+		w.refuse(t, refusal(condition, refused.Error()))
 		return
 	}
 	t.note(NoteError, w.what+" failed", Attr{"error", err.Error()})

@@ -31,9 +31,10 @@ type roomConfig struct {
 	Bots      bool `json:",omitempty"` // roles_list: there are roles for bots
 	Systems   bool `json:",omitempty"` // roles_list: there is a role for system users of other providers
 
-	MaxUsers int // 0: as many as the service allows
-	History  int // messages shown to who enters
-	Lang     string
+	MaxUsers   int          // 0: as many as the service allows
+	MaxClients mimi.Maximum `json:",omitzero"` // of the group
+	History    int          // messages shown to who enters
+	Lang       string
 
 	Protected  bool     // entering takes a password, which is among the room's secrets
 	AllowPM    pmPolicy // who may send private messages
@@ -82,7 +83,7 @@ func (c *roomConfig) metadata(old *mimi.RoomMetadata) *mimi.RoomMetadata {
 func (c *roomConfig) base(old *mimi.BaseRoomPolicy) *mimi.BaseRoomPolicy {
 	p := *old
 	p.Persistent, p.Discoverable, p.Pseudonyms = c.Persistent, c.Public, !c.Anyone
-	p.FixedMembership, p.MultiDevice = c.Fixed, !c.Single
+	p.FixedMembership, p.MultiDevice, p.MaxClients = c.Fixed, !c.Single, c.MaxClients
 	if (c.UpdateMin > 0 || c.UpdateMax > 0) && !slices.Contains(p.PolicyComponents, mimi.ComponentOperationalPolicy) {
 		p.PolicyComponents = append(slices.Clip(p.PolicyComponents), mimi.ComponentOperationalPolicy)
 	}
@@ -103,7 +104,7 @@ func (c roomConfig) follow(s *policy.State) roomConfig {
 		}
 	}
 	c.Persistent, c.Public, c.Anyone = b.Persistent, b.Discoverable, !b.Pseudonyms
-	c.Fixed, c.Single = b.FixedMembership, !b.MultiDevice
+	c.Fixed, c.Single, c.MaxClients = b.FixedMembership, !b.MultiDevice, b.MaxClients
 	c.UpdateMin, c.UpdateMax = s.UpdateTimes().Min, s.UpdateTimes().Max
 	c.followHistory(s)
 	c.followExpiration(s)
@@ -385,7 +386,7 @@ func (t *turn) configure(st *xmpp.Stanza, u mimi.URI, f *muc.Form) {
 				d.replace(mimi.ComponentRoomMetadata, next.metadata(d.state.Metadata()))
 			}
 			d.replaceUpdateTimes(now, &next)
-			if now.Public != next.Public || now.Persistent != next.Persistent || now.Anyone != next.Anyone || d.alters[mimi.ComponentOperationalPolicy] {
+			if now.Public != next.Public || now.Persistent != next.Persistent || now.Anyone != next.Anyone || now.MaxClients != next.MaxClients || d.alters[mimi.ComponentOperationalPolicy] {
 				d.replace(mimi.ComponentBaseRoomPolicy, next.base(d.state.Base()))
 			}
 			d.policies(now, &next)

@@ -92,6 +92,7 @@ func (c *roomConfig) optionFields() []muc.Field {
 		c.expiryField(),
 		c.broadcastField(),
 		c.absentField(),
+		c.maxClientsField(),
 	}, append(c.updateFields(), c.infoFields()...)...)
 }
 
@@ -120,7 +121,7 @@ func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
 		}
 		c.PubSub = v
 	}
-	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitHistory, c.submitExpiry, c.submitBroadcast, c.submitAbsent, c.submitInfo, c.submitUpdateTimes} {
+	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitHistory, c.submitExpiry, c.submitBroadcast, c.submitAbsent, c.submitInfo, c.submitUpdateTimes, c.submitMaxClients} {
 		if e := submit(f); e != nil {
 			return e
 		}
