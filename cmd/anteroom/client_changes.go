@@ -68,7 +68,7 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 	if _, why, err := mimi.ParseAAD(aad); err == nil {
 		reason = why.Reason
 	}
-	switch p := deref(p).(type) {
+	switch p := p.(type) {
 	case mls.Add: // in a commit its leaf is listed by itself, with its index
 		if w.committer == "" {
 			node := &p.KeyPackage.LeafNode
@@ -150,21 +150,4 @@ func (w *changeList) list(p mls.AppDataUpdate, by, reason string) {
 	for _, added := range update.Added {
 		w.add(clientChange{Kind: "participant_added", Proposer: by, User: added.User.String(), Role: number(added.Role), RoleName: roleName(w.after, added.Role), Reason: reason})
 	}
-}
-
-// deref returns a proposal as a value.
-func deref(p mls.Proposal) mls.Proposal {
-	switch p := p.(type) {
-	case *mls.Add:
-		return *p
-	case *mls.Remove:
-		return *p
-	case *mls.SelfRemove:
-		return *p
-	case *mls.AppDataUpdate:
-		return *p
-	case *mls.ExternalInit:
-		return *p
-	}
-	return p
 }

@@ -39,15 +39,8 @@ func (t *turn) buildDrop(w *Wish) (*flight, error) {
 // removes says that a pending proposal removes a leaf already.
 func (t *turn) removes(leaf mls.LeafIndex) bool {
 	for _, p := range t.r.group.Public().Pending() {
-		switch remove := p.Proposal.(type) {
-		case mls.Remove:
-			if remove.Removed == leaf {
-				return true
-			}
-		case *mls.Remove:
-			if remove.Removed == leaf {
-				return true
-			}
+		if remove, is := p.Proposal.(mls.Remove); is && remove.Removed == leaf {
+			return true
 		}
 	}
 	return false

@@ -50,7 +50,7 @@ func addsMore(m *mls.Message, n int) bool {
 		if p.Proposal == nil {
 			continue
 		}
-		if _, is := addOf(p.Proposal); is {
+		if _, is := p.Proposal.(mls.Add); is {
 			n--
 		}
 	}

@@ -42,7 +42,7 @@ type addition struct {
 func additions(e *mls.Effects) ([]addition, error) {
 	var list []addition
 	for _, p := range e.Proposals {
-		add, ok := addOf(p.Proposal)
+		add, ok := p.Proposal.(mls.Add)
 		if !ok {
 			continue
 		}

@@ -13,7 +13,7 @@ import (
 
 // checkOwn refuses an Add of a client of ours by somebody else with a key package that we did not give out.
 func (r *Room) checkOwn(pg *mls.PublicGroup, p mls.Proposal, sender mls.Sender) *mimi.Refusal {
-	add, is := addOf(p)
+	add, is := p.(mls.Add)
 	if !is {
 		return nil
 	}

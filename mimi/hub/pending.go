@@ -17,7 +17,7 @@ func (r *Room) gone() gone {
 	pg := r.group.Public()
 	out := gone{map[mls.LeafIndex]bool{}, map[mimi.URI]bool{}}
 	for _, p := range pg.Pending() {
-		switch proposal := value(p.Proposal).(type) {
+		switch proposal := p.Proposal.(type) {
 		case mls.Remove:
 			out.leaves[proposal.Removed] = true
 		case mls.SelfRemove:
@@ -80,7 +80,7 @@ func (r *Room) checkGone(p *mls.PendingProposal) *mimi.Refusal {
 	if p.Sender.Type == mls.SenderMember && !g.has(p.Sender.Leaf, user) || p.Sender.Type != mls.SenderMember && !g.users[user] {
 		return nil
 	}
-	switch proposal := value(p.Proposal).(type) {
+	switch proposal := p.Proposal.(type) {
 	case mls.SelfRemove:
 		return nil
 	case mls.Remove:
@@ -115,7 +115,7 @@ func compatible(pending []mls.PendingProposal) *mimi.Refusal {
 	contexts := 0
 	for i := range pending {
 		var refusal *mimi.Refusal
-		switch proposal := value(pending[i].Proposal).(type) {
+		switch proposal := pending[i].Proposal.(type) {
 		case mls.Update, mls.SelfRemove:
 			refusal = touch(pending[i].Sender.Leaf)
 		case mls.Remove:
@@ -140,27 +140,4 @@ func compatible(pending []mls.PendingProposal) *mimi.Refusal {
 		}
 	}
 	return nil
-}
-
-// value returns a proposal as a value, whether it came as one or as a pointer.
-func value(p mls.Proposal) mls.Proposal {
-	switch p := p.(type) {
-	case *mls.Add:
-		return *p
-	case *mls.Update:
-		return *p
-	case *mls.Remove:
-		return *p
-	case *mls.SelfRemove:
-		return *p
-	case *mls.AppDataUpdate:
-		return *p
-	case *mls.GroupContextExtensions:
-		return *p
-	case *mls.ReInit:
-		return *p
-	case *mls.ExternalInit:
-		return *p
-	}
-	return p
 }

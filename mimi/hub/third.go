@@ -16,7 +16,7 @@ import (
 // were accepted before, and so have passed, are not asked again: what is known of key packages may have expired since, and every commit must
 // contain what was accepted.
 func (r *Room) checkThird(p mls.Proposal, sender mls.Sender, from string) *mimi.Refusal {
-	add, is := addOf(p)
+	add, is := p.(mls.Add)
 	if !is || sender.Type == mls.SenderNewMemberProposal {
 		return nil // the client itself, from its own provider: anybody else's was refused when it came
 	}

@@ -97,7 +97,7 @@ func proposer(pg *mls.PublicGroup, p *mls.PendingProposal) (mimi.URI, error) {
 			return client, nil
 		}
 	case mls.SenderNewMemberProposal:
-		if add, ok := addOf(p.Proposal); ok {
+		if add, ok := p.Proposal.(mls.Add); ok {
 			return mimi.CredentialClient(add.KeyPackage.LeafNode.Credential)
 		}
 	case mls.SenderExternal: // a system user
@@ -109,16 +109,6 @@ func proposer(pg *mls.PublicGroup, p *mls.PendingProposal) (mimi.URI, error) {
 		}
 	}
 	return mimi.URI{}, errors.New("its sender is not a client")
-}
-
-func addOf(p mls.Proposal) (*mls.Add, bool) {
-	switch p := p.(type) {
-	case mls.Add:
-		return &p, true
-	case *mls.Add:
-		return p, true
-	}
-	return nil, false
 }
 
 func (r *Room) remoteProposals(now time.Time, from string, messages []*mls.Message) (*Accepted, *mimi.Refusal) {

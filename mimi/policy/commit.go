@@ -215,7 +215,7 @@ func (c *change) sender(pg *mls.PublicGroup, s mls.Sender, p mls.Proposal) (*act
 		}
 		return by, refusal
 	case mls.SenderNewMemberProposal:
-		add, ok := asAdd(p)
+		add, ok := p.(mls.Add)
 		if !ok {
 			return nil, deny("sender", "a new member proposes only its own Add") // RFC 9420 §12.1.8
 		}

@@ -5,47 +5,6 @@ import (
 	"anteroom/mls"
 )
 
-// asAdd and the like take proposals as value or pointer, as the mls package may hold either.
-func asAdd(p mls.Proposal) (*mls.Add, bool) {
-	switch p := p.(type) {
-	case mls.Add:
-		return &p, true
-	case *mls.Add:
-		return p, true
-	}
-	return nil, false
-}
-
-func asRemove(p mls.Proposal) (*mls.Remove, bool) {
-	switch p := p.(type) {
-	case mls.Remove:
-		return &p, true
-	case *mls.Remove:
-		return p, true
-	}
-	return nil, false
-}
-
-func asUpdate(p mls.Proposal) (*mls.Update, bool) {
-	switch p := p.(type) {
-	case mls.Update:
-		return &p, true
-	case *mls.Update:
-		return p, true
-	}
-	return nil, false
-}
-
-func asAppDataUpdate(p mls.Proposal) (*mls.AppDataUpdate, bool) {
-	switch p := p.(type) {
-	case mls.AppDataUpdate:
-		return &p, true
-	case *mls.AppDataUpdate:
-		return p, true
-	}
-	return nil, false
-}
-
 // leaves is what sorting needs of a group: who is removed.
 type leaves interface {
 	Leaf(i mls.LeafIndex) (*mls.LeafNode, bool)
@@ -53,7 +12,7 @@ type leaves interface {
 
 // add sorts one proposal into the change.
 func (c *change) add(pg leaves, by *actor, sender mls.Sender, p mls.Proposal) *mimi.Refusal {
-	if add, ok := asAdd(p); ok {
+	if add, ok := p.(mls.Add); ok {
 		client, err := mimi.CredentialClient(add.KeyPackage.LeafNode.Credential)
 		if err != nil {
 			return deny("credential", "Add: %v", err)
@@ -61,13 +20,13 @@ func (c *change) add(pg leaves, by *actor, sender mls.Sender, p mls.Proposal) *m
 		c.adds = append(c.adds, move{by, client.ClientUser(), client})
 		return nil
 	}
-	if remove, ok := asRemove(p); ok {
+	if remove, ok := p.(mls.Remove); ok {
 		return c.addRemove(pg, by, remove.Removed)
 	}
 	if p.Type() == mls.ProposalSelfRemove {
 		return c.addRemove(pg, by, sender.Leaf)
 	}
-	if update, ok := asUpdate(p); ok {
+	if update, ok := p.(mls.Update); ok {
 		client, err := mimi.CredentialClient(update.LeafNode.Credential)
 		if err != nil {
 			return deny("credential", "Update: %v", err)
@@ -77,11 +36,11 @@ func (c *change) add(pg leaves, by *actor, sender mls.Sender, p mls.Proposal) *m
 		}
 		return c.tooEarly(sender, by)
 	}
-	if update, ok := asAppDataUpdate(p); ok {
+	if update, ok := p.(mls.AppDataUpdate); ok {
 		if update.Component == mimi.ComponentParticipantList && !update.Remove {
 			return c.addList(by, update.Update)
 		}
-		c.components = append(c.components, componentUpdate{by, *update})
+		c.components = append(c.components, componentUpdate{by, update})
 		return nil
 	}
 	c.others = append(c.others, other{by, p})
