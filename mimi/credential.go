@@ -109,6 +109,27 @@ func Asserts(c mls.Credential, client URI) bool {
 	return false
 }
 
+// SameIdentities is SameIdentity that reads each credential once: for comparing all members of two groups. It is for one goroutine.
+func SameIdentities() func(a, b mls.Credential) bool {
+	clients := map[string]URI{}
+	read := func(c mls.Credential) URI {
+		key := string(c.Identity)
+		if c.Type == mls.CredentialX509 && len(c.Certificates) > 0 {
+			key = string(c.Certificates[0])
+		}
+		client, known := clients[key]
+		if !known {
+			client, _ = CredentialClient(c)
+			clients[key] = client
+		}
+		return client
+	}
+	return func(a, b mls.Credential) bool {
+		x := read(a)
+		return !x.IsZero() && x == read(b)
+	}
+}
+
 // SameIdentity says whether two credentials assert one client. Credentials that assert none are nobody's.
 func SameIdentity(a, b mls.Credential) bool {
 	if a.Type == mls.CredentialBasic && b.Type == mls.CredentialBasic {

@@ -137,28 +137,29 @@ func (q *GroupInfoResponse) UnmarshalTLS(r *wire.Reader) {
 	q.Signature = r.At("GroupInfoResponse.signature").Opaque()
 }
 
-// Seal makes a successful response: it encrypts content to the requester and signs as the hub, whose credential is given.
+// Seal makes a successful response: it encrypts content to the requester, by the suite of the request, and signs as the hub, whose credential is
+// given, by its own, which is the room's: the requester need not know that.
 func (q *GroupInfoResponse) Seal(hub mls.Signer, credential mls.Credential, request *GroupInfoRequest, room URI, content *GroupInfoAndTree) error {
 	encrypted, err := mls.EncryptWithLabel(request.Suite, request.HPKEKey, groupInfoEncryptionLabel, []byte(room.s), wire.Marshal(content))
 	if err != nil {
 		return err
 	}
-	*q = GroupInfoResponse{Room: room, Code: GroupInfoSuccess, Suite: request.Suite,
+	*q = GroupInfoResponse{Room: room, Code: GroupInfoSuccess, Suite: hub.Suite,
 		Hub: mls.ExternalSender{SignatureKey: hub.Public, Credential: credential}, Encrypted: encrypted}
 	q.Signature, err = sign(hub, groupInfoResponseLabel, q.tbs)
 	return err
 }
 
-// Open verifies the hub's signature with the key that the response itself carries and decrypts the content. The caller
-// compares q.Hub with the external_senders of the GroupInfo, and q.Room with what it asked for.
-func (q *GroupInfoResponse) Open(key mls.HPKEPrivateKey) (*GroupInfoAndTree, error) {
+// Open verifies the hub's signature with the key that the response itself carries and decrypts the content by the suite of the request. The
+// caller compares q.Hub with the external_senders of the GroupInfo, and q.Room with what it asked for.
+func (q *GroupInfoResponse) Open(suite mls.CipherSuite, key mls.HPKEPrivateKey) (*GroupInfoAndTree, error) {
 	if q.Code != GroupInfoSuccess {
 		return nil, &RuleError{"group-info", fmt.Sprintf("the hub answered with code %d", q.Code)}
 	}
 	if err := verify(q.Suite, q.Hub.SignatureKey, groupInfoResponseLabel, q.tbs, q.Signature); err != nil {
 		return nil, err
 	}
-	b, err := mls.DecryptWithLabel(q.Suite, key, groupInfoEncryptionLabel, []byte(q.Room.s), q.Encrypted)
+	b, err := mls.DecryptWithLabel(suite, key, groupInfoEncryptionLabel, []byte(q.Room.s), q.Encrypted)
 	if err != nil {
 		return nil, err
 	}

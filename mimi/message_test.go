@@ -190,16 +190,16 @@ func TestGroupInfo(t *testing.T) {
 	if err := wire.Unmarshal(wire.Marshal(response), got); err != nil {
 		t.Fatal(err)
 	}
-	opened, err := got.Open(private)
+	opened, err := got.Open(testSuite, private)
 	if err != nil || !bytes.Equal(wire.Marshal(opened), wire.Marshal(content)) {
 		t.Fatalf("opened %+v: %v", opened, err)
 	}
 	got.Room = MustURI("mimi://a.example/r/other")
-	if _, err := got.Open(private); err == nil {
+	if _, err := got.Open(testSuite, private); err == nil {
 		t.Error("an answer for another room is opened")
 	}
 	other, _, _ := mls.NewHPKEKey(testSuite, testSeed("other"))
-	if _, err := response.Open(other); err == nil {
+	if _, err := response.Open(testSuite, other); err == nil {
 		t.Error("opened with another key")
 	}
 	roundTrip(t, &GroupInfoResponse{Room: testRoom, Code: GroupInfoNoSuchRoom}, new(GroupInfoResponse))

@@ -3,6 +3,8 @@ package mimi
 import (
 	"fmt"
 	"strings"
+
+	"anteroom/mls"
 )
 
 // Endpoint names a service of a provider's directory (draft-ietf-mimi-protocol-06 §5.1).
@@ -35,6 +37,8 @@ type Refusal struct {
 
 	// Invalid names the proposals at fault, where known (answer code invalidProposal).
 	Invalid [][]byte
+
+	Epoch mls.Epoch // at which the group that was meant ended; 0: it did not
 }
 
 // Error returns the explanation in one line.

@@ -13,11 +13,13 @@ type SubgroupParams struct {
 	Creator *KeyPackageSecrets
 	Members []*KeyPackage // all others
 	// Joiners are the secrets of those Members that are to be local leaves: they need no Welcome.
-	Joiners     []*KeyPackageSecrets
-	GroupID     []byte      // of a branch; a ReInit names its own
-	Extensions  []Extension // of a branch's GroupContext; a ReInit names its own
-	ForcePath   bool
-	WelcomeTree bool // put the ratchet_tree extension into the Welcome
+	Joiners    []*KeyPackageSecrets
+	GroupID    []byte      // of a branch; a ReInit names its own
+	Extensions []Extension // of a branch's GroupContext; a ReInit names its own
+	// AuthenticatedData is the first commit's; a group with safe_aad wants one that is a SafeAAD.
+	AuthenticatedData []byte
+	ForcePath         bool
+	WelcomeTree       bool // put the ratchet_tree extension into the Welcome
 	// SameClient says whether two credentials name one client (§11.3). It must be pure. Nil compares them.
 	SameClient func(old, successor Credential) bool
 	Config     Config
@@ -54,7 +56,7 @@ func (g *Group) subgroup(seed Seed, usage uint8, p SubgroupParams) (*Staged, err
 		list = append(list, Add{*kp})
 	}
 	staged, err := first.commit(seed.Derive("subgroup commit"), 0,
-		CommitParams{ByValue: list, Joiners: p.Joiners, ForcePath: p.ForcePath, WelcomeTree: p.WelcomeTree}, g.subgroupPSK)
+		CommitParams{ByValue: list, Joiners: p.Joiners, ForcePath: p.ForcePath, WelcomeTree: p.WelcomeTree, AuthenticatedData: p.AuthenticatedData}, g.subgroupPSK)
 	if err != nil {
 		return nil, err
 	}
@@ -170,21 +172,18 @@ func sameExtensions(a, b []Extension) bool {
 	return slices.EqualFunc(a, b, func(x, y Extension) bool { return x.Type == y.Type && bytes.Equal(x.Data, y.Data) })
 }
 
-// contained reports whether every member of a has a match in b, or which has not; same(of b, of a) says what matches, nil asks for
-// equal credentials.
+// contained reports whether every member of a has a match in b, or which has not: an equal credential or, for those without, one that same(of b, of a)
+// says to be of the same client, if same is not nil.
 func contained(a, b tree, same func(old, successor Credential) bool) (missing LeafIndex, ok bool) {
 	known := map[string]bool{}
-	if same == nil {
-		b.eachLeaf(func(_ LeafIndex, y *LeafNode) bool {
-			known[string(wire.Marshal(y.Credential))] = true
-			return true
-		})
-	}
+	b.eachLeaf(func(_ LeafIndex, y *LeafNode) bool {
+		known[string(wire.Marshal(y.Credential))] = true
+		return true
+	})
 	ok = true
 	a.eachLeaf(func(i LeafIndex, x *LeafNode) bool {
-		missing, ok = i, false
-		if same == nil {
-			ok = known[string(wire.Marshal(x.Credential))]
+		missing, ok = i, known[string(wire.Marshal(x.Credential))]
+		if ok || same == nil {
 			return ok
 		}
 		b.eachLeaf(func(_ LeafIndex, y *LeafNode) bool {

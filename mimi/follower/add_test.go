@@ -140,7 +140,7 @@ func TestWelcomeIsOvertaken(t *testing.T) {
 		w.must(err)
 		ref, err := kp.KeyPackage.Ref()
 		w.must(err)
-		followOptions := follower.Options{Member: keyPackage, Invited: invited, KeyPackage: func(r mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) { return kp, string(r) == string(ref) }}
+		followOptions := follower.Options{Member: member, Invited: invited, KeyPackage: func(r mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) { return kp, string(r) == string(ref) }}
 		w.room = w.room.WithOptions(followOptions)
 		list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: bob.ClientUser(), Role: roleGuest}}}
 		w.commit(mls.CommitParams{ByValue: []mls.Proposal{mls.Add{KeyPackage: kp.KeyPackage},
@@ -176,7 +176,7 @@ func TestWelcomeIsOvertaken(t *testing.T) {
 // What is kept before a Welcome is bounded, and keeps no hub waiting.
 func TestKeptBeforeWelcomeIsBounded(t *testing.T) {
 	w := both(t)
-	w.room, w.stored = follower.New(garden, follower.Options{Member: keyPackage, Invited: true}), map[string][]byte{}
+	w.room, w.stored = follower.New(garden, follower.Options{Member: member, Invited: true}), map[string][]byte{}
 	for range follower.MaxKept + 5 {
 		w.say("x")
 	}

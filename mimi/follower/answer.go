@@ -70,7 +70,7 @@ func (t *turn) updateAnswer(f *flight, body []byte) {
 	case mimi.UpdateSuccess:
 		t.accepted(f, response.AcceptedAt)
 	case mimi.UpdateWrongEpoch:
-		t.r.waitFor = response.Epoch // the wish stays first and is built anew
+		t.outdated(f, response.Epoch)
 		if f.kind == flightCommit {
 			t.stepAside()
 		}
@@ -94,6 +94,13 @@ func (t *turn) updateRefused(f *flight, response *mimi.UpdateResponse) {
 	t.refuseHead(Refused{Endpoint: f.endpoint, Code: uint8(response.Code), Text: response.Text})
 }
 
+// outdated lets the first wish be built anew in the hub's epoch.
+func (t *turn) outdated(f *flight, epoch mls.Epoch) {
+	if !f.former {
+		t.r.waitFor = epoch
+	}
+}
+
 func (t *turn) submitAnswer(f *flight, body []byte) {
 	var response mimi.SubmitMessageResponse
 	if err := wire.Unmarshal(body, &response); err != nil {
@@ -105,7 +112,7 @@ func (t *turn) submitAnswer(f *flight, body []byte) {
 		t.tell(Sent{t.r.queue[0].wish, t.r.group.Public().Epoch(), response.AcceptedAt})
 		t.r.queue = t.r.queue[1:]
 	case mimi.SubmitEpochTooOld:
-		t.r.waitFor = response.Epoch
+		t.outdated(f, response.Epoch)
 	default:
 		t.refuseHead(Refused{Endpoint: f.endpoint, Code: uint8(response.Code), Text: "the hub does not let this user send"})
 	}
@@ -225,6 +232,7 @@ func (t *turn) unknown(refs []mls.ProposalRef) [][]byte {
 // afterEpoch proposes a leave again that an external commit has made void.
 func (t *turn) afterEpoch() {
 	t.r.missing = nil
+	t.forgetFormer()
 	t.r.leaving = slices.DeleteFunc(t.r.leaving, func(client mimi.URI) bool {
 		if _, still := t.r.Leaf(client); still && len(t.r.queue) < MaxQueue {
 			t.r.queue = append(t.r.queue, queued{wish: Wish{Kind: Leave, Client: client}})

@@ -37,6 +37,7 @@ type flight struct {
 	private  mls.HPKEPrivateKey     // flightGroupInfo
 	joiner   *mls.KeyPackageSecrets // flightGroupInfo
 	code     []byte                 // flightGroupInfo: the joining code
+	former   bool                   // began in a group that has ended since: epochs in its answer are that one's
 }
 
 // build makes the request for a wish in the present epoch. Neither flight nor error: it is fulfilled.

@@ -13,7 +13,9 @@
 // What the hub accepted is not believed: commits, proposals and messages that policy does not allow are not applied, and a room whose
 // hub let such a commit pass is given up (Event Broken).
 //
-// Not implemented: SemiPrivateMessage, ratchet trees by URL, PSKs and ReInit.
+// A room whose group ends with a ReInit goes on in the group that follows: nothing is sent until its Welcome is here (reinit.go).
+//
+// Not implemented: SemiPrivateMessage, ratchet trees by URL and PSKs.
 //
 // Room and Output are safe for concurrent reading.
 package follower

@@ -19,7 +19,8 @@ type Request struct {
 	Body     []byte
 }
 
-// Event is one thing that took place: Joined, Epoch, Proposed, Message, Sent, Done, Removed, Refused, Dropped, Lost, Resynced or Broken.
+// Event is one thing that took place: Joined, Epoch, Proposed, Message, Sent, Done, Removed, Refused, Dropped, Lost, Resynced,
+// Reinitialised or Broken.
 type Event interface{ event() }
 
 type (
@@ -80,19 +81,29 @@ type (
 		Epoch         mls.Epoch
 		At            uint64
 	}
+	// Reinitialised says that the room goes on in the group that follows its old one, after an Epoch that ended that one with a ReInit: same members and
+	// policy, other keys, perhaps another suite.
+	Reinitialised struct {
+		Group []byte
+		Suite mls.CipherSuite
+		State *policy.State
+		Epoch mls.Epoch
+		At    uint64 // accepted by the hub, milliseconds since 1970
+	}
 	// Broken says that the hub accepted what it must not, or cannot be followed: the room is given up.
 	Broken struct{ Text string }
 )
 
-func (Joined) event()   {}
-func (Epoch) event()    {}
-func (Proposed) event() {}
-func (Message) event()  {}
-func (Sent) event()     {}
-func (Done) event()     {}
-func (Removed) event()  {}
-func (Refused) event()  {}
-func (Dropped) event()  {}
-func (Lost) event()     {}
-func (Resynced) event() {}
-func (Broken) event()   {}
+func (Joined) event()        {}
+func (Epoch) event()         {}
+func (Proposed) event()      {}
+func (Message) event()       {}
+func (Sent) event()          {}
+func (Done) event()          {}
+func (Removed) event()       {}
+func (Refused) event()       {}
+func (Dropped) event()       {}
+func (Lost) event()          {}
+func (Resynced) event()      {}
+func (Reinitialised) event() {}
+func (Broken) event()        {}

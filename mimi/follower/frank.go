@@ -4,16 +4,17 @@ import (
 	"errors"
 
 	"anteroom/mimi"
+	"anteroom/mls"
 )
 
 // frank verifies the hub's stamp on a message: the group's franking agent is the hub's and signed it, for this sender, room and time
 // (draft-ietf-mimi-protocol-06 §5.4.1, receiver verification). Without a stamp there is neither stamp nor error. That the sender has committed to the
 // content is for whoever can read the content.
-func (t *turn) frank(f *mimi.Frank, c *mimi.FrankingContext) (*mimi.Frank, error) {
+func (t *turn) frank(pg *mls.PublicGroup, f *mimi.Frank, c *mimi.FrankingContext) (*mimi.Frank, error) {
 	if f == nil {
 		return nil, nil
 	}
-	agent, ok := mimi.AgentOf(t.r.group.Public())
+	agent, ok := mimi.AgentOf(pg)
 	if !ok {
 		return nil, errors.New("the group has no franking agent")
 	}
@@ -23,7 +24,7 @@ func (t *turn) frank(f *mimi.Frank, c *mimi.FrankingContext) (*mimi.Frank, error
 		return nil, err
 	case client.Provider() != t.r.Hub():
 		return nil, errors.New("the franking agent is not the hub's")
-	case f.Suite != t.r.group.Public().Suite():
+	case f.Suite != pg.Suite():
 		return nil, errors.New("signed by another cipher suite than the group's")
 	}
 	if err := f.Verify(agent.SignatureKey, c); err != nil {

@@ -71,9 +71,9 @@ func (t *turn) joining() bool { return t.r.flight != nil && t.r.flight.kind == f
 // Keeping says that something is kept.
 func (r *Room) Keeping() bool { return len(r.kept) > 0 }
 
-// Behind says that the hub is known to be further than this room, which waits for what is missing.
+// Behind says that the hub is known to be further than this room, which waits for what is missing: also for the group that follows one that ended.
 func (r *Room) Behind() bool {
-	return r.member && r.broken == "" && (r.lost != "" || len(r.kept) > 0 || r.lacks())
+	return r.member && r.broken == "" && (r.lost != "" || len(r.kept) > 0 || r.lacks() || r.ended())
 }
 
 // lacks says whether the hub has named an epoch or a proposal that we have not got.

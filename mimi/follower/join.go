@@ -28,7 +28,7 @@ func (t *turn) buildJoin(w *Wish) (*flight, error) {
 			return f, nil
 		}
 	}
-	joiner, err := t.r.options.Member(t.fresh("member"), w.Client, t.now)
+	joiner, err := t.r.options.Member(t.fresh("member"), t.r.suite(), w.Client, t.now)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,11 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 		return nil, refused(fmt.Errorf("the hub answers with code %d", response.Code))
 	}
 	if t.r.member && !t.r.resyncing() { // the hub has taken the joining code; we know the rest
-		next, err := t.joinHeld(f.joiner, f.code)
+		joiner, err := t.joinerOf(f, t.r.suite())
+		if err != nil {
+			return nil, &Refused{Text: err.Error(), Err: err}
+		}
+		next, err := t.joinHeld(joiner, f.code)
 		if err != nil {
 			return nil, &Refused{Text: err.Error(), Err: err}
 		}
@@ -173,9 +177,13 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 			return nil, &Refused{Text: err.Error(), Err: err}
 		}
 	}
-	next, err := t.stageJoin(pg, before, f.joiner, f.code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
+	joiner, err := t.joinerOf(f, pg.Suite())
+	if err != nil {
+		return nil, &Refused{Text: err.Error(), Err: err}
+	}
+	next, err := t.stageJoin(pg, before, joiner, f.code, func(p mls.ExternalCommitParams) (*mls.Staged, error) {
 		p.Tree = tree
-		return mls.ExternalCommit(t.fresh("external commit"), answer.GroupInfo, f.joiner, p)
+		return mls.ExternalCommit(t.fresh("external commit"), answer.GroupInfo, joiner, p)
 	})
 	if err != nil {
 		return nil, &Refused{Text: err.Error(), Err: err}
@@ -188,10 +196,7 @@ func (t *turn) openGroupInfo(f *flight, response *mimi.GroupInfoResponse) (*mimi
 	if response.Room != t.r.uri {
 		return nil, fmt.Errorf("it is about %s", response.Room)
 	}
-	if response.Suite != f.joiner.KeyPackage.Suite {
-		return nil, fmt.Errorf("cipher suite %d was not asked for", response.Suite)
-	}
-	answer, err := response.Open(f.private)
+	answer, err := response.Open(f.joiner.KeyPackage.Suite, f.private)
 	if err != nil {
 		return nil, err
 	}
@@ -199,6 +204,18 @@ func (t *turn) openGroupInfo(f *flight, response *mimi.GroupInfoResponse) (*mimi
 		return nil, fmt.Errorf("the ratchet tree comes in form %d, only the full tree can be used", answer.RatchetTree.Representation)
 	}
 	return answer, nil
+}
+
+// joinerOf is the client that asked for the GroupInfo, with keys of the group's suite: who asks need not know it (draft-ietf-mimi-protocol-06 §5.6).
+func (t *turn) joinerOf(f *flight, suite mls.CipherSuite) (*mls.KeyPackageSecrets, error) {
+	if f.joiner.KeyPackage.Suite == suite {
+		return f.joiner, nil
+	}
+	client, err := mimi.CredentialClient(f.joiner.KeyPackage.LeafNode.Credential)
+	if err != nil {
+		return nil, err
+	}
+	return t.r.options.Member(t.fresh("member"), suite, client, t.now)
 }
 
 // isHub holds that whoever signed the answer is an external sender of the group, as every hub is (draft-ietf-mimi-protocol-06 §7.4).

@@ -97,6 +97,9 @@ func (t *turn) epoch(groupID []byte, epoch mls.Epoch) (now bool, err error) {
 	}
 	pg := t.r.group.Public()
 	if !bytes.Equal(groupID, pg.GroupID()) {
+		if t.r.follows(groupID) || t.r.unheardOf(groupID) {
+			return false, ErrAhead
+		}
 		t.tell(Dropped{"a message of another group"})
 		return false, nil
 	}
@@ -174,6 +177,9 @@ func (t *turn) commit(m *mimi.FanoutMessage) error {
 		return nil
 	}
 	after, err := policy.AuthorizeCommit(t.r.state, staged.Effects, policy.Options{JoinCode: trustHubJoinCode})
+	if err == nil {
+		err = policy.AuthorizeReInit(staged.Effects.Before, staged.Effects.After.ReInit())
+	}
 	if err != nil {
 		t.breakDown("the hub accepted a commit that policy forbids: %v", err)
 		return nil
@@ -253,6 +259,10 @@ func (t *turn) proposals(messages []*mls.Message, at uint64) {
 }
 
 func (t *turn) message(m *mimi.FanoutMessage) error {
+	if f := t.r.former; f != nil && bytes.Equal(m.Message.Private.GroupID, f.Public().GroupID()) {
+		t.late(m)
+		return nil
+	}
 	ok, err := t.epoch(m.Message.Private.GroupID, m.Message.Private.Epoch)
 	if !ok {
 		return err
@@ -263,33 +273,41 @@ func (t *turn) message(m *mimi.FanoutMessage) error {
 		return nil
 	}
 	t.r.group = group
+	t.read(m, group, message)
+	return nil
+}
+
+// read shows a message that a group has decrypted.
+func (t *turn) read(m *mimi.FanoutMessage, group *mls.Group, message *mls.ApplicationMessage) {
 	client, err := mimi.CredentialClient(message.SenderNode.Credential)
 	if err != nil {
 		t.tell(Dropped{fmt.Sprintf("a message: %v", err)})
-		return nil
+		return
 	}
 	if r := t.r; r.options.Provider != "" && client.Provider() == r.options.Provider && !group.IsLocal(message.Sender) {
 		t.tell(Dropped{fmt.Sprintf("a message in the name of %s, whose leaf is not ours", client)})
-		return nil
+		return
 	}
-	if message.Epoch == group.Public().Epoch() {
+	if group == t.r.group && message.Epoch == group.Public().Epoch() {
 		if err := policy.AuthorizeSend(t.r.state, client.ClientUser()); err != nil {
 			t.tell(Dropped{fmt.Sprintf("a message of %s: %v", client.ClientUser(), err)})
-			return nil
+			return
 		}
 	}
-	frank, err := t.frank(m.Frank, &mimi.FrankingContext{Sender: client.ClientUser(), Room: t.r.uri, AcceptedAt: m.Timestamp})
+	frank, err := t.frank(group.Public(), m.Frank, &mimi.FrankingContext{Sender: client.ClientUser(), Room: t.r.uri, AcceptedAt: m.Timestamp})
 	if err != nil {
 		t.tell(Dropped{fmt.Sprintf("the hub's stamp on a message of %s: %v", client.ClientUser(), err)})
 	}
 	t.tell(Message{message, client.ClientUser(), m.Timestamp, frank})
-	return nil
 }
 
 // welcome lets in those of our clients whose key packages it names.
 func (t *turn) welcome(m *mimi.FanoutMessage) error {
 	w := m.Message.Welcome
 	found := false
+	if t.r.ended() {
+		return t.goOn(m, w)
+	}
 	for _, secrets := range w.Secrets {
 		if t.r.options.KeyPackage == nil {
 			break

@@ -1,6 +1,7 @@
 package follower
 
 import (
+	"bytes"
 	"fmt"
 
 	"anteroom/mimi"
@@ -33,7 +34,7 @@ func (r *Room) onTheWayOut(leaf mls.LeafIndex) bool {
 }
 
 func (t *turn) buildProbe(w *Wish) (*flight, error) {
-	joiner, err := t.r.options.Member(t.fresh("member"), w.Client, t.now)
+	joiner, err := t.r.options.Member(t.fresh("member"), t.r.suite(), w.Client, t.now)
 	if err != nil {
 		return nil, err
 	}
@@ -61,6 +62,8 @@ func (t *turn) probed(f *flight, body []byte) {
 	switch {
 	case err != nil:
 		refuse(fmt.Sprintf("the hub's answer: %v", err))
+	case !bytes.Equal(answer.GroupInfo.Context.GroupID, t.r.group.Public().GroupID()): // we have missed that ours ended
+		t.r.waitFor = t.r.group.Public().Epoch() + 1
 	case answer.GroupInfo.Context.Epoch > t.r.group.Public().Epoch():
 		t.r.waitFor = answer.GroupInfo.Context.Epoch // the wish stays first and is built anew
 	default:

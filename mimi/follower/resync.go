@@ -1,6 +1,7 @@
 package follower
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -137,7 +138,7 @@ func (t *turn) buildResync(w *Wish) (*flight, error) {
 	_, in := t.r.Leaf(w.Client)
 	switch {
 	case t.r.Behind():
-		joiner, err := t.r.options.Member(t.fresh("member"), w.Client, t.now)
+		joiner, err := t.r.options.Member(t.fresh("member"), t.r.suite(), w.Client, t.now)
 		if err != nil {
 			return nil, err
 		}
@@ -164,8 +165,13 @@ func (t *turn) stillThere(f *flight, pg *mls.PublicGroup) error {
 		return fmt.Errorf("%w: %s", errExpelled, client)
 	}
 	t.r.kept = slices.DeleteFunc(slices.Clone(t.r.kept), func(k keptMessage) bool {
-		_, epoch, ok := epochOf(k.message)
-		if forged := ok && k.n <= f.kept && epoch > pg.Epoch(); forged {
+		group, epoch, ok := epochOf(k.message)
+		switch {
+		case !ok || k.n > f.kept:
+		case !bytes.Equal(group, pg.GroupID()):
+			t.tell(Dropped{"a message of another group than the room's"})
+			return true
+		case epoch > pg.Epoch():
 			t.tell(Dropped{fmt.Sprintf("a message of epoch %d, when the room was in epoch %d", epoch, pg.Epoch())})
 			return true
 		}
@@ -199,7 +205,11 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 			r.queue = append(r.queue, queued{wish: Wish{Kind: Leave, Client: gone}})
 		}
 	}
-	t.leaveTrail(f.staged.Public().Epoch())
+	until := f.staged.Public().Epoch()
+	if !bytes.Equal(f.staged.Public().GroupID(), r.group.Public().GroupID()) {
+		until = noEpoch
+	}
+	t.leaveTrail(until)
 	r.group, r.state, r.waitFor = f.staged, after, 0
 	r.lost, r.missing, r.leaving, r.expelled = "", nil, nil, nil
 	t.tell(Resynced{Client: client, Before: before, After: after, Epoch: f.staged.Public().Epoch(), At: at})

@@ -13,8 +13,9 @@ import (
 
 // Options is what a Room does not carry in its stored form. The functions must be pure.
 type Options struct {
-	// Member makes a fresh key package for a client of ours, signed with the client's key, to join by external commit.
-	Member func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error)
+	// Member makes a fresh key package of a suite for a client of ours, signed with the client's key, to join by external commit. Suite 0 leaves the
+	// choice: the room's is not known yet.
+	Member func(seed mls.Seed, suite mls.CipherSuite, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error)
 	// KeyPackage finds the secrets of a key package that we gave away, for a Welcome. Nil: there are none.
 	KeyPackage func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool)
 	// Invited says that key packages of ours are out, so that a Welcome may come: what comes before it is kept.
@@ -36,6 +37,7 @@ type Room struct {
 	options Options
 
 	group   *mls.Group // nil until the first join; after a removal the last epoch that could be read
+	former  *mls.Group // the one that ended with a ReInit, for its late messages; nil: none, or long ago
 	state   *policy.State
 	member  bool // group holds a leaf that is a member now
 	broken  string

@@ -20,8 +20,10 @@ const (
 	groupPrefix = "g."
 	stagePrefix = "s."
 	trailPrefix = "t." // the trail's own parts
+	endedPrefix = "f."
 
-	encodingVersion = 6
+	encodingVersion = 7
+	withoutFormer   = 6 // before groups ended with a ReInit
 	withoutTogether = 5 // before several entered in one commit
 	withoutTrail    = 4 // before anything was left of the time before touch was lost
 	withoutAdds     = 3 // before wishes added users
@@ -32,11 +34,12 @@ const (
 // Store them before a request leaves.
 func (r *Room) Parts(since *Room) mls.Parts {
 	out := mls.Parts{Set: map[string][]byte{}}
-	var oldGroup, oldStaged *mls.Group
+	var oldGroup, oldStaged, oldFormer *mls.Group
 	if since != nil {
-		oldGroup, oldStaged = since.group, since.stagedGroup()
+		oldGroup, oldStaged, oldFormer = since.group, since.stagedGroup(), since.former
 	}
 	merge(&out, groupPrefix, r.group, oldGroup)
+	merge(&out, endedPrefix, r.former, oldFormer)
 	merge(&out, stagePrefix, r.stagedGroup(), oldStaged)
 	r.keptParts(&out, since)
 	r.trailParts(&out, since)
@@ -134,6 +137,7 @@ func (r *Room) encode() []byte {
 		w.Opaque(f.commit)
 		w.Bool(f.anew)
 		w.Bool(f.together)
+		w.Bool(f.former)
 	})
 	w.OpaqueString(r.lost)
 	writeTime(w, r.since)
@@ -203,6 +207,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		r.flight.commit = bytes.Clone(in.Opaque())
 		r.flight.anew = version > withoutGap && in.Bool()
 		r.flight.together = version > withoutTogether && in.Bool()
+		r.flight.former = version > withoutFormer && in.Bool()
 	})
 	if version > withoutGap {
 		r.lost = in.At("room.lost").String()
@@ -239,6 +244,9 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		if r.state, err = policy.StateOf(r.group.Public()); err != nil {
 			return nil, fmt.Errorf("follower: %s: %w", r.uri, err)
 		}
+	}
+	if r.former, err = loadGroup(parts, endedPrefix, config); err != nil {
+		return nil, fmt.Errorf("follower: %s: the group that ended: %w", r.uri, err)
 	}
 	staged, err := loadGroup(parts, stagePrefix, config)
 	if err != nil {

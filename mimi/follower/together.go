@@ -36,7 +36,7 @@ func (t *turn) buildTogether() *flight {
 		if w.Kind != Join || len(w.Data) > 0 || r.queue[i].alone || again || r.state.RoleOf(user) != mimi.RoleNone || r.state.Clients(user) > 0 {
 			continue
 		}
-		joiner, err := r.options.Member(t.fresh("member"), w.Client, t.now)
+		joiner, err := r.options.Member(t.fresh("member"), t.r.suite(), w.Client, t.now)
 		if err != nil {
 			continue // its own attempt tells why
 		}

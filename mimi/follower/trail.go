@@ -23,9 +23,12 @@ const (
 // trail is a room as it was when touch was lost.
 type trail struct {
 	room  *Room
-	until mls.Epoch // in which the room was entered anew: the first of which it tells nothing
+	until mls.Epoch // in which the room was entered anew: the first of which it tells nothing; noEpoch: in another group, which followed by ReInit
 	ends  time.Time
 }
+
+// noEpoch is later than all.
+const noEpoch = ^mls.Epoch(0)
 
 // leaveTrail keeps the room as it is, when it is entered anew in an epoch. What of its time was kept goes there when it is looked at again.
 func (t *turn) leaveTrail(until mls.Epoch) {
@@ -94,7 +97,7 @@ func (t *turn) endTrail() {
 // over says that nothing more can come of a trail of a room.
 func (tr *trail) over(of *Room, now time.Time) bool {
 	reached := tr.room.group.Public().Epoch()+1 >= tr.until
-	return !now.Before(tr.ends) || !tr.room.member || tr.room.lost != "" || reached && of.group.Public().Epoch() >= tr.until+pastEpochs
+	return !now.Before(tr.ends) || !tr.room.member || tr.room.lost != "" || tr.room.ended() || reached && of.group.Public().Epoch() >= tr.until+pastEpochs
 }
 
 // trailParts adds the change of the trail. One that takes another's place is written anew.

@@ -59,6 +59,10 @@ func (w *world) seed() (s mls.Seed) {
 }
 
 func keyPackage(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+	return keyPackageOf(suite, seed, client, now)
+}
+
+func keyPackageOf(suite mls.CipherSuite, seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 	signer, err := mls.NewSigner(suite, mls.Seed{}.Derive("signer", []byte(client.String())))
 	if err != nil {
 		return nil, err
@@ -71,6 +75,14 @@ func keyPackage(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageS
 		Signer: signer, Credential: mimi.BasicCredential(client), Capabilities: mimi.LeafCapabilities(suite), LeafExtensions: extensions,
 		Lifetime: mls.Lifetime{NotBefore: uint64(now.Unix()) - 60, NotAfter: uint64(now.Unix()) + 7*24*3600},
 	})
+}
+
+// member is keyPackage for Options.Member; suite 0 is the default.
+func member(seed mls.Seed, cs mls.CipherSuite, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+	if cs == 0 {
+		cs = suite
+	}
+	return keyPackageOf(cs, seed, client, now)
 }
 
 func newWorld(t testing.TB) *world {
@@ -113,7 +125,7 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-var followOptions = follower.Options{Member: keyPackage}
+var followOptions = follower.Options{Member: member}
 
 func aad() []byte { return wire.Marshal(mls.SafeAAD(nil)) }
 

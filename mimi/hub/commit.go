@@ -31,6 +31,9 @@ func (r *Room) remoteCommit(now time.Time, from string, request *mimi.UpdateRequ
 	if refusal := speaks(from, client); refusal != nil {
 		return nil, refusal
 	}
+	if staged.Effects.After.ReInit() != nil {
+		return nil, notAllowed("reinit-by-hub", "the hub reinitialises the group itself: ask an owner at %s", r.provider())
+	}
 	accepted, refusal := r.commit(now, from, staged, client.ClientUser(), request.Welcome)
 	if refusal != nil {
 		return nil, refusal
@@ -78,6 +81,13 @@ func (r *Room) invalidCommit(m *mls.Message, err error) *mimi.Refusal {
 
 // AcceptLocal decides on a commit by a local leaf, external commits of our own users included. The error is a *mimi.Refusal.
 func (r *Room) AcceptLocal(now time.Time, s *mls.Staged) (*Accepted, error) {
+	if s.Effects.After.ReInit() != nil {
+		return nil, notAllowed("reinit-alone", "a group does not end without the one that follows")
+	}
+	return r.acceptLocal(now, s)
+}
+
+func (r *Room) acceptLocal(now time.Time, s *mls.Staged) (*Accepted, error) {
 	held := r.group.Public().Context()
 	base := s.Effects.Before.Context()
 	if base.Epoch != held.Epoch || !bytes.Equal(base.GroupID, held.GroupID) || !bytes.Equal(base.ConfirmedTranscriptHash, held.ConfirmedTranscriptHash) {
@@ -111,6 +121,9 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 		return nil, notAllowed("leaving", "%s is being removed and may not commit", sender)
 	}
 	after, err := policy.AuthorizeCommit(r.state, e, r.policyOptions(now, from))
+	if err == nil {
+		err = policy.AuthorizeReInit(e.Before, e.After.ReInit())
+	}
 	if err != nil {
 		return nil, refusalOf(mimi.EndpointUpdate, uint8(mimi.UpdateNotAllowed), "policy", err)
 	}

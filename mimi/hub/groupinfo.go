@@ -33,9 +33,6 @@ func (r *Room) groupInfo(now time.Time, from string, body []byte) ([]byte, *mimi
 		return nil, notAuthorized(RuleMalformed, "%v", err)
 	}
 	pg := r.group.Public()
-	if request.Suite != pg.Suite() {
-		return nil, notAuthorized("cipher-suite", "the room uses cipher suite %d", pg.Suite())
-	}
 	if err := request.Verify(); err != nil {
 		return nil, notAuthorized("signature", "%v", err)
 	}

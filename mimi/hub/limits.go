@@ -10,6 +10,8 @@ const (
 	MaxRoutesShare = 1024
 	// MaxAdded is how many clients one commit of another provider may add by value.
 	MaxAdded = 512
+	// MaxFormers is of how many groups of the room that ended the hub remembers where. The oldest is forgotten first.
+	MaxFormers = 8
 	// MaxPending is how many accepted proposals may wait for a commit, MaxPendingShare how many of them may be those of one other provider.
 	MaxPending      = 256
 	MaxPendingShare = 128

@@ -128,7 +128,8 @@ func (r *Room) welcomeProvider(ref mls.KeyPackageRef, client mimi.URI) string {
 }
 
 const (
-	encodingVersion = 2
+	encodingVersion = 3
+	withoutFormers  = 2
 	withoutRenewals = 1
 )
 
@@ -157,6 +158,12 @@ func (r *Room) Encode() []byte {
 		}
 	})
 	r.renewals.write(w)
+	w.Vector(func(w *wire.Writer) {
+		for _, f := range r.formers {
+			w.Opaque(f.group)
+			w.U64(uint64(f.epoch))
+		}
+	})
 	return w.Bytes()
 }
 
@@ -181,13 +188,19 @@ func Load(b []byte, g *mls.Group, o Options) (*Room, error) {
 		accepted = append(accepted, acceptance{bytes.Clone(in.Opaque()), in.U64()})
 	})
 	var known renewals
-	if version == encodingVersion {
+	if version > withoutRenewals {
 		known = readRenewals(in)
+	}
+	var formers []former
+	if version > withoutFormers {
+		in.At("room.formers").Vector(func(in *wire.Reader) {
+			formers = append(formers, former{bytes.Clone(in.Opaque()), mls.Epoch(in.U64())})
+		})
 	}
 	if err := in.Done(); err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
 	}
-	if version != encodingVersion && version != withoutRenewals {
+	if version < withoutRenewals || version > encodingVersion {
 		return nil, fmt.Errorf("hub: encoding version %d is unknown", version)
 	}
 	uri, err := mimi.ParseURI(name)
@@ -198,6 +211,6 @@ func Load(b []byte, g *mls.Group, o Options) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.routes, r.remembered, r.accepted, r.renewals = routes, remembered, accepted, known
+	r.routes, r.remembered, r.accepted, r.renewals, r.formers = routes, remembered, accepted, known, formers
 	return r, nil
 }

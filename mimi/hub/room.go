@@ -44,6 +44,7 @@ type Room struct {
 	remembered []Memory // oldest first
 	accepted   []acceptance
 	renewals   renewals
+	formers    []former // oldest first
 }
 
 // New begins to keep a room. The group must hold one leaf, a local one: that of a user who may create the room.

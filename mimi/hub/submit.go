@@ -22,7 +22,7 @@ func (r *Room) AcceptSubmit(now time.Time, from string, body []byte) (*Accepted,
 		if refusal.Rule == RuleMalformed {
 			return nil, nil, refusal
 		}
-		response := mimi.SubmitMessageResponse{Code: mimi.SubmitCode(refusal.Code), Epoch: r.group.Public().Epoch()}
+		response := mimi.SubmitMessageResponse{Code: mimi.SubmitCode(refusal.Code), Epoch: r.epochFor(refusal)}
 		return nil, wire.Marshal(&response), refusal
 	}
 	answer := wire.Marshal(&mimi.SubmitMessageResponse{Code: mimi.SubmitAccepted, AcceptedAt: accepted.AcceptedAt, Frank: accepted.Frank})
@@ -44,6 +44,9 @@ func (r *Room) decideSubmit(now time.Time, from string, body []byte) (*Accepted,
 		return nil, notSent("foreign-user", "%s may not speak for %s", from, request.Sender)
 	}
 	pg := r.group.Public()
+	if refusal := r.ended(mimi.EndpointSubmitMessage, uint8(mimi.SubmitEpochTooOld), m.Private.GroupID); refusal != nil {
+		return nil, refusal
+	}
 	if !bytes.Equal(m.Private.GroupID, pg.GroupID()) {
 		return nil, notSent("group-id", "the message belongs to another group")
 	}

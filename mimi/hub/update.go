@@ -21,7 +21,7 @@ func (r *Room) AcceptUpdate(now time.Time, from string, body []byte) (*Accepted,
 	}
 	accepted, refusal := r.decideUpdate(now, from, body)
 	if refusal != nil {
-		return nil, updateAnswer(refusal, r.group.Public().Epoch()), refusal
+		return nil, updateAnswer(refusal, r.epochFor(refusal)), refusal
 	}
 	answer := wire.Marshal(&mimi.UpdateResponse{Code: mimi.UpdateSuccess, AcceptedAt: accepted.AcceptedAt})
 	accepted.Memory = &Memory{digest, answer}
@@ -60,6 +60,9 @@ func (r *Room) checkHandshake(m *mls.Message) *mimi.Refusal {
 		return notAllowed("handshake-content", "an update holds a commit or proposals")
 	}
 	pg := r.group.Public()
+	if refusal := r.ended(mimi.EndpointUpdate, uint8(mimi.UpdateWrongEpoch), content.GroupID); refusal != nil {
+		return refusal
+	}
 	if !bytes.Equal(content.GroupID, pg.GroupID()) {
 		return notAllowed("group-id", "the message belongs to another group")
 	}

@@ -270,7 +270,7 @@ func (w *world) follow(provider string) *follower.Room {
 
 func (w *world) followOptions() follower.Options {
 	return follower.Options{
-		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+		Member: func(seed mls.Seed, _ mls.CipherSuite, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 			return newKeyPackage(seed, w.signer(client), client, now)
 		},
 		KeyPackage: func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) {
