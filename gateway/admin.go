@@ -30,6 +30,7 @@ type RoomDetail struct {
 	Description  string `json:"description,omitempty"`
 	URI          string `json:"uri"`
 	Group        string `json:"group"`         // id of the MLS group
+	Suite        string `json:"suite"`         // its cipher suite; empty while we are not in it
 	Hub          string `json:"hub,omitempty"` // the provider that owns the room, if it is not ours
 	Participants int    `json:"participants"`
 	Leaves       int    `json:"leaves"` // clients in the group, the keeper's included
@@ -124,7 +125,7 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 	var d RoomDetail
 	err := g.inspect(ctx, name, func(a *actor) {
 		x := a.room.Describe()
-		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Hub: x.Hub,
+		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Suite: x.Suite, Hub: x.Hub,
 			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
 		for _, b := range x.Bots {
 			d.Bots = append(d.Bots, BotLine{Name: b.Name, Where: b.Where, Rights: b.Rights, State: b.State, PrivateMessages: b.PrivateMessages,

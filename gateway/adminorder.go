@@ -59,6 +59,16 @@ func (g *Gateway) orderHandlers(mux *http.ServeMux) {
 			answerJSON(w, OrderAnswer{"destroyed; " + text}, nil)
 		}
 	})
+	mux.HandleFunc("POST /rooms/{name}/reinit", func(w http.ResponseWriter, r *http.Request) {
+		var o mucmap.ReInitOrder
+		if !readOrder(w, r, &o) {
+			return
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
+		defer cancel()
+		status, body := g.RoomReInit(ctx, r.PathValue("name"), o)
+		answerBody(w, status, body)
+	})
 	mux.HandleFunc("POST /announce", func(w http.ResponseWriter, r *http.Request) {
 		var o AnnounceOrder
 		if !readOrder(w, r, &o) {

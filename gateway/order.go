@@ -92,6 +92,22 @@ func (g *Gateway) RoomDestroy(ctx context.Context, name string, d mucmap.Destruc
 	return status, string(body)
 }
 
+// RoomReInit gives the group of a room of ours another cipher suite, or says how that stands if the order names none. Status 202 says that it is under
+// way.
+func (g *Gateway) RoomReInit(ctx context.Context, name string, o mucmap.ReInitOrder) (status int, answer []byte) {
+	if !g.dir.known(name) || strings.HasPrefix(name, personPrefix) {
+		return http.StatusNotFound, []byte("there is no such room")
+	}
+	if o.Suite != "" {
+		g.log.Info("an operator reinitialises a room", "room", name, "suite", o.Suite)
+	}
+	order, err := json.Marshal(o)
+	if err != nil {
+		return http.StatusBadRequest, []byte(err.Error())
+	}
+	return g.askRoom(ctx, mucmap.RequestReInit, "", name, order)
+}
+
 // Announce tells all who are in a room something, in the room's name: one room after the other, AnnouncePace apart, so that it is no flood. It
 // returns at once; what was not said when the gateway stops is not said.
 func (g *Gateway) Announce(text string) (Announcement, error) {

@@ -96,6 +96,11 @@ func (g *Gateway) KeyMaterial(ctx context.Context, peer string, target mimi.URI,
 		if person == "" {
 			return http.StatusOK, wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: target})
 		}
+		if g.dir.known(name) { // who is in it goes on with it when the hub reinitialises it
+			if status, answer := g.askRoom(ctx, mucmap.RequestReKey, peer, name, body); status != http.StatusNoContent {
+				return status, answer
+			}
+		}
 		if status, answer := g.askRoom(ctx, mucmap.RequestKeyMaterial, peer, person, body); status != http.StatusNoContent {
 			return status, answer // without consent, or malformed
 		}

@@ -35,6 +35,10 @@ func (t *turn) commitDone(in CommitDone) {
 		r.queue = append(j.wishes, r.queue...) // planned again against what the hub accepted meanwhile
 		return
 	}
+	if len(j.wishes) == 1 && j.wishes[0].reInit != nil {
+		t.takeReInit(j, res)
+		return
+	}
 	h, proposed := r.hub, new(hub.Accepted)
 	if len(res.messages) > 0 {
 		var err error

@@ -46,7 +46,7 @@ func (t *turn) addAgreed(a awaited) {
 		return
 	}
 	if len(a.Packages) > 0 && r.hub != nil { // the hub of a room elsewhere takes those alone that went by way of it
-		if m := t.learn(a.User, givenPackages(a.User, a.Packages)); m.refused == nil {
+		if m := t.learn(a.User, t.r.suite(), givenPackages(a.User, a.Packages)); m.refused == nil {
 			t.addWith(a, m, end)
 			return
 		}

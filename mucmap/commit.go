@@ -20,10 +20,11 @@ type wish struct {
 	done   func(t *turn)
 	refuse func(t *turn, e *xmpp.StanzaError)
 
-	join   *join // of somebody who enters
-	config bool  // changes the configuration, whole as it is then: one such a commit
-	alone  bool  // shared a commit that was refused: tried again without company
-	closed bool  // given up by who wanted it; dropped if not under way yet
+	join   *join   // of somebody who enters
+	reInit *reInit // ends the group: nothing else goes with it
+	config bool    // changes the configuration, whole as it is then: one such a commit
+	alone  bool    // shared a commit that was refused: tried again without company
+	closed bool    // given up by who wanted it; dropped if not under way yet
 }
 
 // delta is one wish as proposals of one signer.
@@ -80,7 +81,8 @@ type jobResult struct {
 	proposed *mls.Group // with the proposals cached
 	messages []*mls.Message
 	staged   *mls.Staged
-	created  *mls.Group // the group at epoch 0, when the job created it
+	created  *mls.Group  // the group at epoch 0, when the job created it
+	next     *mls.Staged // the first commit of the group that follows one that staged ends
 }
 
 // MaxWishesPerCommit bounds how many wishes share a commit.
@@ -104,7 +106,7 @@ func (t *turn) startJob() {
 			return
 		}
 		j := &job{base: r.hub, epoch: r.hub.Group().Public().Epoch()}
-		queue := r.queue
+		queue, pending := r.queue, r.hub.Group().Public().Pending()
 		r.queue = nil
 		for i, w := range queue {
 			if w.closed {
@@ -131,13 +133,12 @@ func (t *turn) startJob() {
 				w.refuse(t, refusal(xmpp.ResourceConstraint, fullListText))
 				continue
 			}
-			if len(j.wishes) > 0 && (w.alone || j.wishes[0].alone) || !j.fits(d) {
+			if w.reInit != nil && len(pending) > 0 || len(j.wishes) > 0 && (w.alone || j.wishes[0].alone) || !j.fits(d) {
 				r.queue = append(r.queue, w)
 				continue
 			}
 			j.deltas, j.wishes = append(j.deltas, d), append(j.wishes, w)
 		}
-		pending := r.hub.Group().Public().Pending()
 		if len(j.deltas) == 0 && len(pending) == 0 {
 			if len(r.queue) == 0 {
 				return
@@ -147,6 +148,10 @@ func (t *turn) startJob() {
 		r.jobs++
 		j.id = r.jobs
 		r.job = j
+		if len(j.wishes) == 1 && j.wishes[0].reInit != nil {
+			t.startReInit(j)
+			continue
+		}
 		group, seed := r.hub.Group().WithNow(uint64(t.now.Unix())), t.derive("commit")
 		signers := map[mimi.URI]mls.LeafIndex{}
 		for _, d := range append(j.deltas, &delta{signer: r.keeper}) {
@@ -338,7 +343,7 @@ func (b *builder) add(n int, d *delta) error {
 	b.params.ForcePath = b.params.ForcePath || d.path
 	var adds, updates []mls.Proposal
 	for i, j := range d.joiners {
-		kp, err := b.svc.keyPackage(b.seed.Derive("leaf", []byte{byte(n >> 8), byte(n)}, []byte{byte(i >> 8), byte(i)}), b.now, b.svc.clientURI(j.as), j.nick)
+		kp, err := b.svc.keyPackageOf(b.group.Public().Suite(), b.seed.Derive("leaf", []byte{byte(n >> 8), byte(n)}, []byte{byte(i >> 8), byte(i)}), b.now, b.svc.clientURI(j.as), j.nick)
 		if err != nil {
 			return err
 		}

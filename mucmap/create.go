@@ -64,8 +64,8 @@ func groupExtensions(svc *Service, room, keeper mimi.URI, c *roomConfig) ([]mls.
 		Roles:        *c.roles(false),
 		Metadata:     *c.metadata(&mimi.RoomMetadata{Room: room}),
 		Base:         *c.base(&mimi.BaseRoomPolicy{MultiDevice: true}),
-		Franking:     svc.frankingAgent(),
-		Hub:          []mls.ExternalSender{svc.hubSender()},
+		Franking:     svc.frankingAgent(suite),
+		Hub:          []mls.ExternalSender{svc.hubSender(suite)},
 		Credentials:  svc.credentialTypes(),
 	}
 	return n.Extensions()
@@ -108,7 +108,7 @@ func runCreate(svc *Service, room, group, keeper mimi.URI, c roomConfig, seed ml
 // finishCreation takes the new group into keeping.
 func (t *turn) finishCreation(j *job, res *jobResult) {
 	r, w := t.r, j.wishes[0]
-	h, err := hub.New(r.uri, res.created, r.hubOptions())
+	h, err := hub.New(r.uri, res.created, r.hubOptions(suite))
 	if err != nil {
 		t.failed(w, err)
 		return
@@ -144,17 +144,17 @@ const hubName = "/hub"
 
 func hubUser(provider string) (mimi.URI, error) { return mimi.UserURI(provider, hubName) }
 
-// hubSender is the hub as it stands in external_senders. Its client has a name that no XMPP user has.
-func (s *Service) hubSender() mls.ExternalSender {
+// hubSender is the hub as it stands in external_senders of a group of a suite. Its client has a name that no XMPP user has.
+func (s *Service) hubSender(suite mls.CipherSuite) mls.ExternalSender {
 	client, err := mimi.ClientURI(s.cfg.Provider, hubName, deviceName)
 	if err != nil {
 		panic("mucmap: provider name was checked: " + err.Error())
 	}
-	return mls.ExternalSender{SignatureKey: s.cfg.Hub.Public, Credential: mimi.BasicCredential(client)}
+	return mls.ExternalSender{SignatureKey: s.cfg.hubs[suite].Public, Credential: mimi.BasicCredential(client)}
 }
 
-func (r *Room) hubOptions() hub.Options {
-	return hub.Options{Sender: r.svc.hubSender(), Key: r.svc.cfg.Hub.Private, FrankKey: r.svc.frankKey(), System: r.keeper, Issued: r.ownKey, JoinCode: r.joinCode, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
+func (r *Room) hubOptions(suite mls.CipherSuite) hub.Options {
+	return hub.Options{Sender: r.svc.hubSender(suite), Key: r.svc.cfg.hubs[suite].Private, FrankKey: r.svc.frankKey(), System: r.keeper, Issued: r.ownKey, JoinCode: r.joinCode, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
 		if refused := r.pub.impostor(act); refused != nil {
 			return refused
 		}

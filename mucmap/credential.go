@@ -12,7 +12,7 @@ import (
 // users they are X.509 credentials, which users of other providers can verify without believing the hub; without one they are basic.
 
 // credential vouches for the signature key of a client of ours.
-func (s *Service) credential(client mimi.URI, key mls.SignaturePublicKey, now time.Time) (mls.Credential, error) {
+func (s *Service) credential(client mimi.URI, suite mls.CipherSuite, key mls.SignaturePublicKey, now time.Time) (mls.Credential, error) {
 	if s.cfg.Issue == nil {
 		return mimi.BasicCredential(client), nil
 	}
@@ -29,8 +29,16 @@ func (s *Service) renewedCredential(leaf *mls.LeafNode, now time.Time) (mls.Cred
 	if err != nil {
 		return mls.Credential{}, false
 	}
-	c, err := s.credential(client, leaf.SignatureKey, now)
+	c, err := s.credential(client, leafSuite(leaf), leaf.SignatureKey, now)
 	return c, err == nil
+}
+
+// leafSuite is the suite of a leaf of ours, the only one that it lists.
+func leafSuite(leaf *mls.LeafNode) mls.CipherSuite {
+	if len(leaf.Capabilities.CipherSuites) != 1 {
+		return suite
+	}
+	return leaf.Capabilities.CipherSuites[0]
 }
 
 // renewsCredential is what a commit of a local leaf renews of it besides its encryption key; nil: nothing. Whoever has a certificate that is

@@ -10,6 +10,7 @@ type Description struct {
 	Summary
 	URI          string // mimi:// URI; empty while the room does not exist
 	Group        string // id of its MLS group
+	Suite        string // registered name of the group's cipher suite; empty while we are not in it
 	Hub          string // the provider that owns the room, if it is not ours
 	Leaves       int    // clients in the group, the keeper's included
 	Participants []Participant
@@ -41,6 +42,9 @@ func (r *Room) Describe() Description {
 		return d
 	}
 	d.URI, d.Group = r.uri.String(), r.pub.Group
+	if g := r.group(); g != nil {
+		d.Suite = g.Public().Suite().Name()
+	}
 	for _, u := range r.pub.users() {
 		m := r.pub.members[u]
 		d.Leaves += m.Leaves

@@ -153,6 +153,9 @@ func (t *turn) vanish() {
 			w.refuse(t, refusal(xmpp.Gone, goneText))
 		}
 	}
+	if ri := r.reInit; ri != nil {
+		ri.refuse(t, refusal(xmpp.Gone, "the room was destroyed"))
+	}
 	for _, st := range r.waiting {
 		t.refuse(st, refusal(xmpp.Gone, goneText))
 	}

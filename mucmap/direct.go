@@ -223,8 +223,8 @@ func (t *turn) openDirect(user, peer mimi.URI) error {
 		Roles:        *directRoles(true),
 		Metadata:     mimi.RoomMetadata{Room: r.uri},
 		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
-		Franking:     r.svc.frankingAgent(),
-		Hub:          []mls.ExternalSender{r.svc.hubSender()},
+		Franking:     r.svc.frankingAgent(suite),
+		Hub:          []mls.ExternalSender{r.svc.hubSender(suite)},
 		Credentials:  r.svc.credentialTypes(),
 	}
 	extensions, err := n.Extensions()
@@ -239,7 +239,7 @@ func (t *turn) openDirect(user, peer mimi.URI) error {
 	if err != nil {
 		return err
 	}
-	if r.hub, err = hub.New(r.uri, g, r.hubOptions()); err != nil {
+	if r.hub, err = hub.New(r.uri, g, r.hubOptions(suite)); err != nil {
 		return err
 	}
 	r.hubChanged, r.keeper = true, user

@@ -54,7 +54,7 @@ func (s *Service) documentName(u mimi.URI) string {
 
 // systemName is how documents name the hub, the system user of rooms that we own.
 func (s *Service) systemName() string {
-	client, err := mimi.CredentialClient(s.hubSender().Credential)
+	client, err := mimi.CredentialClient(s.hubSender(suite).Credential)
 	if err != nil {
 		panic("mucmap: the hub has no client: " + err.Error()) // hubSender made it
 	}
@@ -283,8 +283,8 @@ func (t *turn) createFrom(body []byte) error {
 		Roles:        *roles,
 		Metadata:     *p.config.metadata(&mimi.RoomMetadata{Room: r.uri}),
 		Base:         *p.config.base(&mimi.BaseRoomPolicy{}),
-		Franking:     r.svc.frankingAgent(),
-		Hub:          append([]mls.ExternalSender{r.svc.hubSender()}, p.systems...),
+		Franking:     r.svc.frankingAgent(suite),
+		Hub:          append([]mls.ExternalSender{r.svc.hubSender(suite)}, p.systems...),
 		Credentials:  r.svc.credentialTypes(),
 	}
 	for i := range p.systems { // before all others: it is nothing else
@@ -318,7 +318,7 @@ func (t *turn) createFrom(body []byte) error {
 	if err != nil {
 		return err
 	}
-	h, err := hub.New(r.uri, g, r.hubOptions())
+	h, err := hub.New(r.uri, g, r.hubOptions(suite))
 	if err != nil {
 		return err
 	}

@@ -63,6 +63,8 @@ var newEvent = map[string]func() event{
 	"bots":       func() event { return new(botsChanged) },
 	"admitted":   func() event { return new(admitted) },
 	"expelled":   func() event { return new(expelled) },
+
+	"reinitialised": func() event { return new(reinitialised) },
 }
 
 func eventName(e event) string {
@@ -133,6 +135,8 @@ func eventName(e event) string {
 		return "retracted"
 	case *rebanned:
 		return "rebanned"
+	case *reinitialised:
+		return "reinitialised"
 	}
 	panic(fmt.Sprintf("mucmap: event %T has no name", e))
 }

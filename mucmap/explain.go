@@ -141,7 +141,7 @@ func (r *Room) named(text string) (mimi.URI, error) {
 
 // policyOptions is what the hub asks policy with.
 func (r *Room) policyOptions() policy.Options {
-	o := r.hubOptions()
+	o := r.hubOptions(r.hub.Group().Public().Suite())
 	return policy.Options{Extra: o.Extra, JoinCode: o.JoinCode, Seed: true, System: o.System}
 }
 

@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -141,8 +142,8 @@ func (t *turn) followStep(in Input) {
 // following is what follows the hub, with the keys that our users join with.
 func (t *turn) following() *follower.Room {
 	o := t.r.svc.followOptions()
-	o.Member = func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
-		return t.r.svc.keyPackage(seed, now, client, t.r.nickFor(client.ClientUser()))
+	o.Member = func(seed mls.Seed, of mls.CipherSuite, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+		return t.r.svc.keyPackageOf(cmp.Or(of, suite), seed, now, client, t.r.nickFor(client.ClientUser()))
 	}
 	o.KeyPackage, o.Invited = t.r.ownKey, len(t.r.keys) > 0
 	return t.r.follow.room.WithOptions(o)
@@ -179,6 +180,9 @@ func (t *turn) notified(in Request) {
 	switch in.Kind {
 	case RequestKeyMaterial:
 		t.keyMaterial(in)
+		return
+	case RequestReKey:
+		t.reKey(in)
 		return
 	case RequestRequestConsent:
 		t.invitationAsked(in)
@@ -251,6 +255,8 @@ func (t *turn) took(out follower.Output) {
 		case follower.Resynced:
 			t.r.timesMayHaveChanged(nil, e.After)
 			t.followResynced(e)
+		case follower.Reinitialised:
+			t.followReinitialised(e)
 		case follower.Broken:
 			t.note(NoteError, "the room is given up: its hub cannot be followed", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})
 			t.unfollow("the room's provider " + t.r.uri.Provider() + " cannot be followed: " + e.Text)

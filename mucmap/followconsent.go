@@ -88,7 +88,7 @@ func (t *turn) agreeByEntering(j *join) bool {
 	entry := &mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: by, Target: j.user, Room: t.r.uri}
 	t.consent(t.r.svc.cfg.Provider, mimi.EndpointUpdateConsent, j.user, entry)
 	t.r.joining[j.st.From] = j
-	key, err := t.newKey(j.user, t.r.svc.clientURI(j.user), false)
+	key, err := t.newKey(t.r.suite(), j.user, t.r.svc.clientURI(j.user), false)
 	if err != nil {
 		delete(t.r.joining, j.st.From)
 		t.note(NoteError, "no key package could be made", Attr{"user", j.user.String()}, Attr{"error", err.Error()})

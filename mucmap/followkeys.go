@@ -117,8 +117,9 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 		return answer
 	}
 	client := t.r.svc.clientURI(q.Target)
+	suite, known := acceptable(q.Suites)
 	capabilities := mimi.LeafCapabilities(suite)
-	if !slices.Contains(q.Suites, suite) || !capable(&capabilities, &q.Required) {
+	if !known || !capable(&capabilities, &q.Required) {
 		answer.Code = mimi.KeyMaterialNoCompatible
 		answer.Clients = []mimi.ClientKeyMaterial{{Code: mimi.ClientNothingCompatible, Client: client, Capabilities: &capabilities}}
 		return answer
@@ -131,7 +132,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 		users[k.user] = true
 		if k.user == q.Target {
 			out++
-			if k.lastResort {
+			if k.lastResort && k.keys.KeyPackage.Suite == suite {
 				last = k
 			}
 		}
@@ -143,7 +144,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	}
 	if last == nil || out < MaxKeyPackages {
 		var err error
-		if last, err = t.newKey(q.Target, client, out >= MaxKeyPackages-1); err != nil {
+		if last, err = t.newKey(suite, q.Target, client, out >= MaxKeyPackages-1); err != nil {
 			t.note(NoteError, "no key package could be made", Attr{"user", q.Target.String()}, Attr{"error", err.Error()})
 			answer.Code = mimi.KeyMaterialSuccess
 			answer.Clients = []mimi.ClientKeyMaterial{{Code: mimi.ClientExhausted, Client: client}}
@@ -156,14 +157,25 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	return answer
 }
 
+// acceptable is the first of the suites that somebody accepts which we know; if there is none, the one that we would have liked.
+func acceptable(wanted []mls.CipherSuite) (mls.CipherSuite, bool) {
+	known := mls.CipherSuites()
+	for _, s := range wanted {
+		if slices.Contains(known, s) {
+			return s, true
+		}
+	}
+	return suite, false
+}
+
 // newKey makes a key package and keeps it.
-func (t *turn) newKey(user, client mimi.URI, lastResort bool) (*outKey, error) {
+func (t *turn) newKey(suite mls.CipherSuite, user, client mimi.URI, lastResort bool) (*outKey, error) {
 	seed := t.derive("key package")
 	signer, err := mls.NewSigner(suite, seed.Derive("signer"))
 	if err != nil {
 		return nil, err
 	}
-	credential, err := t.r.svc.credential(client, signer.Public, t.now)
+	credential, err := t.r.svc.credential(client, suite, signer.Public, t.now)
 	if err != nil {
 		return nil, err
 	}

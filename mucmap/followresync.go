@@ -73,6 +73,9 @@ func (t *turn) followResynced(e follower.Resynced) {
 		ev.Changes = append(ev.Changes, c)
 	}
 	t.emit(ev)
+	if pg := r.follow.room.Group().Public(); string(pg.GroupID()) != r.pub.Group { // one that followed after a ReInit
+		t.emit(&reinitialised{At: t.now, Group: string(pg.GroupID()), Epoch: uint64(pg.Epoch()), Suite: pg.Suite()})
+	}
 	was := r.pub.Config
 	if cfg := followConfig(was, e.After, roles); cfg != was {
 		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})

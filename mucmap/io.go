@@ -28,6 +28,8 @@ const (
 	RequestDocument                              // for the room document
 	RequestDestroy                               // by an operator of ours, in the gateway's own name: Body is a Destruction in JSON
 	RequestAnnounce                              // the same: Body is the text
+	RequestReInit                                // by an operator: Body is a ReInitOrder in JSON
+	RequestReKey                                 // keyMaterial for a user of ours who is in the room already; status 204: it is not
 	RequestRelayed                               // the answer of Provider to keyMaterial for the room that went by way of us
 )
 
@@ -56,6 +58,10 @@ func (k RequestKind) String() string {
 		return "destroy"
 	case RequestAnnounce:
 		return "announce"
+	case RequestReInit:
+		return "reinit"
+	case RequestReKey:
+		return "rekey"
 	case RequestRelayed:
 		return "relayed"
 	}
@@ -63,7 +69,9 @@ func (k RequestKind) String() string {
 }
 
 // ordered says that the request is an operator's (order.go).
-func (k RequestKind) ordered() bool { return k == RequestDestroy || k == RequestAnnounce }
+func (k RequestKind) ordered() bool {
+	return k == RequestDestroy || k == RequestAnnounce || k == RequestReInit
+}
 
 // Request is the body of an HTTP request of another provider, whose name TLS has verified. It is answered by one [Reply] of
 // the same ID, in this Step's Output.

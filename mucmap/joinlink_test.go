@@ -174,7 +174,7 @@ func (r *remote) withCode(kp *mls.KeyPackageSecrets, code string) (*mimi.GroupIn
 	if a.Code != mimi.GroupInfoSuccess {
 		return nil, false
 	}
-	info, err := a.Open(private)
+	info, err := a.Open(suite, private)
 	r.must(err)
 	return info, true
 }

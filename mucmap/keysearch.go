@@ -25,6 +25,7 @@ const (
 // keySearch is a request for the key packages of a user's clients that is on the way.
 type keySearch struct {
 	by, target mimi.URI
+	suite      mls.CipherSuite
 	done       func(t *turn, m material)
 }
 
@@ -62,17 +63,25 @@ func (t *turn) seekKeys(by, target mimi.URI, done func(t *turn, m material)) {
 	q := &mimi.KeyMaterialRequest{Requester: r.pub.listed(by), Target: target, Room: r.uri, Suites: []mls.CipherSuite{g.Public().Suite()},
 		Required: requiredIn(g), Credential: node.Credential}
 	signer, err := g.Signer(leaf)
-	if err == nil {
-		err = q.Sign(signer)
-	}
 	if err != nil {
 		t.note(NoteError, "request for key packages cannot be signed", Attr{"by", by.String()}, Attr{"error", err.Error()})
 		done(t, noMaterial(xmpp.InternalServerError, "the request could not be signed"))
 		return
 	}
+	t.search(&keySearch{by: by, target: target, suite: g.Public().Suite(), done: done}, q, signer)
+}
+
+// search signs a request for key packages and puts it on its way.
+func (t *turn) search(s *keySearch, q *mimi.KeyMaterialRequest, signer mls.Signer) {
+	r := t.r
+	if err := q.Sign(signer); err != nil {
+		t.note(NoteError, "request for key packages cannot be signed", Attr{"by", s.by.String()}, Attr{"error", err.Error()})
+		s.done(t, noMaterial(xmpp.InternalServerError, "the request could not be signed"))
+		return
+	}
 	id := t.id()
-	r.searches[id] = &keySearch{by: by, target: target, done: done}
-	t.out.Asks = append(t.out.Asks, PeerRequest{ID: id, Provider: r.keySource(target), Endpoint: string(mimi.EndpointKeyMaterial), Room: target.String(),
+	r.searches[id] = s
+	t.out.Asks = append(t.out.Asks, PeerRequest{ID: id, Provider: r.keySource(s.target), Endpoint: string(mimi.EndpointKeyMaterial), Room: s.target.String(),
 		Body: wire.Marshal(q), Patience: keyMaterialPatience})
 }
 
@@ -91,7 +100,7 @@ func (t *turn) keysAnswered(in Answered) {
 		return
 	}
 	delete(t.r.searches, in.Request.ID)
-	m := t.readMaterial(s.target, in.Status, in.Body)
+	m := t.readMaterial(s.target, s.suite, in.Status, in.Body)
 	if m.refused != nil {
 		t.note(NoteInfo, "no key packages", Attr{"user", s.target.String()}, Attr{"for", s.by.String()}, Attr{"reason", m.refused.Text})
 	}
@@ -99,7 +108,7 @@ func (t *turn) keysAnswered(in Answered) {
 }
 
 // readMaterial says what an answer to keyMaterial comes to, in words that name who refused.
-func (t *turn) readMaterial(target mimi.URI, status int, body []byte) material {
+func (t *turn) readMaterial(target mimi.URI, suite mls.CipherSuite, status int, body []byte) material {
 	provider := target.Provider()
 	switch status {
 	case statusOK:
@@ -127,7 +136,7 @@ func (t *turn) readMaterial(target mimi.URI, status int, body []byte) material {
 	}
 	switch a.Code {
 	case mimi.KeyMaterialSuccess, mimi.KeyMaterialPartial:
-		return t.learn(target, &a)
+		return t.learn(target, suite, &a)
 	case mimi.KeyMaterialUserUnknown:
 		return noMaterial(xmpp.ItemNotFound, provider+" has no user "+target.String())
 	case mimi.KeyMaterialUserDeleted:
@@ -141,7 +150,7 @@ func (t *turn) readMaterial(target mimi.URI, status int, body []byte) material {
 }
 
 // learn takes the key packages that can be used, and lets the hub remember to whom their Welcomes go.
-func (t *turn) learn(target mimi.URI, a *mimi.KeyMaterialResponse) material {
+func (t *turn) learn(target mimi.URI, suite mls.CipherSuite, a *mimi.KeyMaterialResponse) material {
 	r := t.r
 	var m material
 	exhausted := false
@@ -162,7 +171,7 @@ func (t *turn) learn(target mimi.URI, a *mimi.KeyMaterialResponse) material {
 		switch {
 		case err != nil || client != c.Client || client.ClientUser() != target || slices.Contains(clients, client):
 		case !capable(&c.KeyPackage.LeafNode.Capabilities, &required):
-		case c.KeyPackage.Validate(g.Public().Suite(), cfg) != nil:
+		case c.KeyPackage.Validate(suite, cfg) != nil:
 		default:
 			clients = append(clients, client)
 			m.packages = append(m.packages, *c.KeyPackage)

@@ -162,7 +162,7 @@ func (t *turn) open(st *xmpp.Stanza, by mimi.URI, a applicant) {
 		what: "leaf of " + by.String(),
 		plan: func(d *delta) *xmpp.StanzaError { d.empty = true; return nil },
 		done: func(t *turn) {
-			m := t.learn(a.User, givenPackages(a.User, a.Packages))
+			m := t.learn(a.User, t.r.suite(), givenPackages(a.User, a.Packages))
 			if m.refused != nil {
 				t.note(NoteInfo, "key packages of a knock cannot be used", Attr{"user", a.User.String()}, Attr{"reason", m.refused.Text})
 				t.admit(st, by, a)

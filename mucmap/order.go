@@ -9,7 +9,7 @@ import (
 	"anteroom/xmpp/muc"
 )
 
-// What an operator of the service wants of a room, whoever owns it: [RequestDestroy] and [RequestAnnounce]. The gateway makes these requests
+// What an operator of the service wants of a room, whoever owns it: [RequestDestroy], [RequestAnnounce] and [RequestReInit]. The gateway makes these requests
 // itself, after it has made sure that they come from an operator (docs/decisions/085-operators.md).
 
 // The HTTP statuses of answers to operators besides those of mimi.go.
@@ -64,6 +64,8 @@ func (t *turn) order(in Request) {
 		t.announce(string(in.Body), reply)
 	case t.r.follow != nil:
 		reply(statusConflict, "the room belongs to "+t.r.uri.Provider())
+	case in.Kind == RequestReInit:
+		t.orderReInit(in.Body, reply)
 	default:
 		t.destroyByOrder(in.Body, reply)
 	}

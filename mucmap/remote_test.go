@@ -97,7 +97,7 @@ func (r *remote) groupInfo(kp *mls.KeyPackageSecrets) (*mimi.GroupInfoAndTree, b
 	if a.Code != mimi.GroupInfoSuccess {
 		return nil, false
 	}
-	info, err := a.Open(private)
+	info, err := a.Open(suite, private)
 	r.must(err)
 	return info, true
 }

@@ -157,7 +157,7 @@ func (s *Service) newSigner(seed mls.Seed, g *mls.Group, leaf mls.LeafIndex, now
 	if err != nil {
 		return nil, err
 	}
-	credential, err := s.credential(client, signer.Public, now)
+	credential, err := s.credential(client, signer.Suite, signer.Public, now)
 	return &mls.LeafChange{Signer: &signer, Credential: &credential}, err
 }
 

@@ -149,11 +149,11 @@ var (
 	capsAdmin = []mimi.Capability{mimi.CanAddParticipant, mimi.CanBan, mimi.CanUnBan, mimi.CanChangeRoomSubject}
 	capsOwner = []mimi.Capability{
 		mimi.CanChangeRoomName, mimi.CanChangeRoomDescription, mimi.CanChangeRoomAvatar, mimi.CanChangeRoomMood, mimi.CanDestroyRoom,
-		mimi.CanChangeRoomMembershipStyle, mimi.CanChangeRoleDefinitions, mimi.CanChangePreauthorizedUserList}
+		mimi.CanChangeRoomMembershipStyle, mimi.CanChangeRoleDefinitions, mimi.CanChangePreauthorizedUserList, mimi.CanSendMLSReinitProposal}
 	capsKeeper = []mimi.Capability{
 		mimi.CanAddParticipant, mimi.CanRemoveParticipant, mimi.CanAddOwnClient, mimi.CanBan, mimi.CanUnBan, mimi.CanKick,
 		mimi.CanChangeUserRole, mimi.CanReceiveMessage, mimi.CanChangeRoomSubject, mimi.CanDestroyRoom,
-		mimi.CanChangeRoomMembershipStyle, mimi.CanChangeRoleDefinitions, mimi.CanChangePreauthorizedUserList}
+		mimi.CanChangeRoomMembershipStyle, mimi.CanChangeRoleDefinitions, mimi.CanChangePreauthorizedUserList, mimi.CanSendMLSReinitProposal}
 )
 
 func caps(sets ...[]mimi.Capability) []mimi.Capability {

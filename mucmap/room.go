@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -59,6 +60,9 @@ type Room struct {
 
 	renewing renewing
 
+	reInit        *reInit // under way; nil: none
+	reInitRefused string  // why the last one that an operator ordered did not take place
+
 	unclean  bool // restored after a crash: the epoch must be left before anything is encrypted
 	restored bool // no Step since Restore
 	absent   bool // who is absent has changed since lingering was last looked at
@@ -83,7 +87,7 @@ func (r *Room) reset() {
 	if r.person != nil {
 		r.person = &person{user: r.person.user}
 	}
-	r.suspect = false
+	r.suspect, r.reInit, r.reInitRefused = false, nil, ""
 	r.unclean, r.restored, r.seq, r.snapAt, r.sent = false, false, 0, 0, 0
 	r.summary = Summary{Name: r.name}
 }
@@ -207,7 +211,7 @@ func (t *turn) store() {
 		t.out.SetSecrets[name] = b
 	}
 	if g := r.hub.Group(); g != r.stored {
-		parts := g.Parts(r.stored)
+		parts := partsSince(g, r.stored)
 		for name, b := range parts.Set {
 			set(secretGroup+name, b)
 		}
@@ -228,6 +232,20 @@ func (t *turn) store() {
 		set(secretHub, r.hub.Encode())
 		r.hubChanged = false
 	}
+}
+
+// partsSince is what changes in the store when a group replaces an earlier value of itself, or the group that it follows.
+func partsSince(g, stored *mls.Group) mls.Parts {
+	if stored == nil || bytes.Equal(g.Public().GroupID(), stored.Public().GroupID()) {
+		return g.Parts(stored)
+	}
+	parts := g.Parts(nil)
+	for name := range stored.Parts(nil).Set {
+		if _, kept := parts.Set[name]; !kept {
+			parts.Drop = append(parts.Drop, name)
+		}
+	}
+	return parts
 }
 
 // group is the room's group, nil while we are not in it.
@@ -282,7 +300,7 @@ func (r *Room) Idle() bool {
 	if r.person != nil {
 		return len(r.person.seeks) == 0
 	}
-	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && len(r.searches) == 0 && r.pub.here.Len() == 0 && !r.unclean && !r.follow.busy()
+	return r.job == nil && len(r.queue) == 0 && len(r.waiting) == 0 && len(r.joining) == 0 && len(r.searches) == 0 && r.reInit == nil && r.pub.here.Len() == 0 && !r.unclean && !r.follow.busy()
 }
 
 // Seq is the number of events so far.

@@ -44,6 +44,7 @@ func init() {
 		{commandBots, "List the bots", admin, nil, listBots},
 		{commandBot, "Let a bot in", owner, []stageOf{{botForm, checkBot}}, allowBot},
 		{commandBotsOut, "Take bots out", owner, []stageOf{{botsOutForm, checkBotsOut}}, removeBots},
+		{commandReInit, "Give the group another cipher suite", owner, []stageOf{{suiteForm, checkSuite}}, reInitRoom},
 		{commandDestroy, "Destroy the room", owner, []stageOf{{destroyForm, checkDestroy}, {confirmForm, checkConfirm}}, destroyRoom},
 	}
 }

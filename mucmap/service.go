@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -20,7 +22,8 @@ type Config struct {
 	Users    []string              // XMPP domains whose users are u/<local> of Provider; others are u/<local>%40<domain>
 
 	// Hub signs for the provider: it is named in external_senders and signs GroupInfo responses.
-	Hub mls.Signer
+	Hub  mls.Signer
+	hubs map[mls.CipherSuite]mls.Signer // the hub's key in rooms of each suite
 
 	Software, Version string     // XEP-0092
 	Started           time.Time  // of the process (XEP-0012)
@@ -90,7 +93,25 @@ func NewService(cfg Config) (*Service, error) {
 			return nil, fmt.Errorf("mucmap: keys are renewed every %v at most, not %v", MinRenewal, every)
 		}
 	}
+	cfg.hubs = map[mls.CipherSuite]mls.Signer{}
+	for _, suite := range mls.CipherSuites() {
+		signer, err := hubSigner(cfg.Hub, suite)
+		if err != nil {
+			return nil, fmt.Errorf("mucmap: the hub's key for %s: %w", suite.Name(), err)
+		}
+		cfg.hubs[suite] = signer
+	}
 	return &Service{cfg: cfg}, nil
+}
+
+// hubSigner is the hub's key for rooms of a suite: the configured one for its own, and for others one derived from it, so that all live equally long.
+func hubSigner(hub mls.Signer, suite mls.CipherSuite) (mls.Signer, error) {
+	if suite == hub.Suite {
+		return hub, nil
+	}
+	mac := hmac.New(sha256.New, hub.Private)
+	mac.Write([]byte("anteroom hub " + suite.Name()))
+	return mls.NewSigner(suite, mls.Seed(mac.Sum(nil)))
 }
 
 // New is a room that does not exist yet; the first join creates it. The name is the localpart of its address. Every name gives a
@@ -221,7 +242,7 @@ func (r *Room) loadGroup(secrets map[string][]byte) error {
 	if e := uint64(g.Public().Epoch()); e != r.pub.Epoch {
 		return fmt.Errorf("the group is in epoch %d, the log in %d", e, r.pub.Epoch)
 	}
-	if r.hub, err = hub.Load(secrets[secretHub], g, r.hubOptions()); err != nil {
+	if r.hub, err = hub.Load(secrets[secretHub], g, r.hubOptions(g.Public().Suite())); err != nil {
 		return err
 	}
 	r.stored = g

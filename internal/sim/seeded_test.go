@@ -149,6 +149,9 @@ func history(seed uint64, faults Faults) (*World, error) {
 				p.down = w.chance(w.Faults.Partition)
 			}
 		}
+		if i%30 == 20 && seed%2 == 0 { // to one of the first three suites, or a refusal if it is the present one
+			w.reInit("a.example", "garden", strconv.Itoa(1+w.rng.IntN(3)))
+		}
 		u := users[w.rng.IntN(len(users))]
 		act := w.rng.IntN(21)
 		if act > 7 && act < 10 && w.chance(0.6) {
@@ -309,11 +312,16 @@ func TestSeededHistories(t *testing.T) {
 		{"losing commits", Faults{LoseNews: 0.1, Reorder: 0.1, Late: 0.1}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
+			changed := 0
 			for seed := range seeds(t) {
 				w, err := history(seed, tt.faults)
 				if err != nil {
 					t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(tail(w.Trace, 60), "\n"))
 				}
+				changed += strings.Count(strings.Join(w.Trace, "\n"), "a.example garden: the group is reinitialised")
+			}
+			if changed == 0 {
+				t.Error("no group got another suite")
 			}
 		})
 	}

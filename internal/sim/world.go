@@ -49,6 +49,8 @@ type World struct {
 	late []post
 	open []xmpp.Stanza // what clients of new rooms are about to send
 	ids  int
+
+	noKeys map[string]func(body []byte) mucmap.Reply // of providers that give no key packages: what they answer
 }
 
 // Provider is one gateway and its XMPP server.
@@ -92,19 +94,24 @@ type post struct {
 func New(seed uint64, names ...string) *World {
 	w := &World{Now: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC), Providers: map[string]*Provider{}, rng: rand.New(rand.NewPCG(seed, 1)),
 		mail: map[[2]string][]post{}}
-	for i, name := range names {
-		key, err := mls.NewSigner(mls.SuiteX25519AES128SHA256Ed25519, mls.Seed{1, byte(i)})
-		if err != nil {
-			panic(err)
-		}
-		svc, err := mucmap.NewService(mucmap.Config{Domain: xmpp.MustParseJID("rooms." + name), Provider: name, Users: []string{name}, Hub: key,
-			Software: "anteroom", Version: "sim", RenewEncryption: RenewEncryption, RenewSignature: RenewSignature})
-		if err != nil {
-			panic(err)
-		}
-		w.Providers[name] = &Provider{Name: name, Rooms: map[string]*Node{}, Inbox: map[string][]xmpp.Stanza{}, w: w, svc: svc}
+	for _, name := range names {
+		w.Add(name)
 	}
 	return w
+}
+
+// Add brings another provider into the world.
+func (w *World) Add(name string) {
+	key, err := mls.NewSigner(mls.SuiteX25519AES128SHA256Ed25519, mls.Seed{1, byte(len(w.Providers))})
+	if err != nil {
+		panic(err)
+	}
+	svc, err := mucmap.NewService(mucmap.Config{Domain: xmpp.MustParseJID("rooms." + name), Provider: name, Users: []string{name}, Hub: key,
+		Software: "anteroom", Version: "sim", RenewEncryption: RenewEncryption, RenewSignature: RenewSignature})
+	if err != nil {
+		panic(err)
+	}
+	w.Providers[name] = &Provider{Name: name, Rooms: map[string]*Node{}, Inbox: map[string][]xmpp.Stanza{}, w: w, svc: svc}
 }
 
 func (w *World) seed() (s mls.Seed) {
@@ -509,6 +516,14 @@ func (w *World) receive(p post) (mucmap.Reply, bool) {
 				return reply, ok
 			}
 			return to.ask(post{uri.Provider(), p.to, p.endpoint, p.room, reply.Body}, mucmap.RequestRelayed, to.svc.RoomName(q.Room))
+		}
+		if refuse := w.noKeys[p.to]; refuse != nil {
+			return refuse(p.body), true
+		}
+		if name := to.svc.FollowedName(q.Room); to.Rooms[name] != nil {
+			if reply, ok := to.ask(p, mucmap.RequestReKey, name); !ok || reply.Status != 204 {
+				return reply, ok
+			}
 		}
 		if reply, ok := to.ask(p, kind, to.svc.PersonName(uri)); !ok || reply.Status != 204 {
 			return reply, ok
