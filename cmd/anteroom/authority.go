@@ -106,11 +106,11 @@ type vouching struct {
 	authenticate mimi.Authenticate
 }
 
-func (v vouching) credential(client mimi.URI, key mls.SignaturePublicKey, now time.Time) (mls.Credential, error) {
+func (v vouching) credential(client mimi.URI, suite mls.CipherSuite, key mls.SignaturePublicKey, now time.Time) (mls.Credential, error) {
 	if v.authority == nil {
 		return mimi.BasicCredential(client), nil
 	}
-	return v.authority.Credential(client, clientSuite, key, now)
+	return v.authority.Credential(client, suite, key, now)
 }
 
 // renewedCredential is a new credential for a leaf of ours that has a basic one, or a certificate that has served long enough.
@@ -125,6 +125,14 @@ func (c *nativeClient) renewedCredential(leaf *mls.LeafNode, now time.Time) (mls
 	if _, ours := c.device(client); !ours {
 		return mls.Credential{}, false
 	}
-	credential, err := c.vouch.credential(client, leaf.SignatureKey, now)
+	credential, err := c.vouch.credential(client, leafSuite(leaf), leaf.SignatureKey, now)
 	return credential, err == nil
+}
+
+// leafSuite is the suite of a leaf of ours, the only one that it lists.
+func leafSuite(leaf *mls.LeafNode) mls.CipherSuite {
+	if len(leaf.Capabilities.CipherSuites) != 1 {
+		return clientSuite
+	}
+	return leaf.Capabilities.CipherSuites[0]
 }

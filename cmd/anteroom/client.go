@@ -20,6 +20,7 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/follower"
 	"anteroom/mimi/mimihttp"
+	"anteroom/mls"
 )
 
 // clientCommand is a small MIMI provider of its own with one user, its MLS clients and a terminal. It knows nothing of XMPP.
@@ -36,6 +37,7 @@ type clientCommand struct {
 	Peer         map[string]string `help:"Dial ADDR for a provider instead of asking the DNS; the name is still checked." placeholder:"DOMAIN=ADDR"`
 	JSON         bool              `name:"json" help:"Print one JSON object per line, see docs/client.md."`
 	Consent      string            `enum:"all,ask" default:"all" help:"Who may add the user to rooms: everybody (all), or whom the user allows (ask)."`
+	Suite        []string          `help:"Registered name or number of a cipher suite of which key packages are given away; all that are known without it." placeholder:"SUITE"`
 	Capture      string            `type:"path" help:"Append every notify body that arrives to this file, one JSON object per line."`
 }
 
@@ -51,6 +53,14 @@ func (c *clientCommand) Run() error {
 func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) error {
 	if (c.Authority == "") != (c.AuthorityKey == "") {
 		return errors.New("--authority and --authority-key belong together")
+	}
+	var suites []mls.CipherSuite
+	for _, text := range c.Suite {
+		suite, known := mls.ParseCipherSuite(text)
+		if !known {
+			return fmt.Errorf("--suite %q is not known", text)
+		}
+		suites = append(suites, suite)
 	}
 	user, err := mimi.ParseURI(c.User)
 	if err != nil || user.Kind() != mimi.KindUser {
@@ -87,6 +97,9 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 		return err
 	}
 	native.consent = c.Consent
+	if len(suites) > 0 {
+		native.suites = suites
+	}
 	if c.Capture != "" {
 		if native.capture, err = os.OpenFile(c.Capture, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600); err != nil {
 			listener.Close()

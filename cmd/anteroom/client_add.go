@@ -69,7 +69,7 @@ func (c *nativeClient) seek(a storedAddition) error {
 		return fmt.Errorf("add: no device of ours is in %s", a.Room)
 	}
 	node, _ := r.Group().Public().Leaf(leaf)
-	q := &mimi.KeyMaterialRequest{Requester: c.user, Target: a.User, Room: a.Room, Suites: []mls.CipherSuite{clientSuite}, Required: required(r.Group().Public()),
+	q := &mimi.KeyMaterialRequest{Requester: c.user, Target: a.User, Room: a.Room, Suites: []mls.CipherSuite{r.Group().Public().Suite()}, Required: required(r.Group().Public()),
 		Credential: node.Credential}
 	signer, err := r.Group().Signer(leaf)
 	if err != nil {

@@ -88,6 +88,8 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 	case mls.AppDataUpdate:
 		w.component(p, by, reason)
 	case mls.ExternalInit:
+	case mls.ReInit:
+		w.add(clientChange{Kind: "reinit", Proposer: by, Name: p.Suite.Name(), Reason: reason})
 	default:
 		w.add(clientChange{Kind: "other", Proposer: by, Reason: reason})
 	}

@@ -168,7 +168,7 @@ func (c *nativeClient) knock(room mimi.URI) error {
 func (c *nativeClient) answerConsent(requester, room mimi.URI, op mimi.ConsentOperation) error {
 	q := &mimi.ConsentEntry{Operation: op, Requester: requester, Target: c.user, Room: room}
 	if op == mimi.ConsentGrant {
-		packages, err := c.giveKeyPackages(time.Now())
+		packages, err := c.giveKeyPackages(clientSuite, time.Now())
 		if err != nil {
 			return err
 		}

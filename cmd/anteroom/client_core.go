@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -43,7 +44,8 @@ type nativeClient struct {
 	dir     *stateDir
 	print   *clientPrinter
 	capture *os.File
-	consent string // consentAll or consentAsk
+	consent string            // consentAll or consentAsk
+	suites  []mls.CipherSuite // of which key packages are given away
 
 	mu      sync.Mutex
 	state   *clientState
@@ -67,7 +69,7 @@ type nativeRoom struct {
 
 // newNativeClient restores a client from its directory, or makes one with a new key.
 func newNativeClient(user mimi.URI, dir *stateDir, transport poster, print *clientPrinter, vouch vouching) (*nativeClient, error) {
-	c := &nativeClient{user: user, vouch: vouch, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}, running: map[string]bool{}}
+	c := &nativeClient{user: user, suites: mls.CipherSuites(), vouch: vouch, http: transport, dir: dir, print: print, rooms: map[mimi.URI]*nativeRoom{}, running: map[string]bool{}}
 	var err error
 	if c.state, err = dir.load(); err != nil {
 		return nil, err
@@ -128,12 +130,12 @@ func (c *nativeClient) options(used *[]int) follower.Options {
 		Parallel:     parallel.Do,
 		Authenticate: c.vouch.authenticate,
 		Credential:   c.renewedCredential,
-		Member: func(seed mls.Seed, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+		Member: func(seed mls.Seed, suite mls.CipherSuite, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
 			d, ours := c.device(client)
 			if !ours {
 				return nil, fmt.Errorf("%s is not our client", client)
 			}
-			return c.newKeyPackage(seed, d, now, nil)
+			return c.newKeyPackage(seed, cmp.Or(suite, clientSuite), d, now, nil)
 		},
 		KeyPackage: func(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) {
 			i, keys := c.findKeyPackage(ref)

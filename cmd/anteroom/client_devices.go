@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/hmac"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -30,8 +32,15 @@ func newDevice(name string) (storedDevice, error) {
 	return storedDevice{Name: name, SignatureID: signer.Public, Signature: signer.Private}, err
 }
 
-func (d *storedDevice) signer() mls.Signer {
-	return mls.Signer{Suite: clientSuite, Public: d.SignatureID, Private: d.Signature}
+// signer is the device's key in groups of a suite: the stored one for its own, and for others one derived from it, so that all are kept and forgotten
+// together.
+func (d *storedDevice) signer(suite mls.CipherSuite) (mls.Signer, error) {
+	if suite == clientSuite {
+		return mls.Signer{Suite: clientSuite, Public: d.SignatureID, Private: d.Signature}, nil
+	}
+	mac := hmac.New(sha256.New, d.Signature)
+	mac.Write([]byte("anteroom device " + suite.Name()))
+	return mls.NewSigner(suite, mls.Seed(mac.Sum(nil)))
 }
 
 // clientURI names a device of our user.

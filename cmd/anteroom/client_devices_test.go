@@ -131,7 +131,7 @@ func TestKeyPackagesOfDevices(t *testing.T) {
 	}
 	give := func() []mls.KeyPackage {
 		t.Helper()
-		kps, err := c.giveKeyPackages(time.Now())
+		kps, err := c.giveKeyPackages(clientSuite, time.Now())
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -16,19 +16,24 @@ import (
 // componentLastResort marks a key package that may be used more than once (draft-ietf-mls-extensions, last_resort_key_package).
 const componentLastResort mls.ComponentID = 4
 
-func (c *nativeClient) newKeyPackage(seed mls.Seed, d *storedDevice, now time.Time, extensions []mls.Extension) (*mls.KeyPackageSecrets, error) {
+// newKeyPackage makes a key package of a suite for a device.
+func (c *nativeClient) newKeyPackage(seed mls.Seed, suite mls.CipherSuite, d *storedDevice, now time.Time, extensions []mls.Extension) (*mls.KeyPackageSecrets, error) {
 	leaf, err := mimi.LeafExtensions(c.user.Name())
 	if err != nil {
 		return nil, err
 	}
-	credential, err := c.vouch.credential(c.clientURI(d), d.SignatureID, now)
+	signer, err := d.signer(suite)
+	if err != nil {
+		return nil, err
+	}
+	credential, err := c.vouch.credential(c.clientURI(d), suite, signer.Public, now)
 	if err != nil {
 		return nil, err
 	}
 	return mls.NewKeyPackage(seed, mls.KeyPackageParams{
-		Signer:         d.signer(),
+		Signer:         signer,
 		Credential:     credential,
-		Capabilities:   mimi.LeafCapabilities(clientSuite),
+		Capabilities:   mimi.LeafCapabilities(suite),
 		Lifetime:       mls.Lifetime{NotBefore: uint64(now.Add(-keyClockSkew).Unix()), NotAfter: uint64(now.Add(keyLifetime).Unix())},
 		LeafExtensions: leaf,
 		Extensions:     extensions,
@@ -62,8 +67,9 @@ func (c *nativeClient) secrets(s *storedKeyPackage) (*mls.KeyPackageSecrets, err
 	if !ours || d.Deleted {
 		return nil, fmt.Errorf("%s is not our client", client)
 	}
-	keys.Signature = d.Signature
-	return keys, nil
+	signer, err := d.signer(keys.KeyPackage.Suite)
+	keys.Signature = signer.Private
+	return keys, err
 }
 
 // without returns the list without the entries at used, except those that may be used again.
@@ -107,11 +113,12 @@ func (c *nativeClient) keyMaterial(request *mimi.KeyMaterialRequest, now time.Ti
 	if request.Target != c.user {
 		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialUserUnknown, User: request.Target}, nil
 	}
-	if !c.consents(request.Requester, request.Room) {
+	if !c.consents(request.Requester, request.Room) && !c.takesPart(request.Room) {
 		return &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoConsent, User: request.Target}, nil
 	}
-	capabilities := mimi.LeafCapabilities(clientSuite)
-	if !slices.Contains(request.Suites, clientSuite) || !satisfies(&capabilities, &request.Required) {
+	suite, known := c.acceptable(request.Suites)
+	capabilities := mimi.LeafCapabilities(c.suites...)
+	if !known || !satisfies(&capabilities, &request.Required) {
 		answer := &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoCompatible, User: c.user}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -120,7 +127,7 @@ func (c *nativeClient) keyMaterial(request *mimi.KeyMaterialRequest, now time.Ti
 		}
 		return answer, nil
 	}
-	packages, err := c.giveKeyPackages(now)
+	packages, err := c.giveKeyPackages(suite, now)
 	if err != nil {
 		return nil, err
 	}
@@ -135,22 +142,40 @@ func (c *nativeClient) keyMaterial(request *mimi.KeyMaterialRequest, now time.Ti
 	return answer, nil
 }
 
-// giveKeyPackages makes and stores a key package for each device. Those that have expired are forgotten first; if too many are still out, the
+// acceptable is the first of the suites that somebody accepts of which we give key packages away.
+func (c *nativeClient) acceptable(wanted []mls.CipherSuite) (mls.CipherSuite, bool) {
+	for _, s := range wanted {
+		if slices.Contains(c.suites, s) {
+			return s, true
+		}
+	}
+	return 0, false
+}
+
+// takesPart says that a device of ours is in a room: whoever is goes on with it when the hub reinitialises its group.
+func (c *nativeClient) takesPart(room mimi.URI) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	entry := c.rooms[room]
+	return entry != nil && entry.room.Member()
+}
+
+// giveKeyPackages makes and stores a key package of a suite for each device. Those that have expired are forgotten first; if too many are still out, the
 // device's one of last resort is given.
-func (c *nativeClient) giveKeyPackages(now time.Time) ([]mls.KeyPackage, error) {
+func (c *nativeClient) giveKeyPackages(suite mls.CipherSuite, now time.Time) ([]mls.KeyPackage, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	next := *c.state
 	next.KeyPackages = nil
-	last := map[string]*mls.KeyPackage{} // by signature key
+	last := map[string]*mls.KeyPackage{} // of the suite, by client
 	for _, stored := range c.state.KeyPackages {
 		keys, err := c.secrets(&stored)
 		if err != nil || keys.KeyPackage.LeafNode.Lifetime.NotAfter <= uint64(now.Unix()) {
 			continue
 		}
 		next.KeyPackages = append(next.KeyPackages, stored)
-		if stored.LastResort {
-			last[string(keys.KeyPackage.LeafNode.SignatureKey)] = &keys.KeyPackage
+		if stored.LastResort && keys.KeyPackage.Suite == suite {
+			last[mimi.CredentialName(keys.KeyPackage.LeafNode.Credential)] = &keys.KeyPackage
 		}
 	}
 	all := c.devices()
@@ -161,11 +186,11 @@ func (c *nativeClient) giveKeyPackages(now time.Time) ([]mls.KeyPackage, error) 
 	}
 	var given []mls.KeyPackage
 	for _, d := range all {
-		if kp := last[string(d.SignatureID)]; exhausted && kp != nil {
+		if kp := last[c.clientURI(d).String()]; exhausted && kp != nil {
 			given = append(given, *kp)
 			continue
 		}
-		keys, err := c.newKeyPackage(freshSeed(), d, now, extensions)
+		keys, err := c.newKeyPackage(freshSeed(), suite, d, now, extensions)
 		if err != nil {
 			return nil, err
 		}

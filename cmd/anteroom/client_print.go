@@ -34,6 +34,7 @@ type clientEvent struct {
 
 	Sender      string  `json:"sender,omitempty"`
 	Leaf        *uint32 `json:"leaf,omitempty"`
+	Suite       string  `json:"suite,omitempty"`
 	Body        string  `json:"body,omitempty"`
 	ContentType string  `json:"content_type,omitempty"`
 
@@ -221,6 +222,12 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 		e.Type, e.At, e.Epoch, e.Client = "resynced", stamp(event.At), epochNumber(event.Epoch), event.Client.String()
 	case follower.Dropped:
 		e.Type, e.Text = "dropped", event.Text
+	case follower.Lost:
+		e.Type, e.Text = "lost", event.Text
+	case follower.Resynced:
+		e.Type, e.Client, e.At, e.Epoch = "resynced", event.Client.String(), stamp(event.At), epochNumber(event.Epoch)
+	case follower.Reinitialised:
+		e.Type, e.At, e.Epoch, e.Suite = "reinitialised", stamp(event.At), epochNumber(event.Epoch), event.Suite.Name()
 	case follower.Broken:
 		e.Type, e.Text = "broken", event.Text
 	default:

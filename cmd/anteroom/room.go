@@ -26,6 +26,7 @@ type roomCommand struct {
 	Abuse   roomAbuseCommand   `cmd:"" help:"List what other providers reported as abuse in our rooms."`
 	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
 	Destroy roomDestroyCommand `cmd:"" help:"Destroy one room, whoever owns it."`
+	Reinit  roomReinitCommand  `cmd:"" help:"Give the group of one of our rooms another cipher suite (ReInit)."`
 }
 
 type roomFlags struct {
@@ -79,7 +80,7 @@ func (c *roomShowCommand) Run() error {
 		for _, row := range [][2]string{
 			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
 			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"locked", yes(d.Locked)}, {"occupants", fmt.Sprint(d.Occupants)},
-			{"uri", d.URI}, {"hub", d.Hub}, {"trouble", printable(d.Trouble)}, {"group", d.Group}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
+			{"uri", d.URI}, {"hub", d.Hub}, {"trouble", printable(d.Trouble)}, {"group", d.Group}, {"cipher suite", d.Suite}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
 			{"leaves", fmt.Sprint(d.Leaves)}, {"events", fmt.Sprint(d.Events)},
 			{"commits under way", fmt.Sprint(d.Jobs)}, {"waiting", fmt.Sprint(d.Waiting)}, {"owed to providers", fmt.Sprint(d.Owed)},
 		} {
