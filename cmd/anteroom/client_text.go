@@ -87,6 +87,8 @@ func changeText(c *clientChange) string {
 		}
 	case "metadata":
 		s = fmt.Sprintf("name %q, subject %q", c.Name, c.Subject)
+	case "reinit":
+		s = "the group ends and goes on with " + c.Name
 	default:
 		s = c.Kind
 	}
