@@ -222,10 +222,6 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 		e.Type, e.At, e.Epoch, e.Client = "resynced", stamp(event.At), epochNumber(event.Epoch), event.Client.String()
 	case follower.Dropped:
 		e.Type, e.Text = "dropped", event.Text
-	case follower.Lost:
-		e.Type, e.Text = "lost", event.Text
-	case follower.Resynced:
-		e.Type, e.Client, e.At, e.Epoch = "resynced", event.Client.String(), stamp(event.At), epochNumber(event.Epoch)
 	case follower.Reinitialised:
 		e.Type, e.At, e.Epoch, e.Suite = "reinitialised", stamp(event.At), epochNumber(event.Epoch), event.Suite.Name()
 	case follower.Broken:

@@ -30,8 +30,6 @@ func clientText(e *clientEvent) string {
 		line("%s: sent: %s", e.Room, clean(e.Body))
 	case "reinitialised":
 		line("%s: goes on in a group of %s, in epoch %d", e.Room, e.Suite, *e.Epoch)
-	case "resynced":
-		line("%s: %s entered anew in epoch %d", e.Room, e.Client, *e.Epoch)
 	case "removed":
 		line("%s: removed", e.Room)
 	case "let_in":
