@@ -2,6 +2,7 @@ package mls
 
 import (
 	"strconv"
+	"strings"
 
 	"anteroom/mls/internal/suite"
 )
@@ -31,4 +32,13 @@ func ParseCipherSuite(text string) (CipherSuite, bool) {
 		}
 	}
 	return 0, false
+}
+
+// SameSignatures says that keys that sign in groups of one suite sign in groups of the other too.
+func (cs CipherSuite) SameSignatures(other CipherSuite) bool {
+	scheme := func(cs CipherSuite) string {
+		name := cs.Name()
+		return name[strings.LastIndexByte(name, '_')+1:]
+	}
+	return scheme(cs) == scheme(other)
 }

@@ -15,6 +15,9 @@ func TestCipherSuiteNames(t *testing.T) {
 	if got, ok := ParseCipherSuite("2"); !ok || got != SuiteP256AES128SHA256P256 || got.Name() != "MLS_128_DHKEMP256_AES128GCM_SHA256_P256" {
 		t.Errorf("2 is read as %d", got)
 	}
+	if a := SuiteX25519AES128SHA256Ed25519; !a.SameSignatures(SuiteX25519ChaCha20SHA256Ed25519) || a.SameSignatures(SuiteP256AES128SHA256P256) {
+		t.Error("which suites sign alike")
+	}
 	for _, text := range []string{"", "0", "8", "P256", "mls_128_dhkemp256_aes128gcm_sha256_p256"} {
 		if got, ok := ParseCipherSuite(text); ok {
 			t.Errorf("%q is read as %d", text, got)

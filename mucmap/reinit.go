@@ -68,8 +68,7 @@ func (t *turn) reinitialise(suite mls.CipherSuite, by mimi.URI, done func(*turn)
 	ri.refuse = func(t *turn, e *xmpp.StanzaError) { end(); refuse(t, e) }
 	var err error
 	if ri.keeper, err = r.svc.keyPackageOf(suite, t.derive("keeper of the group that follows"), t.now, r.svc.clientURI(r.keeper), ""); err != nil {
-		t.note(NoteError, "no keys of the new suite could be made", Attr{"error", err.Error()})
-		refuse(t, refusal(xmpp.InternalServerError, "no keys of the new suite could be made"))
+		refuse(t, refusal(xmpp.NotAcceptable, "no keys of this cipher suite can be made here: "+err.Error()))
 		return
 	}
 	r.reInit = ri
@@ -97,7 +96,27 @@ func (r *Room) mayReInit(suite mls.CipherSuite, by mimi.URI) *xmpp.StanzaError {
 	if _, in := r.leaf(r.keeper); !in || r.forTwo() {
 		return refusal(xmpp.NotAllowed, "this is not a room with a keeper, who would make the new group")
 	}
+	if who := r.systemsBehind(suite); who != "" {
+		return refusal(xmpp.NotAllowed, who+" may act on the group from outside by a key that does not sign in this cipher suite")
+	}
 	return nil
+}
+
+// systemsBehind names a system user of another provider whose key, as the group knows it, is not one of a suite; empty: there is none.
+func (r *Room) systemsBehind(suite mls.CipherSuite) string {
+	own := r.svc.hubSender(suite)
+	for _, e := range r.hub.Group().Public().Context().Extensions {
+		var senders mls.ExternalSenders
+		if e.Type != mls.ExtensionExternalSenders || wire.Unmarshal(e.Data, &senders) != nil || r.suite().SameSignatures(suite) {
+			continue
+		}
+		for _, s := range senders {
+			if !mimi.SameIdentity(s.Credential, own.Credential) {
+				return credentialUser(s.Credential).String()
+			}
+		}
+	}
+	return ""
 }
 
 func (ri *reInit) signer(r *Room) mimi.URI {

@@ -73,9 +73,14 @@ func (c *nativeClient) expel(room mimi.URI, name string) error {
 }
 
 func (c *nativeClient) expulsion(pg *mls.PublicGroup, client mimi.URI) (*mls.Message, error) {
+	signer, err := c.state.System.signer(clientSuite)
+	if err != nil {
+		return nil, err
+	}
+	signer.Suite = pg.Suite() // the key is in the group's external_senders as it was shown: one of this suite or of one that signs alike
 	for i, node := range pg.Leaves() {
 		if own, err := mimi.CredentialClient(node.Credential); err == nil && own == client {
-			return mls.ExternalProposal(pg, c.state.System.signer(), mls.Remove{Removed: i}, mimi.Why{}.AAD())
+			return mls.ExternalProposal(pg, signer, mls.Remove{Removed: i}, mimi.Why{}.AAD())
 		}
 	}
 	return nil, fmt.Errorf("expel: %s is not in the group", client)
