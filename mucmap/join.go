@@ -154,7 +154,6 @@ func (r *Room) mayEnter(u mimi.URI, code string) *xmpp.StanzaError {
 	a := r.pub.affiliation(u)
 	_, invited := r.pub.preauthorised(u)
 	invited = invited || r.pub.admission(u) != nil || r.follow != nil && code != ""
-	limit := r.svc.cfg.Limits.Occupants
 	switch {
 	case r.pub.Closing:
 		return refusal(xmpp.Gone, "the room is being destroyed")
@@ -166,12 +165,27 @@ func (r *Room) mayEnter(u mimi.URI, code string) *xmpp.StanzaError {
 		return refusal(xmpp.RegistrationRequired, "only members may enter this room")
 	case r.pub.strangerRefusal(u) != nil:
 		return r.pub.strangerRefusal(u)
-	case r.pub.here.Len() >= limit:
-		return refusal(xmpp.ServiceUnavailable, "the room is full").WithType(xmpp.Wait)
-	case r.pub.Config.MaxUsers > 0 && r.pub.here.Occupants() >= r.pub.Config.MaxUsers && a < muc.AffiliationAdmin && r.pub.occupant(u) == nil:
-		return refusal(xmpp.ServiceUnavailable, "the room is full").WithType(xmpp.Wait)
+	case r.full(u):
+		return refusal(xmpp.ServiceUnavailable, fullText).WithType(xmpp.Wait)
 	case !r.pub.Exists && len(r.joining) >= r.svc.cfg.Limits.Waiting, len(r.pub.members) >= r.svc.cfg.Limits.Affiliation && r.pub.members[u] == nil:
 		return refusal(xmpp.ResourceConstraint, fullListText)
+	}
+	return nil
+}
+
+const fullText = "the room is full"
+
+// full says that there is no room for another device of a user.
+func (r *Room) full(u mimi.URI) bool {
+	most := r.pub.Config.MaxUsers
+	return r.pub.here.Len() >= r.svc.cfg.Limits.Occupants ||
+		most > 0 && r.pub.here.Occupants() >= most && r.pub.affiliation(u) < muc.AffiliationAdmin && r.pub.occupant(u) == nil
+}
+
+// secondDevice refuses another device of a user who is here, in a room that allows one.
+func (r *Room) secondDevice(j *join) *xmpp.StanzaError {
+	if o := r.pub.occupant(j.user); r.pub.Config.Single && o != nil && len(o.Sessions) > 0 && r.pub.here.BySession(j.st.From) == nil {
+		return refusal(xmpp.Conflict, "this room allows one device of a user, and another one of yours is here")
 	}
 	return nil
 }
@@ -240,11 +254,11 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		*v = "?" // known to nobody
 	}
 	j := &join{st: st, user: u, nick: nick, code: payload.Password, history: payload.History, mav: payload.Mav, payload: ownPayload(st)}
-	if o := r.pub.occupant(u); o != nil {
-		if r.pub.Config.Single && r.pub.here.BySession(st.From) == nil && len(o.Sessions) > 0 {
-			t.refuse(st, refusal(xmpp.Conflict, "this room allows one device of a user, and another one of yours is here"))
-			return
-		}
+	if e := r.secondDevice(j); e != nil {
+		t.refuse(st, e)
+		return
+	}
+	if r.pub.occupant(u) != nil {
 		t.letIn(j)
 		return
 	}
@@ -327,11 +341,17 @@ func (t *turn) entered(j *join) {
 		t.refuse(j.st, refusal(xmpp.InternalServerError, "no place in the group").WithType(xmpp.Wait))
 		return
 	}
-	if t.r.pub.occupant(j.user) == nil {
-		if e := t.r.nickRefusal(j.nick, j.user); e != nil {
-			t.refuse(j.st, e)
-			return
-		}
+	e := t.r.secondDevice(j)
+	switch {
+	case e != nil:
+	case t.r.full(j.user): // others who shared the commit were first
+		e = refusal(xmpp.ServiceUnavailable, fullText).WithType(xmpp.Wait)
+	case t.r.pub.occupant(j.user) == nil:
+		e = t.r.nickRefusal(j.nick, j.user)
+	}
+	if e != nil {
+		t.refuse(j.st, e)
+		return
 	}
 	t.letIn(j)
 }

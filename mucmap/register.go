@@ -149,6 +149,10 @@ func (t *turn) registerSet(st *xmpp.Stanza) {
 		t.result(st)
 		return
 	}
+	if slices.ContainsFunc(t.r.pub.Applicants, func(a applicant) bool { return a.User == u && a.Nick == nick && !a.Knock }) {
+		t.result(st) // the admins were asked
+		return
+	}
 	a := applicant{User: u, Nick: nick}
 	if slices.ContainsFunc(t.r.pub.Applicants, func(b applicant) bool { return b.User == u && b.Nick == nick && !b.Knock }) {
 		t.result(st) // the admins know: some clients register whenever they enter

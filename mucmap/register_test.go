@@ -27,3 +27,18 @@ func TestApplicantsLimit(t *testing.T) {
 		t.Errorf("who waits may ask again: %s", out)
 	}
 }
+
+// Who asks to be registered once more, for the same nick, is answered, and the admins are not asked again.
+func TestRegistrationTwice(t *testing.T) {
+	c := newCommander(t)
+	register := func(nick string) string {
+		return c.send(t, "<iq from='user7@a.example/x' to='"+room+"' type='set' id='g'><query xmlns='jabber:iq:register'>"+
+			fill("FORM_TYPE", "http://jabber.org/protocol/muc#register", "muc#register_roomnick", nick)+"</query></iq>")
+	}
+	wantIn(t, "first", register("Seven"), "type='result'", "Request for registration")
+	out := register("Seven")
+	if wantIn(t, "again", out, "type='result'"); strings.Contains(out, "Request for registration") {
+		t.Errorf("the admins are asked again:\n%s", out)
+	}
+	wantIn(t, "for another nick", register("Sept"), "type='result'", "Request for registration")
+}
