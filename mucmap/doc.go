@@ -46,6 +46,7 @@
 //   - knock.go lets users knock; preauth.go names who need not
 //   - joinlink.go makes and redeems join links, joinlinkcommands.go has their commands
 //   - bots.go lets bots in, with roles of their own, botcommands.go has the commands for it
+//   - maxclients.go bounds the clients of a room
 //   - slowmode.go lets everybody wait between messages (XEP-0500)
 //
 // Moderators, admins and owners (XEP-0045 §8 to §10):
@@ -81,6 +82,7 @@
 // Users of other providers in rooms of ours:
 //   - mimi.go answers their requests and shows their messages
 //   - inviteremote.go adds them, keysearch.go asks for their key packages, await.go for their consent; addagreed.go adds who agrees
+//   - systems.go lets their systems take clients out
 //   - hostkeys.go gives them key packages of ours, relayed.go learns of those that third providers gave
 //   - direct.go is the room of two in which a user of ours and one elsewhere write to each other
 //
