@@ -132,7 +132,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 		users[k.user] = true
 		if k.user == q.Target {
 			out++
-			if k.lastResort && k.keys.KeyPackage.Suite == suite {
+			if k.lastResort && k.keys.KeyPackage.Suite == suite && (last == nil || bytes.Compare(k.keys.KeyPackage.InitKey, last.keys.KeyPackage.InitKey) < 0) { // always the same
 				last = k
 			}
 		}
@@ -144,7 +144,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	}
 	if last == nil || out < MaxKeyPackages {
 		var err error
-		if last, err = t.newKey(suite, q.Target, client, out >= MaxKeyPackages-1); err != nil {
+		if last, err = t.newKey(suite, q.Target, client, last == nil && out >= MaxKeyPackages-1); err != nil {
 			t.note(NoteError, "no key package could be made", Attr{"user", q.Target.String()}, Attr{"error", err.Error()})
 			answer.Code = mimi.KeyMaterialSuccess
 			answer.Clients = []mimi.ClientKeyMaterial{{Code: mimi.ClientExhausted, Client: client}}
