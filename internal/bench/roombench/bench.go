@@ -27,7 +27,7 @@ func (b *bench) join(occupants int, m *measurement) error {
 	if err := b.unlock(); err != nil {
 		return err
 	}
-	before, epoch, start := b.server.Delivered(), m.joinCommits, time.Now()
+	before, epoch, cpu, start := b.server.Delivered(), m.joinCommits, b.CPU(), time.Now()
 	var all []byte
 	for i := 1; i < occupants; i++ {
 		all = append(all, enter(i)...)
@@ -40,7 +40,7 @@ func (b *bench) join(occupants int, m *measurement) error {
 	if err := b.server.WaitDelivered(b.ctx, before+want); err != nil {
 		return fmt.Errorf("joins: %d of %d stanzas: %w", b.server.Delivered()-before, want, err)
 	}
-	m.join = time.Since(start)
+	m.join, m.joinCPU = time.Since(start), b.CPU()-cpu
 	m.joinStanzas = b.server.Delivered() - before
 	if err := b.settled(occupants, m); err != nil {
 		return err

@@ -34,7 +34,7 @@ func main() {
 	messages := flag.Int("messages", 300, "groupchat messages per measurement behind the fake server")
 	peers := flag.String("peers", "prosody,ejabberd", "servers with whose own rooms to compare, separated by commas; empty: none")
 	rooms := flag.Int("rooms", 2000, "rooms of which the memory is measured; 0: not")
-	profile := flag.String("profile", "", "folder for heap profiles of that")
+	profile := flag.String("profile", "", "folder for heap profiles of that, and for CPU and allocation profiles of the joins behind the fake server, which then take longer")
 	c := comparison{}
 	peerSizes := flag.String("peer-sizes", "50,200,500", "occupants of the rooms of that comparison, separated by commas; 1,000 are a million stanzas through the server twice")
 	flag.IntVar(&c.talkers, "talkers", 200, "occupants of the room in which the fan-out is compared")
@@ -58,7 +58,7 @@ func run(c *comparison, stores, peers, sizes, peerSizes []string, messages, room
 		return err
 	}
 	if len(stores) > 0 {
-		if err := measureAlone(c.binary, stores, occupants, messages); err != nil {
+		if err := measureAlone(c.binary, profile, stores, occupants, messages); err != nil {
 			return err
 		}
 	}
@@ -87,16 +87,16 @@ func numbers(sizes []string) (occupants []int, err error) {
 	return occupants, nil
 }
 
-func measureAlone(binary string, stores []string, sizes []int, messages int) error {
+func measureAlone(binary, profile string, stores []string, sizes []int, messages int) error {
 	table := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(table, "store\toccupants\tjoin s\tjoin stanzas\tjoin commits\tdeliveries/s\tCPU ms/1000\tms/message\tRSS MiB\t")
+	fmt.Fprintln(table, "store\toccupants\tjoin s\tjoin CPU s\tjoin stanzas\tjoin commits\tdeliveries/s\tCPU ms/1000\tms/message\tRSS MiB\t")
 	for _, store := range stores {
 		for _, n := range sizes {
-			m, err := measure(binary, store, n, messages)
+			m, err := measure(binary, profile, store, n, messages)
 			if err != nil {
 				return fmt.Errorf("%s, %d occupants: %w", store, n, err)
 			}
-			fmt.Fprintf(table, "%s\t%d\t%.2f\t%d\t%d\t%.0f\t%.2f\t%.2f\t%d\t\n", store, n, m.join.Seconds(), m.joinStanzas, m.joinCommits,
+			fmt.Fprintf(table, "%s\t%d\t%.2f\t%.2f\t%d\t%d\t%.0f\t%.2f\t%.2f\t%d\t\n", store, n, m.join.Seconds(), m.joinCPU.Seconds(), m.joinStanzas, m.joinCommits,
 				float64(m.deliveries)/m.fanout.Seconds(), 1000*m.cpu.Seconds()*1000/float64(m.deliveries),
 				1000*m.fanout.Seconds()/float64(messages), m.rss>>20)
 		}
@@ -111,6 +111,7 @@ about 50,000/s at 16 ms, Prosody's about 18,000/s at 55 ms; joins of 200: biboum
 
 type measurement struct {
 	join        time.Duration
+	joinCPU     time.Duration
 	joinStanzas int64
 	joinCommits uint64
 	fanout, cpu time.Duration
@@ -118,7 +119,7 @@ type measurement struct {
 	rss         int64 // bytes, behind the fan-out
 }
 
-func measure(binary, store string, occupants, messages int) (m measurement, err error) {
+func measure(binary, profile, store string, occupants, messages int) (m measurement, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patient)
 	defer cancel()
 	dir, err := os.MkdirTemp("", "roombench-")
@@ -144,7 +145,24 @@ func measure(binary, store string, occupants, messages int) (m measurement, err 
 	}
 	defer a.Stop()
 	b := &bench{a, ctx, a.Server}
+	profiled := make(chan error, 1)
+	file := func(what string) string {
+		return filepath.Join(profile, fmt.Sprintf("join-%s-%d-%s.pprof", store, occupants, what))
+	}
+	if profile == "" {
+		profiled <- nil
+	} else {
+		go func() { profiled <- a.Save(ctx, "/debug/pprof/profile?seconds=20", file("cpu")) }()
+	}
 	if err := b.join(occupants, &m); err != nil {
+		return m, err
+	}
+	if profile != "" {
+		if err := a.Save(ctx, "/debug/pprof/allocs", file("allocs")); err != nil {
+			return m, err
+		}
+	}
+	if err := <-profiled; err != nil {
 		return m, err
 	}
 	return m, b.talk(occupants, messages, &m)
