@@ -54,15 +54,17 @@ func (g *Group) commit(seed Seed, as LeafIndex, p CommitParams, psk func(*PreSha
 		c.guard = &guard
 	}
 	p.Leaf.apply(&c.leaf, &c.own, g.public.config.Now)
+	own := signedHere(p.Joiners)
 	for _, q := range p.ByValue {
-		c.list = append(c.list, CommittedProposal{Proposal: q, Sender: sender})
+		add, is := q.(Add)
+		c.list = append(c.list, CommittedProposal{Proposal: q, Sender: sender, signedHere: is && len(own) > 0 && own[add.KeyPackage.digest()]})
 	}
 	for _, ref := range p.ByReference {
 		pending := g.public.findPending(ref)
 		if pending == nil {
 			return nil, invalidf("9420-12.4.2-unknown-reference", "no pending proposal %x", ref)
 		}
-		c.list = append(c.list, CommittedProposal{pending.Proposal, pending.Sender, pending.Ref, pending.AuthenticatedData})
+		c.list = append(c.list, CommittedProposal{Proposal: pending.Proposal, Sender: pending.Sender, Ref: pending.Ref, AuthenticatedData: pending.AuthenticatedData})
 	}
 	if err := c.build(seed, p.ForcePath || c.changed); err != nil {
 		return nil, err

@@ -64,7 +64,7 @@ func (g *Group) ExternalCommit(seed Seed, joiner *KeyPackageSecrets, p ExternalC
 // externalCommit makes the commit of a joiner (§12.4.3.2).
 func (p *PublicGroup) externalCommit(seed Seed, gi *GroupInfo, joiner *KeyPackageSecrets, params ExternalCommitParams) (*committing, *epochSecrets, *Effects, error) {
 	fail := func(err error) (*committing, *epochSecrets, *Effects, error) { return nil, nil, nil, err }
-	if err := joiner.KeyPackage.validate(p.suite, &p.config); err != nil {
+	if err := joiner.KeyPackage.validate(p.suite, &p.config, false); err != nil {
 		return fail(err)
 	}
 	data, found := findExtension(gi.Extensions, ExtensionExternalPub)
@@ -96,7 +96,7 @@ func (p *PublicGroup) externalCommit(seed Seed, gi *GroupInfo, joiner *KeyPackag
 	}
 	for _, q := range c.before.pending {
 		if q.Proposal.Type() == ProposalSelfRemove {
-			c.list = append(c.list, CommittedProposal{q.Proposal, q.Sender, q.Ref, q.AuthenticatedData})
+			c.list = append(c.list, CommittedProposal{Proposal: q.Proposal, Sender: q.Sender, Ref: q.Ref, AuthenticatedData: q.AuthenticatedData})
 		}
 	}
 	if err := c.build(seed, true); err != nil {

@@ -36,7 +36,7 @@ func NewGroup(seed Seed, p NewGroupParams) (*Group, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := kp.validate(s, &p.Config); err != nil {
+	if err := kp.validate(s, &p.Config, false); err != nil {
 		return nil, err
 	}
 	if err := checkGroupExtensions(p.Extensions); err != nil {

@@ -2,6 +2,7 @@ package mls
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"strconv"
 
 	"anteroom/mls/internal/suite"
@@ -24,6 +25,8 @@ type KeyPackageSecrets struct {
 	Init       HPKEPrivateKey
 	Leaf       HPKEPrivateKey
 	Signature  SignaturePrivateKey
+
+	signed [sha256.Size]byte // digest of the KeyPackage that NewKeyPackage made; zero of one that comes from elsewhere
 }
 
 // KeyPackageParams says what a new key package contains.
@@ -66,7 +69,19 @@ func NewKeyPackage(seed Seed, p KeyPackageParams) (*KeyPackageSecrets, error) {
 	if kp.Signature, err = st.SignContent(p.Signer.Private, kp.signContent()); err != nil {
 		return nil, err
 	}
-	return &KeyPackageSecrets{kp, initPrivate, leafPrivate, p.Signer.Private}, nil
+	return &KeyPackageSecrets{KeyPackage: kp, Init: initPrivate, Leaf: leafPrivate, Signature: p.Signer.Private, signed: kp.digest()}, nil
+}
+
+func (kp *KeyPackage) digest() [sha256.Size]byte { return sha256.Sum256(wire.Marshal(kp)) }
+
+// signedHere are the digests of key packages that this process signed itself, not a bit of which has changed since.
+func signedHere(joiners []*KeyPackageSecrets) map[[sha256.Size]byte]bool {
+	all := make(map[[sha256.Size]byte]bool, len(joiners))
+	for _, j := range joiners {
+		all[j.signed] = true
+	}
+	delete(all, [sha256.Size]byte{})
+	return all
 }
 
 // Ref returns the KeyPackageRef (§5.2).
@@ -122,21 +137,23 @@ func (kp *KeyPackage) Validate(cs CipherSuite, cfg Config) error {
 	if err != nil {
 		return err
 	}
-	return kp.validate(st, &cfg)
+	return kp.validate(st, &cfg, false)
 }
 
-func (kp *KeyPackage) validate(st *suite.Suite, cfg *Config) error {
+func (kp *KeyPackage) validate(st *suite.Suite, cfg *Config, signedHere bool) error {
 	if kp.Version != ProtocolVersionMLS10 || kp.Suite != CipherSuite(st.ID()) {
 		return &ValidationError{"9420-10.1-suite-version", "suite " + strconv.Itoa(int(kp.Suite)) + ", version " + strconv.Itoa(int(kp.Version))}
 	}
 	if err := kp.LeafNode.checkSelf(st, LeafNodeSourceKeyPackage, cfg); err != nil {
 		return err
 	}
-	if err := kp.LeafNode.verifySignature(st, nil, 0); err != nil {
-		return err
-	}
-	if err := st.VerifyContent(kp.LeafNode.SignatureKey, kp.signContent(), kp.Signature); err != nil {
-		return &ValidationError{"9420-10.1-key-package-signature", err.Error()}
+	if !signedHere {
+		if err := kp.LeafNode.verifySignature(st, nil, 0); err != nil {
+			return err
+		}
+		if err := st.VerifyContent(kp.LeafNode.SignatureKey, kp.signContent(), kp.Signature); err != nil {
+			return &ValidationError{"9420-10.1-key-package-signature", err.Error()}
+		}
 	}
 	if err := st.CheckHPKEPublic(kp.InitKey); err != nil {
 		return &ValidationError{"9420-10.1-init-key", err.Error()}

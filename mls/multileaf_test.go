@@ -358,3 +358,41 @@ func TestConcurrentUse(t *testing.T) {
 		}
 	}
 }
+
+// The signatures of a key package that was made here are not verified again, unless a bit of it has changed since, or it came from elsewhere.
+func TestJoinersAreSignedHere(t *testing.T) {
+	var s testSeed
+	g := s.newGroup(t, s.newClient(t, "alice"))
+	for what, change := range map[string]func(kp *KeyPackageSecrets){
+		"signature of the key package": func(kp *KeyPackageSecrets) {
+			kp.KeyPackage.Signature = append([]byte{kp.KeyPackage.Signature[0] ^ 1}, kp.KeyPackage.Signature[1:]...)
+		},
+		"signature of the leaf": func(kp *KeyPackageSecrets) {
+			leaf := &kp.KeyPackage.LeafNode
+			leaf.Signature = append([]byte{leaf.Signature[0] ^ 1}, leaf.Signature[1:]...)
+		},
+		"a lifetime":     func(kp *KeyPackageSecrets) { kp.KeyPackage.LeafNode.Lifetime.NotAfter++ },
+		"another's leaf": func(kp *KeyPackageSecrets) { kp.KeyPackage.LeafNode = s.newClient(t, "mallory").KeyPackage.LeafNode },
+		"from elsewhere": func(kp *KeyPackageSecrets) {
+			bad := kp.KeyPackage
+			bad.Signature = make([]byte, 64)
+			*kp = KeyPackageSecrets{KeyPackage: bad, Init: kp.Init, Leaf: kp.Leaf, Signature: kp.Signature}
+		},
+	} {
+		kp := s.newClient(t, "bob")
+		change(kp)
+		_, err := g.Commit(s.next(), 0, CommitParams{ByValue: []Proposal{Add{kp.KeyPackage}}, Joiners: []*KeyPackageSecrets{kp}})
+		var invalid *ValidationError
+		if !errors.As(err, &invalid) || !strings.Contains(invalid.Rule, "signature") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	kp := s.newClient(t, "bob")
+	again := *kp // by way of the store, say
+	again.signed = [len(again.signed)]byte{}
+	for _, j := range []*KeyPackageSecrets{kp, &again} {
+		if _, err := g.Commit(s.next(), 0, CommitParams{ByValue: []Proposal{Add{j.KeyPackage}}, Joiners: []*KeyPackageSecrets{j}}); err != nil {
+			t.Error(err)
+		}
+	}
+}

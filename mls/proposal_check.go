@@ -55,7 +55,7 @@ func (p *PublicGroup) checkProposal(proposal Proposal, sender Sender) error {
 	}
 	switch q := proposal.(type) {
 	case Add:
-		return q.KeyPackage.validate(p.suite, &p.config)
+		return q.KeyPackage.validate(p.suite, &p.config, false)
 	case Update:
 		return p.checkUpdate(&q.LeafNode, sender)
 	case Remove:

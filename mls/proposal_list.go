@@ -43,6 +43,9 @@ func (p *PublicGroup) sortProposals(list []CommittedProposal, committer Sender) 
 		if list[k].Ref != nil {
 			return nil // checked when it came
 		}
+		if add, is := list[k].Proposal.(Add); is && list[k].signedHere {
+			return add.KeyPackage.validate(p.suite, &p.config, true)
+		}
 		return p.checkProposal(list[k].Proposal, list[k].Sender)
 	})
 	if err != nil {

@@ -21,6 +21,8 @@ type CommittedProposal struct {
 	Sender            Sender
 	Ref               ProposalRef // nil if by value
 	AuthenticatedData []byte      // of the proposal's own message; nil if by value
+
+	signedHere bool // an Add by value whose key package this process made for this commit
 }
 
 // RemovedLeaf is a member that a commit removed.
@@ -151,7 +153,7 @@ func (p *PublicGroup) committedProposals(list []ProposalOrRef, sender Sender) ([
 		if pending == nil {
 			return nil, invalidf("9420-12.4.2-unknown-reference", "commit names proposal %x, which was not received", list[i].Ref)
 		}
-		out[i] = CommittedProposal{pending.Proposal, pending.Sender, pending.Ref, pending.AuthenticatedData}
+		out[i] = CommittedProposal{Proposal: pending.Proposal, Sender: pending.Sender, Ref: pending.Ref, AuthenticatedData: pending.AuthenticatedData}
 	}
 	return out, nil
 }

@@ -11,5 +11,5 @@ func (t *turn) showState(st *xmpp.Stanza, o *presence.Occupant) {
 	s := t.r.pub
 	passing := t.spoken(st, o.Nick)
 	passing.Payload = s.withOccupantID(passing.Payload, userOf(o))
-	t.out.Stanzas = append(t.out.Stanzas, s.here.Broadcast(passing))
+	t.stanzas.add(s.here.Broadcast(passing))
 }

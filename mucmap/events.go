@@ -17,14 +17,14 @@ type event interface {
 // stage collects the stanzas of events. When nobody needs them they are not even built.
 type stage struct {
 	live bool
-	out  []xmpp.Broadcast
+	out  *broadcasts
 
 	seers map[[2]muc.Affiliation][]xmpp.JID // who may know of a change between two affiliations, as long as nobody present changes
 }
 
 func (p *stage) send(build func() []xmpp.Broadcast) {
 	if p.live {
-		p.out = append(p.out, build()...)
+		p.out.add(build()...)
 	}
 }
 

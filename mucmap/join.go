@@ -61,13 +61,13 @@ func (e *joined) apply(s *state, p *stage) {
 	}
 	p.send(func() []xmpp.Broadcast {
 		self := presence.Change{ID: e.ID, SelfCodes: codes}
-		var bs []xmpp.Broadcast
+		var before, bs []xmpp.Broadcast
 		if e.Affiliations != nil {
-			bs = s.affiliationsFor(e)
+			before = s.affiliationsFor(e)
 			self.SelfMav = &muc.Mav{Until: s.affiliationVersion()}
 		}
-		bs = append(bs, s.introduce(e.JID))
-		bs = append(bs, s.here.Roster(o, e.JID)...)
+		p.out.add(append(before, s.introduce(e.JID))...)
+		p.out.add(s.here.Roster(o, e.JID)...)
 		bs = append(bs, s.absentFor(o, e.JID)...)
 		bs = append(bs, s.here.ToOthers(o, presence.Change{})...)
 		if others := o.DevicesExcept(e.JID); len(others) > 0 {

@@ -59,7 +59,7 @@ func (t *turn) pass(o *presence.Occupant, st xmpp.Stanza) { t.passTo(o.Devices()
 
 func (t *turn) passTo(to []xmpp.JID, st xmpp.Stanza) {
 	if len(to) > 0 {
-		t.out.Stanzas = append(t.out.Stanzas, xmpp.Broadcast{Template: xmpp.NewTemplate(st), To: to})
+		t.stanzas.add(xmpp.Broadcast{Template: xmpp.NewTemplate(st), To: to})
 	}
 }
 

@@ -100,13 +100,13 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	t.snapshot()
 	if r.person != nil {
 		t.personStep(in)
-		return t.out
+		return t.output()
 	}
 	if r.follow != nil {
 		t.followStep(in)
 		t.putBookmarks()
 		t.putBelonging()
-		return t.out
+		return t.output()
 	}
 	if r.restored {
 		t.recover()
@@ -130,7 +130,7 @@ func (r *Room) Step(now time.Time, seed mls.Seed, in Input) Output {
 	t.end()
 	t.putBookmarks()
 	t.putBelonging()
-	return t.out
+	return t.output()
 }
 
 // snapshot lets the state replace the log when that has grown long and nobody needs its stanzas any more.

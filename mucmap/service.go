@@ -183,16 +183,16 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 		return fail(err)
 	}
 	r.pub.frozen = true
+	var unsent broadcasts
 	for _, b := range snap.Events {
 		e, err := decodeEvent(b)
 		if err != nil {
 			return fail(err)
 		}
 		r.seq++
-		p := stage{live: r.seq > snap.Sent, out: recovery.Stanzas}
-		e.apply(r.pub, &p)
-		recovery.Stanzas = p.out
+		e.apply(r.pub, &stage{live: r.seq > snap.Sent, out: &unsent})
 	}
+	recovery.Stanzas = unsent.all()
 	r.pub.frozen = false
 	if r.follow != nil {
 		if err := r.loadFollow(snap.Secrets); err != nil {

@@ -16,7 +16,10 @@ type turn struct {
 	now   time.Time
 	seed  mls.Seed
 	seeds int
-	out   Output
+	out   Output // but for the stanzas, until the end
+
+	stanzas broadcasts
+
 	marks map[mimi.URI]bool // whose bookmark may change
 
 	belonging map[mimi.URI]bool // whose belonging to the room may change, and whether it belonged before
@@ -54,10 +57,15 @@ func (t *turn) emit(e event) {
 		t.belongs(e)
 		defer t.belongs(e)
 	}
-	p := stage{live: true, out: t.out.Stanzas}
+	p := stage{live: true, out: &t.stanzas}
 	e.apply(t.r.pub, &p)
 	t.r.watch.follow(e, t.now)
-	t.out.Stanzas = p.out
+}
+
+// output is what the turn asks of the world.
+func (t *turn) output() Output {
+	t.out.Stanzas = t.stanzas.all()
+	return t.out
 }
 
 // send puts out a stanza that no event stands for: an answer.
@@ -65,7 +73,7 @@ func (t *turn) send(s xmpp.Stanza) {
 	if s.To.IsZero() || s.Kind == xmpp.IQ && s.ID == "" {
 		return // a request without id cannot be answered (RFC 6120 §8.2.3)
 	}
-	t.out.Stanzas = append(t.out.Stanzas, xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: []xmpp.JID{s.To}})
+	t.stanzas.add(xmpp.Broadcast{Template: xmpp.NewTemplate(s), To: []xmpp.JID{s.To}})
 }
 
 // refuse answers a stanza with an error, if it may be answered, and notes why.
