@@ -20,6 +20,7 @@ const (
 	otherDomain = "b.example"
 	bobDomain   = "c.example"
 	cathyDomain = "d.example"
+	edgarDomain = "e.example"
 )
 
 // scenes is the stage on which what draft-mahy-mimi-group-chat describes is played with real processes: started once.
@@ -43,7 +44,7 @@ func TestSeed(t *testing.T) {
 		}
 	}
 	var err error
-	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain},
+	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain},
 		Users: map[string]string{"juliet": password}}); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +76,7 @@ func TestSeed(t *testing.T) {
 		name string
 		play func(*scene)
 	}{
-		{"devices", devices}, {"consent", joinsByConsent}, {"preauthorised", joinsPreauthorised}, {"link", joinsByLink}, {"knock", joinsByKnock}, {"logged", logged}, {"states", states}, {"bots", bots}, {"system users", systemUsers}, {"reported", reported}, {"unlogged", unlogged}, {"full", full},
+		{"devices", devices}, {"consent", joinsByConsent}, {"preauthorised", joinsPreauthorised}, {"link", joinsByLink}, {"knock", joinsByKnock}, {"logged", logged}, {"states", states}, {"bots", bots}, {"system users", systemUsers}, {"reported", reported}, {"unlogged", unlogged}, {"full", full}, {"reinitialised", reinitialised},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

@@ -36,6 +36,7 @@ type Line struct {
 	Participants  []Participant
 	Leaves        []Leaf
 	Client, Key   string
+	Suite         string
 }
 
 // Change, Participant and Leaf are parts of a Line.
