@@ -30,6 +30,7 @@
 //   - roles.go maps the room's roles to affiliations and roles, and back
 //   - leaf.go makes our users' leaves, credential.go their credentials; pseudonym.go hides who they are;
 //     address.go maps addresses to MIMI URIs
+//   - reinit.go gives the group another cipher suite, reinitorder.go takes the wish for it
 //   - renew.go renews keys, renewplan.go says when, updatetimes.go bounds that by the room's policy
 //
 // Being in a room (XEP-0045 §7):
@@ -87,7 +88,8 @@
 //   - direct.go is the room of two in which a user of ours and one elsewhere write to each other
 //
 // Our users in rooms of other providers:
-//   - follow.go follows the hub; followstate.go translates what it accepts into events, followrole.go roles; followresync.go catches up
+//   - follow.go follows the hub; followstate.go translates what it accepts into events, followrole.go roles; followresync.go catches up,
+//     followreinit.go goes on in the group that follows one that ended
 //   - followuse.go enters, speaks and administrates there, followask.go invites, followknock.go knocks
 //   - followconsent.go asks our users whether they want to be added, followkeys.go gives their key packages
 package mucmap
