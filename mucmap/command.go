@@ -45,6 +45,7 @@ type commandResult struct {
 type commandSession struct {
 	id      string
 	from    xmpp.JID
+	st      xmpp.Stanza // the request that finishes it
 	command *command
 	filled  []*muc.Form // of the stages so far
 	until   time.Time
@@ -212,6 +213,7 @@ func (t *turn) showStage(st *xmpp.Stanza, s *commandSession) {
 
 // finishCommand does what the command is for.
 func (t *turn) finishCommand(st *xmpp.Stanza, u mimi.URI, s *commandSession) {
+	s.st = *st
 	s.command.do(t, u, s, func(t *turn, res commandResult) {
 		x := commandElement(s, "completed")
 		if res.note != "" {

@@ -61,7 +61,7 @@ func TestCommandsAreListed(t *testing.T) {
 	c := newCommander(t)
 	wantIn(t, "feature", c.disco("disco#info", ""), "<feature var='"+nsCommands+"'/>")
 	wantIn(t, "the list's identity", c.disco("disco#info", nsCommands), "category='automation' type='command-list'")
-	for from, n := range map[string]int{"user0@a.example/x": len(roomCommands), "user1@a.example/x": 1, "stranger@a.example/x": 0} {
+	for from, n := range map[string]int{"user0@a.example/x": len(roomCommands), "user1@a.example/x": 2, "stranger@a.example/x": 0} {
 		if out := c.as(from).disco("disco#items", nsCommands); strings.Count(out, "<item ") != n || !strings.Contains(out, "node='"+nsCommands+"'") {
 			t.Errorf("%s sees %d commands, want %d:\n%s", from, strings.Count(out, "<item "), n, out)
 		}

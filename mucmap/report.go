@@ -53,27 +53,40 @@ func (t *turn) reportAbuse(st *xmpp.Stanza) {
 		t.refuse(st, e)
 		return
 	}
-	if wait, ok := r.flood.reports.take(t.now, u, reportRate); !ok {
-		t.limited(st, tooFast(xmpp.PolicyViolation, "you report too much at once", wait))
+	if e := t.reportsTooMuch(u); e != nil {
+		t.limited(st, e)
 		return
 	}
 	note := x.Attr("reason")
 	if text := x.Child(nsReporting, "text"); text != nil && text.Text() != "" {
 		note += ": " + text.Text()
 	}
-	t.query(st, Query{IDs: ids, Limit: maxReported}, func(t *turn, p *ArchivePage) { t.reportOf(st, u, clipText(note), p.Entries) })
+	t.query(st, Query{IDs: ids, Limit: maxReported}, func(t *turn, p *ArchivePage) {
+		if e := t.reportOf(u, clipText(note), p.Entries); e != nil {
+			t.refuse(st, e)
+			return
+		}
+		t.result(st)
+	})
+}
+
+// reportsTooMuch says that a user reports too often.
+func (t *turn) reportsTooMuch(u mimi.URI) *xmpp.StanzaError {
+	if wait, ok := t.r.flood.reports.take(t.now, u, reportRate); !ok {
+		return tooFast(xmpp.PolicyViolation, "you report too much at once", wait)
+	}
+	return nil
 }
 
 // reportOf reports what the archive has of the messages: all of one sender.
-func (t *turn) reportOf(st *xmpp.Stanza, u mimi.URI, note string, entries []ArchiveEntry) {
+func (t *turn) reportOf(u mimi.URI, note string, entries []ArchiveEntry) *xmpp.StanzaError {
 	r := t.r
 	report := mimi.AbuseReport{Reporter: r.pub.listed(u), Note: note}
 	var abuser mimi.URI
 	for i := range entries {
 		said, from, err := decodeArchived(entries[i].Data)
 		if err != nil || from.User.IsZero() || !abuser.IsZero() && from.User != abuser {
-			t.refuse(st, refusal(xmpp.NotAcceptable, "a report is about messages of one occupant"))
-			return
+			return refusal(xmpp.NotAcceptable, "a report is about messages of one occupant")
 		}
 		abuser = from.User
 		m := mimi.AbusiveMessage{}
@@ -87,18 +100,16 @@ func (t *turn) reportOf(st *xmpp.Stanza, u mimi.URI, note string, entries []Arch
 		report.Messages = append(report.Messages, m)
 	}
 	if abuser.IsZero() {
-		t.refuse(st, refusal(xmpp.ItemNotFound, "the archive has no such message"))
-		return
+		return refusal(xmpp.ItemNotFound, "the archive has no such message")
 	}
 	report.Abuser = r.pub.listed(abuser)
 	body := wire.Marshal(&report)
 	if len(body) > maxReport {
-		t.refuse(st, refusal(xmpp.PolicyViolation, "the messages are too long for one report"))
-		return
+		return refusal(xmpp.PolicyViolation, "the messages are too long for one report")
 	}
 	t.note(NoteInfo, "abuse is reported", Attr{"by", u.String()}, Attr{"of", abuser.String()}, Attr{"to", r.uri.Provider()})
 	t.out.Outbox = append(t.out.Outbox, Delivery{Provider: r.uri.Provider(), Endpoint: string(mimi.EndpointReportAbuse), Room: r.uri.String(), Body: body})
-	t.result(st)
+	return nil
 }
 
 // maxReport bounds a report, in bytes: hubs take no larger ones.

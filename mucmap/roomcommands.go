@@ -30,6 +30,7 @@ func init() {
 	owner, admin := atLeast(muc.AffiliationOwner), atLeast(muc.AffiliationAdmin)
 	roomCommands = []*command{
 		{commandStatus, "Show the encryption of the room", occupants, nil, showEncryption},
+		{commandReport, "Report what somebody said", occupants, []stageOf{{reportForm, checkReport}}, reportLast},
 		{commandStates, "Show who may enter, who takes part and who is in the group", admin, nil, showStates},
 		{commandEntry, "Close the room to newcomers, or open it", owner, []stageOf{{entryForm, configCheck((*roomConfig).submitClosed, fieldClosed)}},
 			changeConfig((*roomConfig).submitClosed)},
