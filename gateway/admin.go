@@ -39,7 +39,14 @@ type RoomDetail struct {
 	Waiting      int    `json:"waiting"`
 	Owed         int    `json:"owed"` // deliveries to providers
 
-	Bots []BotLine `json:"bots,omitempty"` // that the room's bot policy allows
+	Bots     []BotLine    `json:"bots,omitempty"`     // that the room's bot policy allows
+	Policies []PolicyLine `json:"policies,omitempty"` // of the group, besides
+}
+
+// PolicyLine is a policy for what messages contain, or the number of one that is not known here.
+type PolicyLine struct {
+	Name string `json:"name"`
+	Text string `json:"text"`
 }
 
 // BotLine is one bot that a room allows.
@@ -127,6 +134,9 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 		x := a.room.Describe()
 		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Suite: x.Suite, Hub: x.Hub,
 			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
+		for _, p := range x.Policies {
+			d.Policies = append(d.Policies, PolicyLine(p))
+		}
 		for _, b := range x.Bots {
 			d.Bots = append(d.Bots, BotLine{Name: b.Name, Where: b.Where, Rights: b.Rights, State: b.State, PrivateMessages: b.PrivateMessages,
 				PerUserContent: b.PerUserContent, Description: b.Description})

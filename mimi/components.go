@@ -21,6 +21,8 @@ var replacing = map[mls.ComponentID]func([]byte) error{
 	ComponentBaseRoomPolicy:     decodes[BaseRoomPolicy],
 	ComponentStatusNotification: decodes[StatusNotificationPolicy],
 	ComponentJoinLinkPolicy:     decodes[JoinLinkPolicy],
+	ComponentLinkPreviewPolicy:  decodes[LinkPreviewPolicy],
+	ComponentAssetPolicy:        decodes[AssetPolicy],
 	ComponentLoggingPolicy:      decodes[LoggingPolicy],
 	ComponentChatHistoryPolicy:  decodes[HistoryPolicy],
 	ComponentBotPolicy:          decodes[BotPolicy],

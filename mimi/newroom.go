@@ -10,7 +10,7 @@ func SupportedComponents() mls.ComponentsList {
 	return mls.ComponentsList{
 		mls.ComponentAppComponents, mls.ComponentSafeAAD,
 		ComponentFrankAAD, ComponentFrankingAgent, ComponentParticipantList, ComponentRoomMetadata, ComponentRolesList, ComponentPreauthList, ComponentBaseRoomPolicy,
-		ComponentStatusNotification, ComponentJoinLinkPolicy, ComponentJoinLinks, ComponentLoggingPolicy,
+		ComponentStatusNotification, ComponentJoinLinkPolicy, ComponentJoinLinks, ComponentLinkPreviewPolicy, ComponentAssetPolicy, ComponentLoggingPolicy,
 		ComponentChatHistoryPolicy, ComponentBotPolicy, ComponentMessageExpiration, ComponentOperationalPolicy,
 		ComponentAnteroomNick, ComponentAnteroomReason, ComponentAnteroomActor, ComponentAnteroomAlternate,
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"runtime"
+	"strings"
 	"testing"
 
 	"anteroom/mls"
@@ -140,6 +141,27 @@ func TestStateLimits(t *testing.T) {
 		"history for banned":   {&HistoryPolicy{Roles: []RoleIndex{1}}, new(HistoryPolicy), false},
 		"bot":                  {&BotPolicy{[]Bot{{Name: "b", Role: 2}}}, new(BotPolicy), true},
 		"local bot in a role":  {&BotPolicy{[]Bot{{LocalClient: true, Role: 2}}}, new(BotPolicy), false},
+		"link previews":        {&LinkPreviewPolicy{Send: Forbidden, Automatic: Required, ProxyUse: Required, Proxy: "https://preview.example/"}, new(LinkPreviewPolicy), true},
+		"no preview proxy":     {&LinkPreviewPolicy{ProxyUse: Forbidden}, new(LinkPreviewPolicy), true},
+		"a proxy is missing":   {&LinkPreviewPolicy{ProxyUse: Optional}, new(LinkPreviewPolicy), false},
+		"links always found":   {&LinkPreviewPolicy{Autodetect: Required, ProxyUse: Forbidden}, new(LinkPreviewPolicy), false},
+		"previews 3":           {&LinkPreviewPolicy{Send: 3, ProxyUse: Forbidden}, new(LinkPreviewPolicy), false},
+		"long proxy":           {&LinkPreviewPolicy{Proxy: strings.Repeat("x", MaxURI+1)}, new(LinkPreviewPolicy), false},
+		"assets":               {assets(), new(AssetPolicy), true},
+		"assets anywhere":      {&AssetPolicy{Default: DownloadOHTTP}, new(AssetPolicy), true},
+		"permitted: none":      {&AssetPolicy{OnlyPermitted: true}, new(AssetPolicy), true},
+		"assets on the moon":   {&AssetPolicy{Location: 3}, new(AssetPolicy), false},
+		"hub without domain":   {&AssetPolicy{Location: AssetsWithHub}, new(AssetPolicy), false},
+		"hub with two domains": {&AssetPolicy{Location: AssetsWithHub, Domains: make([]AssetDomains, 2)}, new(AssetPolicy), false},
+		"unknown download":     {&AssetPolicy{Allowed: []DownloadType{3}}, new(AssetPolicy), false},
+		"unknown default":      {&AssetPolicy{Default: 3}, new(AssetPolicy), false},
+		"forbidden by default": {&AssetPolicy{Denied: []DownloadType{DownloadDirect}}, new(AssetPolicy), false},
+		"allowed, forbidden":   {&AssetPolicy{Allowed: []DownloadType{1}, Denied: []DownloadType{1}}, new(AssetPolicy), false},
+		"many domains":         {&AssetPolicy{Domains: make([]AssetDomains, maxAssetDomains+1)}, new(AssetPolicy), false},
+		"many hosts":           {&AssetPolicy{Domains: []AssetDomains{{Hosts: make([]string, maxAssetDomains+1)}}}, new(AssetPolicy), false},
+		"long host":            {&AssetPolicy{Domains: []AssetDomains{{Hosts: []string{strings.Repeat("x", maxDomain+1)}}}}, new(AssetPolicy), false},
+		"many forbidden types": {&AssetPolicy{Forbidden: make([]mls.MediaType, maxAssetTypes+1)}, new(AssetPolicy), false},
+		"many permitted types": {&AssetPolicy{OnlyPermitted: true, Permitted: make([]mls.MediaType, maxAssetTypes+1)}, new(AssetPolicy), false},
 		"expiration":           {&MessageExpiration{Min: 1, Max: 2, Default: AtMost(2)}, new(MessageExpiration), true},
 		"min above max time":   {&MessageExpiration{Min: 2, Max: 1}, new(MessageExpiration), false},
 		"operational policy":   {operational(Times{1, 2, 3}), new(OperationalParameters), true},
@@ -212,11 +234,13 @@ func FuzzDecoders(f *testing.F) {
 	f.Add([]byte{0})
 	f.Add(wire.Marshal(&RolesList{[]Role{{Index: 2, Changes: []RoleTargets{{From: 1, Targets: []RoleIndex{2}}}}}}))
 	f.Add(wire.Marshal(&ParticipantList{users("a", "b")}))
+	f.Add(wire.Marshal(assets()))
+	f.Add(wire.Marshal(&LinkPreviewPolicy{ProxyUse: Required, Proxy: "https://preview.example/"}))
 	f.Add([]byte{0xbf, 0xff, 0xff, 0xff})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		for _, v := range []tlsStruct{new(ParticipantList), new(ParticipantListUpdate), new(RolesList), new(RoomMetadata), new(BaseRoomPolicy),
 			new(PreauthList), new(StatusNotificationPolicy), new(JoinLinkPolicy), new(JoinLinksUpdate), new(LoggingPolicy), new(HistoryPolicy),
-			new(BotPolicy), new(MessageExpiration), new(KeyMaterialRequest), new(KeyMaterialResponse), new(UpdateRequest), new(UpdateResponse),
+			new(BotPolicy), new(MessageExpiration), new(LinkPreviewPolicy), new(AssetPolicy), new(OperationalParameters), new(KeyMaterialRequest), new(KeyMaterialResponse), new(UpdateRequest), new(UpdateResponse),
 			new(SubmitMessageRequest), new(SubmitMessageResponse), new(FanoutMessage), new(GroupInfoRequest), new(GroupInfoResponse),
 			new(GroupInfoAndTree), new(ConsentEntry), new(IdentifierRequest), new(IdentifierResponse), new(AbuseReport)} {
 			var before, after runtime.MemStats

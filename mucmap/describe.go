@@ -17,6 +17,7 @@ type Description struct {
 
 	Preauthorised []Preauthorised // who is not listed and may enter without being asked
 	Bots          []BotLine       // that the bot policy allows
+	Policies      []PolicyLine    // for the content of messages, and such as are not known
 }
 
 // Participant is an entry of the participant list, the keeper's left out.
@@ -58,6 +59,6 @@ func (r *Room) Describe() Description {
 		}
 		d.Participants = append(d.Participants, p)
 	}
-	d.Preauthorised, d.Bots = r.preauthorisedUsers(), r.bots()
+	d.Preauthorised, d.Bots, d.Policies = r.preauthorisedUsers(), r.bots(), r.policies()
 	return d
 }

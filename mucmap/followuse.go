@@ -87,6 +87,10 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 		end := r.ends(timer(st), t.now)
 		m := content.FromXMPP(st, saltOf(t.derive("content")), u, r.uri, r.pub.references(u, gone))
 		m.Expires = expiration(end)
+		if e := r.contentRefusal(u, m); e != nil {
+			t.refuse(st, e)
+			return
+		}
 		body, err := m.Encode()
 		if err != nil {
 			t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))

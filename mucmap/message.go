@@ -153,6 +153,10 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant, gone *record) {
 	}
 	m := content.FromXMPP(r.pub.unsigned(u, st), saltOf(t.derive("content")), r.pub.listed(u), r.uri, r.pub.references(u, gone))
 	m.Expires = expiration(end)
+	if e := r.contentRefusal(u, m); e != nil {
+		t.refuse(st, e)
+		return
+	}
 	body, from, err := t.compose(u, m)
 	if err != nil {
 		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))

@@ -86,6 +86,9 @@ func (c *roomShowCommand) Run() error {
 		} {
 			fmt.Fprintf(w, "%s\t%s\n", row[0], row[1])
 		}
+		for _, p := range d.Policies {
+			fmt.Fprintf(w, "%s policy\t%s\n", p.Name, printable(p.Text))
+		}
 		for _, b := range d.Bots {
 			fmt.Fprintf(w, "bot\t%s\n", printable(describeBot(b)))
 		}

@@ -92,6 +92,7 @@ type fixture struct {
 	logging  *mimi.LoggingPolicy
 	mls      *mimi.OperationalParameters
 	bots     *mimi.BotPolicy
+	others   map[mls.ComponentID][]byte
 	nodes    []*mls.LeafNode
 }
 
@@ -120,7 +121,8 @@ func (f *fixture) AppData(id mls.ComponentID) ([]byte, bool) {
 			return wire.Marshal(f.bots), true
 		}
 	}
-	return nil, false
+	data, present := f.others[id]
+	return data, present
 }
 
 func (f *fixture) Leaves() iter.Seq2[mls.LeafIndex, *mls.LeafNode] {

@@ -35,7 +35,8 @@ func (c *change) judgeComponents(after *State) *mimi.Refusal {
 			r = c.changeOperational(u)
 		case mimi.ComponentJoinLinks:
 			r = c.changeJoinLinks(u)
-		case mimi.ComponentChatHistoryPolicy, mimi.ComponentMessageExpiration, mimi.ComponentBotPolicy:
+		case mimi.ComponentChatHistoryPolicy, mimi.ComponentMessageExpiration, mimi.ComponentBotPolicy, mimi.ComponentAssetPolicy,
+			mimi.ComponentLinkPreviewPolicy, mimi.ComponentStatusNotification, mimi.ComponentJoinLinkPolicy:
 			r = c.changeOptional(u, after)
 		default:
 			r = c.changeOther(u)

@@ -31,6 +31,10 @@ type State struct {
 	history    *mimi.HistoryPolicy     // nil: none
 	expiration *mimi.MessageExpiration // nil: none
 	bots       *mimi.BotPolicy         // nil: none
+	assets     *mimi.AssetPolicy       // nil: none
+	previews   *mimi.LinkPreviewPolicy // nil: none
+	status     *mimi.StatusNotificationPolicy
+	linkPolicy *mimi.JoinLinkPolicy
 
 	list *mimi.ParticipantList
 
