@@ -61,7 +61,7 @@
 // Messages and the archive:
 //   - archive.go asks the archive, mam.go answers clients out of it (XEP-0313); historypolicy.go withholds what was said before
 //   - refs.go maps references between XMPP and MIMI; retract.go retracts and moderates (XEP-0424, XEP-0425); expire.go ends messages in time (XEP-0466)
-//   - frank.go proves messages, report.go reports them (XEP-0377)
+//   - frank.go proves messages, report.go reports them (XEP-0377); contentpolicy.go refuses files and receipts that the room's policy forbids
 //
 // What a room tells of itself:
 //   - disco.go describes it, roominfo.go by further fields, caps.go by a hash (XEP-0115), items.go in pages; avatar.go is its vCard (XEP-0054, XEP-0486)
