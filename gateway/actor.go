@@ -249,8 +249,12 @@ func (a *actor) publish(now time.Time, t *turn) {
 // forward passes stanzas on to other rooms, as if our users had sent them there.
 func (a *actor) forward(now time.Time, stanzas []*xmpp.Stanza) {
 	for _, st := range stanzas {
-		if name := a.g.opt.Rooms.Route(st, a.g.dir.direct); name == "" || a.g.putOrWhy(name, item{stanza: st, at: now}) != "" {
-			a.g.refuse(st, xmpp.NewError(xmpp.ResourceConstraint, "too much is waiting").WithType(xmpp.Wait))
+		name, e := a.g.route(st)
+		if e == nil && (name == "" || a.g.putOrWhy(name, item{stanza: st, at: now}) != "") {
+			e = xmpp.NewError(xmpp.ResourceConstraint, "too much is waiting").WithType(xmpp.Wait)
+		}
+		if e != nil {
+			a.g.refuse(st, e)
 		}
 	}
 }

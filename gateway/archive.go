@@ -9,6 +9,9 @@ import (
 	"anteroom/store"
 )
 
+// errPanicked is what is said of a look into the archive that failed by a fault of ours.
+var errPanicked = errors.New("gateway: internal error")
+
 // query carries out what the room asks of its archive, beside the actor; the pages come back as inputs. The core bounds how many
 // are under way per room.
 func (a *actor) query(queries []mucmap.Query) {
@@ -21,8 +24,14 @@ func (a *actor) query(queries []mucmap.Query) {
 	}
 }
 
-// page reads one answer from the archive.
-func (g *Gateway) page(room string, q mucmap.Query) mucmap.ArchivePage {
+// page reads one answer from the archive. A panic of the core there is the answer's failure.
+func (g *Gateway) page(room string, q mucmap.Query) (page mucmap.ArchivePage) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.panicked("looking into the archive", p, "room", room)
+			page = mucmap.ArchivePage{Query: q, Err: errPanicked}
+		}
+	}()
 	ctx, cancel := context.WithTimeout(g.ctx, ReadTimeout)
 	defer cancel()
 	select {

@@ -77,7 +77,12 @@ func (s *tallies) DirectName(user, peer mimi.URI) string { return "" }
 
 func (s *tallies) ParseBan(who string) (xmpp.JID, error) { return xmpp.ParseJID(who) }
 
-func (s *tallies) Route(st *xmpp.Stanza, _ func(string) bool) string { return st.To.Local() }
+func (s *tallies) Route(st *xmpp.Stanza, _ func(string) bool) string {
+	if st.To.Local() == "nowhere" {
+		panic("told to")
+	}
+	return st.To.Local()
+}
 
 func (s *tallies) Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error) {
 	s.mu.Lock()
@@ -226,6 +231,13 @@ func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit 
 		emit(tallyEvent{Who: from, Say: body})
 		_, provider, _ := strings.Cut(body, " ")
 		out.Outbox = append(out.Outbox, mucmap.Delivery{Provider: provider, Endpoint: "notify", Room: "mimi://a.example/r/" + r.name, Body: []byte(fmt.Sprintf("%s-%d", r.name, r.seq))})
+	case body == "bulk":
+		emit(tallyEvent{Who: from, Say: body})
+		out.Outbox = append(out.Outbox, mucmap.Delivery{Provider: "b.example", Endpoint: "notify", Room: "mimi://a.example/r/" + r.name, Body: make([]byte, 1<<20)})
+	case body == "search badly":
+		emit(tallyEvent{Who: from, Say: body})
+		out.Archive = append(out.Archive, mucmap.ArchiveEntry{ID: fmt.Sprint(r.seq), Time: now, Data: []byte("said")})
+		out.Queries = append(out.Queries, mucmap.Query{Limit: 10, Match: func(*mucmap.ArchiveEntry) bool { panic("told to") }})
 	case strings.HasPrefix(body, "forward "):
 		emit(tallyEvent{Who: from, Say: body})
 		fwd := *st

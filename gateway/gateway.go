@@ -198,7 +198,10 @@ func (g *Gateway) Deliver(st *xmpp.Stanza) *xmpp.StanzaError {
 	}
 	g.m.stanzas.WithLabelValues(st.Kind.String()).Inc()
 	it := item{stanza: st, at: now}
-	name := g.opt.Rooms.Route(st, g.dir.direct)
+	name, err := g.route(st)
+	if err != nil {
+		return err
+	}
 	if name == "" {
 		if g.service.put(it) != putOK {
 			return g.tooBusy("service")
@@ -209,6 +212,17 @@ func (g *Gateway) Deliver(st *xmpp.Stanza) *xmpp.StanzaError {
 		return g.tooBusy(why)
 	}
 	return nil
+}
+
+// route finds the room that a stanza is for; "": it is for the service itself. A panic of the core is the stanza's.
+func (g *Gateway) route(st *xmpp.Stanza) (name string, err *xmpp.StanzaError) {
+	defer func() {
+		if p := recover(); p != nil {
+			g.panicked("finding the room of a stanza", p)
+			err = xmpp.NewError(xmpp.InternalServerError, "").WithType(xmpp.Wait)
+		}
+	}()
+	return g.opt.Rooms.Route(st, g.dir.direct), nil
 }
 
 // busy says in words why a stanza is not taken, by the label of the counter.

@@ -556,6 +556,55 @@ func TestRequestsOfProviders(t *testing.T) {
 	})
 }
 
+// What comes at once need not fit into one write: a turn ends when it is large enough.
+func TestLargeTurnsAreCut(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		busy, n := make(chan bool), MaxBatch
+		b.g.put("garden", item{ask: func(*actor) { <-busy }, at: time.Now()})
+		for range n {
+			b.say("garden", juliet, "bulk")
+		}
+		close(busy)
+		b.settle()
+		if got := len(b.core.restored); got > 0 {
+			t.Errorf("the room was restored %d times", got)
+		}
+		if got := b.line.to(juliet); len(got) != 1+n || got[n] != juliet+": bulk" {
+			t.Errorf("%d messages came, the last is %q, want %d", len(got)-1, got[len(got)-1], n)
+		}
+	})
+}
+
+// A panic in a look at the archive costs the answer, not the process.
+func TestPanicInAQuery(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.say("garden", juliet, "search badly")
+		b.settle()
+		b.say("garden", juliet, "still here")
+		b.settle()
+		b.want("after the panic", juliet, "joined "+juliet, juliet+": search badly", juliet+": still here")
+	})
+}
+
+// A stanza by which the core panics before it is any room's costs its sender an error, whoever sends it there.
+func TestPanicOnTheWayToARoom(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		b.join("garden", juliet)
+		b.settle()
+		st := &xmpp.Stanza{Kind: xmpp.Message, From: xmpp.MustParseJID(juliet), To: xmpp.MustParseJID("nowhere@rooms.a.example")}
+		if e := b.g.Deliver(st); e == nil || e.Condition != xmpp.InternalServerError {
+			t.Errorf("got %v", e)
+		}
+		b.say("garden", juliet, "forward nowhere")
+		b.say("garden", juliet, "still here")
+		b.settle()
+		b.want("after the panic", juliet, "joined "+juliet, juliet+": forward nowhere", "error internal-server-error wait", juliet+": still here")
+	})
+}
+
 // What a room passes on to another is passed on also when its write took effect and nobody knew: the room has let go of it.
 func TestForwardedAfterUnknownWrite(t *testing.T) {
 	inBubble(t, func(b *bench) {

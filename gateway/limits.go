@@ -5,6 +5,7 @@ import "time"
 // Limits of Options that have no field of their own there. Each has a test.
 const (
 	MaxBatch       = 64                    // inputs of one turn: a busy room yields to others after so many
+	MaxTurnBytes   = 4 << 20               // of what it wants written, after which it ends: a batch has an end
 	MaxGroup       = 256                   // batches of one group commit
 	MaxActors      = 200_000               // rooms in memory; more stanzas for others are answered with resource-constraint
 	MaxFollowed    = 10_000                // rooms of one provider that its hub can make us remember by asking for key packages

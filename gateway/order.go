@@ -32,6 +32,11 @@ func (g *Gateway) obey(o *mucmap.Order) {
 	}
 	g.jobs.Go(func() {
 		defer func() { <-g.orders }()
+		defer func() {
+			if p := recover(); p != nil {
+				g.panicked("carrying out an order", p, "command", o.Kind.String())
+			}
+		}()
 		ctx, cancel := context.WithTimeout(g.ctx, RequestTime)
 		defer cancel()
 		g.log.Info("an operator uses a command", "operator", o.By.String(), "command", o.Kind.String(), "room", o.Room)

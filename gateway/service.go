@@ -14,8 +14,7 @@ func processors() int { return runtime.GOMAXPROCS(0) }
 func (g *Gateway) answerService(st *xmpp.Stanza) {
 	defer func() {
 		if p := recover(); p != nil {
-			g.m.panics.Inc()
-			g.log.Error("panic while answering for the service", "panic", p, "stack", string(debug.Stack()))
+			g.panicked("answering for the service", p)
 			g.refuse(st, xmpp.NewError(xmpp.InternalServerError, "").WithType(xmpp.Wait))
 		}
 	}()
@@ -34,6 +33,12 @@ func (g *Gateway) answerService(st *xmpp.Stanza) {
 		out = append(out, single(a))
 	}
 	g.send(out)
+}
+
+// panicked counts and logs a panic that is no room's. It is for the function that recovered it, whose stack still is that of the panic.
+func (g *Gateway) panicked(while string, p any, attrs ...any) {
+	g.m.panics.Inc()
+	g.log.Error("panic while "+while, append([]any{"panic", p, "stack", string(debug.Stack())}, attrs...)...)
 }
 
 // single is one stanza to one recipient.

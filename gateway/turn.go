@@ -24,6 +24,7 @@ type turn struct {
 // turn steps for each item, writes what must be durable, and lets the rest go.
 func (a *actor) turn(now time.Time, items []item) {
 	t := &turn{items: items}
+	size := 0
 	for i, it := range items {
 		out, p, stack := a.step(now, it)
 		if p != nil {
@@ -32,9 +33,9 @@ func (a *actor) turn(now time.Time, items []item) {
 		}
 		if out != nil {
 			t.outs = append(t.outs, *out)
-			if out.Destroyed {
+			if size += weight(out); out.Destroyed || size > MaxTurnBytes {
 				t.items = items[:i+1]
-				a.box.restore(items[i+1:]) // for the room that comes after
+				a.box.restore(items[i+1:]) // for the next turn, or for the room that comes after
 				break
 			}
 		}
@@ -57,6 +58,24 @@ func (a *actor) turn(now time.Time, items []item) {
 		}
 	}
 	a.publish(now, t)
+}
+
+// weight is about what a Step wants written, in bytes. Deliveries are stored as text.
+func weight(out *mucmap.Output) int {
+	n := len(out.Snapshot)
+	for _, e := range out.Events {
+		n += len(e)
+	}
+	for _, part := range out.SetSecrets {
+		n += len(part)
+	}
+	for _, d := range out.Outbox {
+		n += len(d.Body) * 4 / 3
+	}
+	for _, e := range out.Archive {
+		n += len(e.Data)
+	}
+	return n
 }
 
 // step gives one item to the room, or handles it when it is not for the room. A panic is the item's.
