@@ -5,10 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
 	"path/filepath"
 	"strings"
-	"syscall"
 
 	"anteroom/internal/servertest/stack"
 	"anteroom/internal/servertest/xmppclient"
@@ -35,41 +33,32 @@ type federation struct {
 // place is the room as the users of one service address it.
 type place string
 
-func runFederation(binary, server, store string, once bool) (err error) {
-	if binary, err = filepath.Abs(binary); err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "anteroom-demo-")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
+// federate is the scenario of several providers.
+func federate(ctx context.Context, with setting) (err error) {
 	bounded, cancel := context.WithTimeout(ctx, scenarioTime)
 	defer cancel()
 
-	fmt.Printf("Starting Prosody and %s, two anterooms (%s store) and a native MIMI participant on 127.0.0.1 ...\n", server, store)
-	dirs := []string{filepath.Join(dir, "a"), filepath.Join(dir, "b")}
+	fmt.Printf("Starting Prosody and %s, two anterooms (%s store) and a native MIMI participant on 127.0.0.1 ...\n", with.server, with.store)
+	dirs := []string{filepath.Join(with.dir, "a"), filepath.Join(with.dir, "b")}
 	for _, d := range dirs {
 		if err := os.Mkdir(d, 0o700); err != nil {
 			return err
 		}
 	}
-	s, err := stack.Start(bounded, stack.Options{Binary: binary, Dir: dirs[0], Store: store, Peers: []string{otherDomain, nativeDomain, forgerDomain},
+	s, err := stack.Start(bounded, stack.Options{Binary: with.binary, Dir: dirs[0], Store: with.store, Peers: []string{otherDomain, nativeDomain, forgerDomain},
 		Users: map[string]string{"juliet": "capulet", "you": "anteroom"}})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	other, err := stack.Start(bounded, stack.Options{Binary: binary, Dir: dirs[1], Server: server, Store: store, Domain: otherDomain, Beside: s,
+	other, err := stack.Start(bounded, stack.Options{Binary: with.binary, Dir: dirs[1], Server: with.server, Store: with.store, Domain: otherDomain, Beside: s,
 		Users: map[string]string{"benvolio": "montague", "mercutio": "verona", "you": "anteroom"}})
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, other.Stop()) }()
 	f := &federation{play: &play{ctx: bounded}, other: other, here: garden, there: elsewhere}
-	if err := f.run(s); err != nil || once {
+	if err := f.run(s); err != nil || with.once {
 		return err
 	}
 	fmt.Printf(`

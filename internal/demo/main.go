@@ -31,37 +31,49 @@ func main() {
 	federation := flag.Bool("federation", false, "two anterooms, the second one with -server, and a native participant in one room")
 	once := flag.Bool("once", false, "end behind the scenario")
 	flag.Parse()
-	play := run
+	show := meet
 	if *federation {
-		play = runFederation
+		show = federate
 	}
-	if err := play(*binary, *server, *store, *once); err != nil {
+	if err := (setting{binary: *binary, server: *server, store: *store, once: *once}).run(show); err != nil {
 		fmt.Fprintf(os.Stderr, "\ndemo failed: %v\n", err)
 		os.Exit(1)
 	}
 }
 
-func run(binary, server, store string, once bool) (err error) {
-	if store != "bolt" && store != "redis" {
-		return fmt.Errorf("store %q: bolt or redis", store)
+// setting is what a scenario is played with.
+type setting struct {
+	binary        string // absolute in run
+	server, store string
+	once          bool
+	dir           string // for all that is written; gone afterwards
+}
+
+// run plays a scenario until it ends, or a signal ends it.
+func (s setting) run(show func(context.Context, setting) error) (err error) {
+	if s.store != "bolt" && s.store != "redis" {
+		return fmt.Errorf("store %q: bolt or redis", s.store)
 	}
-	if server != "prosody" && server != "ejabberd" {
-		return fmt.Errorf("server %q: prosody or ejabberd", server)
+	if s.server != "prosody" && s.server != "ejabberd" {
+		return fmt.Errorf("server %q: prosody or ejabberd", s.server)
 	}
-	if binary, err = filepath.Abs(binary); err != nil {
+	if s.binary, err = filepath.Abs(s.binary); err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "anteroom-demo-")
-	if err != nil {
+	if s.dir, err = os.MkdirTemp("", "anteroom-demo-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer os.RemoveAll(s.dir)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	return show(ctx, s)
+}
 
-	fmt.Printf("Starting %s, anteroom (%s store) and a native MIMI participant on 127.0.0.1 ...\n", server, store)
+// meet is the scenario of one anteroom.
+func meet(ctx context.Context, with setting) (err error) {
+	fmt.Printf("Starting %s, anteroom (%s store) and a native MIMI participant on 127.0.0.1 ...\n", with.server, with.store)
 	s, err := stack.Start(ctx, stack.Options{
-		Binary: binary, Dir: dir, Server: server, Store: store,
+		Binary: with.binary, Dir: with.dir, Server: with.server, Store: with.store,
 		Users: map[string]string{"juliet": "capulet", "romeo": "montague", "you": "anteroom"},
 	})
 	if err != nil {
@@ -72,7 +84,7 @@ func run(binary, server, store string, once bool) (err error) {
 	bounded, cancel := context.WithTimeout(ctx, scenarioTime)
 	defer cancel()
 	bob, err := scenario(bounded, s)
-	if err != nil || once {
+	if err != nil || with.once {
 		return err
 	}
 	fmt.Printf(`
