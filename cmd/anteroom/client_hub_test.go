@@ -16,6 +16,7 @@ import (
 	"anteroom/mimi/content"
 	"anteroom/mimi/hub"
 	"anteroom/mimi/mimihttp"
+	"anteroom/mimi/mimitest"
 	"anteroom/mls"
 	"anteroom/mls/wire"
 )
@@ -105,11 +106,7 @@ func newTestRoom(t *testing.T, others poster) *testHub {
 }
 
 func testRoles() mimi.RolesList {
-	all := []mimi.RoleIndex{0, 1, testOwner, testGuest, testVisitor}
-	var everything []mimi.RoleTargets
-	for _, from := range all {
-		everything = append(everything, mimi.RoleTargets{From: from, Targets: slices.DeleteFunc(slices.Clone(all), func(i mimi.RoleIndex) bool { return i == from })})
-	}
+	everything := mimitest.EveryChange(0, mimi.RoleBanned, testOwner, testGuest, testVisitor)
 	moderate := []mimi.Capability{
 		mimi.CanAddParticipant, mimi.CanRemoveParticipant, mimi.CanAddOwnClient, mimi.CanBan, mimi.CanUnBan, mimi.CanKick,
 		mimi.CanChangeUserRole, mimi.CanReceiveMessage, mimi.CanChangeRoomSubject,
@@ -134,40 +131,18 @@ func (h *testHub) keyPackage(client mimi.URI) *mls.KeyPackageSecrets {
 		h.must(err)
 		h.signers[client] = signer
 	}
-	extensions, err := mimi.LeafExtensions("")
-	h.must(err)
-	now := uint64(time.Now().Unix())
-	kp, err := mls.NewKeyPackage(freshSeed(), mls.KeyPackageParams{
-		Signer: signer, Credential: mimi.BasicCredential(client), Capabilities: mimi.LeafCapabilities(clientSuite),
-		LeafExtensions: extensions, Lifetime: mls.Lifetime{NotBefore: now - 60, NotAfter: now + 3600},
-	})
+	kp, err := mimitest.KeyPackage(freshSeed(), signer, client, time.Now())
 	h.must(err)
 	return kp
 }
 
 func (h *testHub) leaf(client mimi.URI) mls.LeafIndex {
 	h.t.Helper()
-	for i, node := range h.room.Group().Public().Leaves() {
-		if string(node.Credential.Identity) == client.String() {
-			return i
-		}
-	}
-	h.t.Fatalf("%s is not in the group", client)
-	return 0
+	return mimitest.LeafOf(h.t, h.room.Group().Public(), client)
 }
 
 func (h *testHub) role(user mimi.URI, role mimi.RoleIndex) mls.Proposal {
-	position, listed := h.room.State().Position(user)
-	var u mimi.ParticipantListUpdate
-	switch {
-	case !listed:
-		u.Added = []mimi.Participant{{User: user, Role: role}}
-	case role == mimi.RoleNone:
-		u.Removed = []uint32{position}
-	default:
-		u.Changed = []mimi.RoleChange{{Index: position, Role: role}}
-	}
-	return mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&u)}
+	return mimitest.RoleChange(h.room.State(), user, role)
 }
 
 // take adopts what was accepted and puts what others must be told into the outbox.

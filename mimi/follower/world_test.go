@@ -11,8 +11,8 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/follower"
 	"anteroom/mimi/hub"
+	"anteroom/mimi/mimitest"
 	"anteroom/mls"
-	"anteroom/mls/wire"
 )
 
 const suite = mls.SuiteX25519AES128SHA256Ed25519
@@ -67,14 +67,7 @@ func keyPackageOf(suite mls.CipherSuite, seed mls.Seed, client mimi.URI, now tim
 	if err != nil {
 		return nil, err
 	}
-	extensions, err := mimi.LeafExtensions(client.Name())
-	if err != nil {
-		return nil, err
-	}
-	return mls.NewKeyPackage(seed, mls.KeyPackageParams{
-		Signer: signer, Credential: mimi.BasicCredential(client), Capabilities: mimi.LeafCapabilities(suite), LeafExtensions: extensions,
-		Lifetime: mls.Lifetime{NotBefore: uint64(now.Unix()) - 60, NotAfter: uint64(now.Unix()) + 7*24*3600},
-	})
+	return mimitest.KeyPackage(seed, signer, client, now)
 }
 
 // member is keyPackage for Options.Member; suite 0 is the default.
@@ -91,11 +84,6 @@ func newWorld(t testing.TB) *world {
 	key, err := mls.NewSigner(suite, w.seed())
 	w.must(err)
 	options := hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom"))}, Key: key.Private}
-	all := []mimi.RoleIndex{0, roleBanned, roleOwner, roleGuest}
-	var any []mimi.RoleTargets
-	for _, from := range all {
-		any = append(any, mimi.RoleTargets{From: from, Targets: slices.DeleteFunc(slices.Clone(all), func(i mimi.RoleIndex) bool { return i == from })})
-	}
 	owner := []mimi.Capability{mimi.CanAddParticipant, mimi.CanRemoveParticipant, mimi.CanAddOwnClient, mimi.CanRemoveOwnClient, mimi.CanBan, mimi.CanUnBan,
 		mimi.CanKick, mimi.CanChangeUserRole, mimi.CanReceiveMessage, mimi.CanSendMessage, mimi.CanChangeRoomSubject, mimi.CanChangeRoleDefinitions}
 	guest := []mimi.Capability{mimi.CanAddOwnClient, mimi.CanRemoveOwnClient, mimi.CanRemoveSelf, mimi.CanReceiveMessage, mimi.CanSendMessage}
@@ -104,7 +92,7 @@ func newWorld(t testing.TB) *world {
 		Roles: mimi.RolesList{Roles: []mimi.Role{
 			{Index: 0, Name: "no_role", Capabilities: []mimi.Capability{mimi.CanOpenJoin}, Changes: []mimi.RoleTargets{{From: 0, Targets: []mimi.RoleIndex{roleGuest}}}},
 			{Index: roleBanned, Name: mimi.BannedName, MaxActive: mimi.AtMost(0)},
-			{Index: roleOwner, Name: "owner", Capabilities: owner, Changes: any},
+			{Index: roleOwner, Name: "owner", Capabilities: owner, Changes: mimitest.EveryChange(0, roleBanned, roleOwner, roleGuest)},
 			{Index: roleGuest, Name: "guest", Capabilities: guest, Changes: []mimi.RoleTargets{{From: roleGuest, Targets: []mimi.RoleIndex{0}}}},
 		}},
 		Metadata: mimi.RoomMetadata{Room: garden, Name: "Garden"},
@@ -125,9 +113,9 @@ func newWorld(t testing.TB) *world {
 	return w
 }
 
-var followOptions = follower.Options{Member: member}
+var aad = mimitest.AAD
 
-func aad() []byte { return wire.Marshal(mls.SafeAAD(nil)) }
+var followOptions = follower.Options{Member: member}
 
 // accept lets the hub go on; what it tells waits.
 func (w *world) accept(a *hub.Accepted, err error) {
@@ -156,15 +144,10 @@ func (w *world) commit(p mls.CommitParams) {
 // put changes the list of participants by a commit; whoever is put out or banned loses its clients.
 func (w *world) put(user mimi.URI, role mimi.RoleIndex) {
 	w.t.Helper()
-	position, ok := w.hub.State().Position(user)
-	if !ok {
+	if _, ok := w.hub.State().Position(user); !ok {
 		w.t.Fatalf("%s is not listed", user)
 	}
-	update := mimi.ParticipantListUpdate{Changed: []mimi.RoleChange{{Index: position, Role: role}}}
-	if role == mimi.RoleNone {
-		update = mimi.ParticipantListUpdate{Removed: []uint32{position}}
-	}
-	proposals := []mls.Proposal{mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&update)}}
+	proposals := []mls.Proposal{mimitest.RoleChange(w.hub.State(), user, role)}
 	for i, node := range w.hub.Group().Public().Leaves() {
 		if client, err := mimi.CredentialClient(node.Credential); err == nil && client.ClientUser() == user && (role == mimi.RoleNone || role == roleBanned) {
 			proposals = append([]mls.Proposal{mls.Remove{Removed: i}}, proposals...)

@@ -12,9 +12,9 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/follower"
 	"anteroom/mimi/hub"
+	"anteroom/mimi/mimitest"
 	"anteroom/mimi/policy"
 	"anteroom/mls"
-	"anteroom/mls/wire"
 )
 
 const suite = mls.SuiteX25519AES128SHA256Ed25519
@@ -40,11 +40,7 @@ const (
 )
 
 func testRoles() mimi.RolesList {
-	all := []mimi.RoleIndex{0, 1, 4, 5, 6}
-	var everything []mimi.RoleTargets
-	for _, from := range all {
-		everything = append(everything, mimi.RoleTargets{From: from, Targets: slices.DeleteFunc(slices.Clone(all), func(i mimi.RoleIndex) bool { return i == from })})
-	}
+	everything := mimitest.EveryChange(0, roleBanned, roleOwner, roleGuest, roleVisitor)
 	moderate := []mimi.Capability{
 		mimi.CanAddParticipant, mimi.CanRemoveParticipant, mimi.CanAddOwnClient, mimi.CanRemoveOwnClient, mimi.CanBan, mimi.CanUnBan, mimi.CanKick,
 		mimi.CanChangeUserRole, mimi.CanReceiveMessage, mimi.CanChangeRoomSubject,
@@ -155,31 +151,7 @@ func (w *world) keyPackage(client mimi.URI) *mls.KeyPackageSecrets {
 	return kp
 }
 
-func newKeyPackage(seed mls.Seed, signer mls.Signer, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
-	extensions, err := mimi.LeafExtensions(client.Name())
-	if err != nil {
-		return nil, err
-	}
-	return mls.NewKeyPackage(seed, mls.KeyPackageParams{
-		Signer: signer, Credential: mimi.BasicCredential(client), Capabilities: mimi.LeafCapabilities(suite), LeafExtensions: extensions,
-		Lifetime: mls.Lifetime{NotBefore: uint64(now.Unix()) - 60, NotAfter: uint64(now.Unix()) + 3600},
-	})
-}
-
-// aad is the least authenticated data in a group with safe_aad.
-func aad() []byte { return wire.Marshal(mls.SafeAAD(nil)) }
-
-// leaf finds a client in a public group.
-func leafOf(t *testing.T, pg *mls.PublicGroup, client mimi.URI) mls.LeafIndex {
-	t.Helper()
-	for i, node := range pg.Leaves() {
-		if string(node.Credential.Identity) == client.String() {
-			return i
-		}
-	}
-	t.Fatalf("%s is not in the group", client)
-	return 0
-}
+var aad, leafOf, listUpdate, newKeyPackage = mimitest.AAD, mimitest.LeafOf, mimitest.ListUpdate, mimitest.KeyPackage
 
 func (w *world) leaf(client mimi.URI) mls.LeafIndex {
 	w.t.Helper()
@@ -243,21 +215,7 @@ func (w *world) say(client mimi.URI, text string) *hub.Accepted {
 
 // roleChange is a participant list update about one user.
 func (w *world) roleChange(user mimi.URI, role mimi.RoleIndex) mls.Proposal {
-	position, listed := w.room.State().Position(user)
-	var u mimi.ParticipantListUpdate
-	switch {
-	case !listed:
-		u.Added = []mimi.Participant{{User: user, Role: role}}
-	case role == mimi.RoleNone:
-		u.Removed = []uint32{position}
-	default:
-		u.Changed = []mimi.RoleChange{{Index: position, Role: role}}
-	}
-	return listUpdate(u)
-}
-
-func listUpdate(u mimi.ParticipantListUpdate) mls.Proposal {
-	return mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&u)}
+	return mimitest.RoleChange(w.room.State(), user, role)
 }
 
 // follow returns a provider's view of the room.
