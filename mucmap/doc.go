@@ -23,6 +23,7 @@
 //     service.go how rooms are made and restored
 //   - route.go says which stanza goes to which function
 //   - state.go is the public room; events.go names the events; committed.go applies what a commit did to members and occupants
+//   - broadcasts.go collects the stanzas that a Step sends
 //   - limits.go bounds what a room holds, flood.go how fast it is filled
 //
 // From a wish to an accepted commit:
