@@ -141,12 +141,13 @@ func (t *turn) followStep(in Input) {
 
 // following is what follows the hub, with the keys that our users join with.
 func (t *turn) following() *follower.Room {
-	o := t.r.svc.followOptions()
+	r := t.r // the room keeps these functions: of a turn nothing may stay behind
+	o := r.svc.followOptions()
 	o.Member = func(seed mls.Seed, of mls.CipherSuite, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
-		return t.r.svc.keyPackageOf(cmp.Or(of, suite), seed, now, client, t.r.nickFor(client.ClientUser()))
+		return r.svc.keyPackageOf(cmp.Or(of, suite), seed, now, client, r.nickFor(client.ClientUser()))
 	}
-	o.KeyPackage, o.Invited = t.r.ownKey, len(t.r.keys) > 0
-	return t.r.follow.room.WithOptions(o)
+	o.KeyPackage, o.Invited = r.ownKey, len(r.keys) > 0
+	return r.follow.room.WithOptions(o)
 }
 
 // followOptions are the options of all rooms of other providers.
