@@ -19,7 +19,7 @@
 // docs/ARCHITECTURE.md follows one stanza through the files. A test holds that every file is named below, once.
 //
 // A Step:
-//   - room.go is what a Room holds and how a Step runs; turn.go one Step under way; io.go what goes in and comes out;
+//   - room.go is what a Room holds and how a Step runs; turn.go one Step under way, broadcasts.go the stanzas that it collects; io.go what goes in and comes out;
 //     service.go how rooms are made and restored
 //   - route.go says which stanza goes to which function
 //   - state.go is the public room; events.go names the events; committed.go applies what a commit did to members and occupants
@@ -62,7 +62,7 @@
 // Messages and the archive:
 //   - archive.go asks the archive, mam.go answers clients out of it (XEP-0313); historypolicy.go withholds what was said before
 //   - refs.go maps references between XMPP and MIMI; retract.go retracts and moderates (XEP-0424, XEP-0425); expire.go ends messages in time (XEP-0466)
-//   - frank.go proves messages, report.go reports them (XEP-0377); contentpolicy.go refuses files and receipts that the room's policy forbids
+//   - frank.go proves messages, report.go reports them (XEP-0377) and reportcommand.go does by a command; contentpolicy.go refuses files and receipts that the room's policy forbids
 //
 // What a room tells of itself:
 //   - disco.go describes it, roominfo.go by further fields, caps.go by a hash (XEP-0115), items.go in pages; avatar.go is its vCard (XEP-0054, XEP-0486)

@@ -285,10 +285,10 @@ func TestMessageOfSomebodyWhoLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	tt.heardFrom(nurse, data, nil)
-	if len(tt.out.Stanzas) != 2 {
-		t.Fatalf("%d stanzas", len(tt.out.Stanzas))
+	if len(tt.stanzas.all()) != 2 {
+		t.Fatalf("%d stanzas", len(tt.stanzas.all()))
 	}
-	for _, s := range tt.out.Stanzas {
+	for _, s := range tt.stanzas.all() {
 		if from := s.Template.Stanza().From.Resource(); from != "Nurse (2)" {
 			t.Errorf("from %q", from)
 		}
