@@ -185,3 +185,65 @@ func noKeys(body []byte) mucmap.Reply {
 	}
 	return mucmap.Reply{Status: 200, Body: wire.Marshal(&mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoCompatible, User: q.Target})}
 }
+
+// A hub of another make may tell the end of the group and the Welcome to the one that follows one by one: what is said between waits for the Welcome.
+func TestReInitInTwoBodies(t *testing.T) {
+	w, juliet, romeo, _ := meeting(t)
+	key := [2]string{"a.example", "b.example"}
+	if status, _ := w.reInit("a.example", "garden", "2"); status != 202 {
+		t.Fatalf("order: %d", status)
+	}
+	for len(w.mail[key]) == 0 {
+		if !w.Step() {
+			t.Fatal("the hub tells nothing")
+		}
+	}
+	both := w.mail[key][0]
+	_, bodies, err := mimi.SplitFanout(both.body)
+	if err != nil || len(bodies) != 2 {
+		t.Fatalf("%d messages, %v", len(bodies), err)
+	}
+	end, welcome := both, both
+	end.body, welcome.body = bodies[0], bodies[1]
+	w.mail[key] = []post{end}
+	settle(t, w)
+	romeo.Say("in between")
+	settle(t, w)
+	expect(t, "nothing is said in a group that ended", romeo)
+	w.mail[key] = append(w.mail[key], welcome)
+	settle(t, w)
+	expect(t, "it is said in the group that follows", romeo, "Romeo: in between")
+	expect(t, "it is said in the group that follows", juliet, "Romeo: in between")
+	suites(t, w, mls.SuiteP256AES128SHA256P256)
+}
+
+// Whoever enters from another provider while key packages are fetched, or while the new group is made of them, is not left behind either.
+func TestReInitWhileSomebodyEnters(t *testing.T) {
+	for _, during := range []string{"fetching", "making"} {
+		w, _, _, _ := meeting(t)
+		w.Add("c.example")
+		paris := w.User("paris@c.example/court", "garden%a.example@rooms.c.example", "Paris")
+		if status, _ := w.reInit("a.example", "garden", "2"); status != 202 {
+			t.Fatalf("order: %d", status)
+		}
+		hub := w.Providers["a.example"].Rooms["garden"]
+		for during == "making" && len(hub.jobs) == 0 {
+			if !w.Step() {
+				t.Fatal("no group is made")
+			}
+		}
+		asks, jobs := hub.asks, hub.jobs
+		hub.asks, hub.jobs = nil, nil
+		paris.Join()
+		settle(t, w)
+		hub.asks, hub.jobs = append(hub.asks, asks...), append(hub.jobs, jobs...)
+		settle(t, w)
+		if _, s := w.reInit("a.example", "garden", ""); s.Refused != "" || s.Wanted != "" {
+			t.Fatalf("%s: %+v\n%s", during, s, strings.Join(w.Trace, "\n"))
+		}
+		suites(t, w, mls.SuiteP256AES128SHA256P256)
+		if n := w.groups("a.example", "garden")["a.example"].Public().Size(); n != 5 {
+			t.Errorf("%s: %d clients", during, n)
+		}
+	}
+}
