@@ -19,7 +19,7 @@
 // docs/ARCHITECTURE.md follows one stanza through the files. A test holds that every file is named below, once.
 //
 // A Step:
-//   - room.go is what a Room holds and how a Step runs; turn.go one Step under way, broadcasts.go the stanzas that it collects; io.go what goes in and comes out;
+//   - room.go is what a Room holds and how a Step runs; turn.go one Step under way; io.go what goes in and comes out;
 //     service.go how rooms are made and restored
 //   - route.go says which stanza goes to which function
 //   - state.go is the public room; events.go names the events; committed.go applies what a commit did to members and occupants
