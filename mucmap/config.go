@@ -305,7 +305,8 @@ func (t *turn) ownerGet(st *xmpp.Stanza) {
 	if t.r.pub.Locked {
 		f.Instructions = []string{"The room is new and locked. Submit this form to open it; cancel it to give the room up."}
 	}
-	f.Fields = append(append(f.Fields, muc.PrivateField(muc.FieldRoomSecret, "Password", t.r.password)), t.r.listFields()...)
+	asked := slices.IndexFunc(f.Fields, func(f muc.Field) bool { return f.Var == muc.FieldPasswordProtected })
+	f.Fields = append(slices.Insert(f.Fields, asked+1, muc.PrivateField(muc.FieldRoomSecret, "Password", t.r.password)), t.r.listFields()...)
 	t.result(st, muc.OwnerQuery{Form: &f}.Element())
 }
 

@@ -76,10 +76,8 @@ const (
 
 // optionFields are the fields of the configuration form that concern the XMPP side alone.
 func (c *roomConfig) optionFields() []muc.Field {
-	var pm []muc.Option
-	for _, p := range []pmPolicy{pmAnyone, pmParticipants, pmModerators, pmNone} {
-		pm = append(pm, muc.Option{Label: p.who(), Value: p.who()})
-	}
+	pm := []muc.Option{{Label: "Anyone", Value: pmAnyone.who()}, {Label: "Who has voice", Value: pmParticipants.who()},
+		{Label: "Moderators", Value: pmModerators.who()}, {Label: "Nobody", Value: pmNone.who()}}
 	return append([]muc.Field{
 		muc.ListField(muc.FieldAllowPM, "Who may send private messages", c.AllowPM.who(), pm...),
 		rolesField(muc.FieldGetMemberList, "Who may read the member list, beside admins", c.MemberList),

@@ -87,7 +87,17 @@ var seen = map[string]map[string]string{
 		"destroy":         "10.9-1",
 	},
 	"TestProfanity": {
-		"chat": "7.2.2-1 7.2.2-2 7.2.7-1 7.4-1 8.2-1 8.2-3 9.1-5 10.1.1-2 10.1.1-4 10.1.1-5 10.1.1-6 10.1.3-1 10.1.3-2",
+		"beside another client": "7.2.2-1 7.2.2-2 7.2.7-1 7.4-1 8.2-1 8.2-3 9.1-5 10.1.1-2 10.1.1-4 10.1.1-5 10.1.1-6 10.1.3-1 10.1.3-2",
+		"nick":                  "7.6-1 7.6-3",
+		"subject":               "8.1-1 8.1-3 8.1-4",
+		"private-message":       "7.5-2",
+		"voice":                 "7.4-4 8.3-2 8.4-2 9.6-2 9.7-2 9.8-1",
+		"affiliations":          "9.1-7 9.3-1 9.3-2 9.5-4 10.3-4 10.4-5 10.5-2 10.6-3",
+		"kick":                  "8.2-1 8.2-3",
+		"ban":                   "7.2.7-1 9.1-2 9.1-5 9.1-6 9.2-1",
+		"password":              "7.2.5-1 10.1.3-2",
+		"invite":                "7.2.6-1 9.5-10",
+		"destroy":               "10.9-1 10.9-3",
 	},
 }
 
@@ -119,6 +129,15 @@ func TestHeldOperations(t *testing.T) {
 	for name := range seen["TestConverse"] {
 		if !slices.Contains(onScreen, name) {
 			t.Errorf("nobody does %q with Converse.js", name)
+		}
+	}
+	acts := map[string]bool{"beside another client": true}
+	for _, act := range inTerminals {
+		acts[act.name] = true
+	}
+	for name := range seen["TestProfanity"] {
+		if !acts[name] {
+			t.Errorf("nobody does %q with profanity", name)
 		}
 	}
 }
