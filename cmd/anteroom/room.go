@@ -23,7 +23,7 @@ type roomCommand struct {
 	Show    roomShowCommand    `cmd:"" help:"Describe one room."`
 	Create  roomCreateCommand  `cmd:"" help:"Make a room of a JSON document or a preset."`
 	Members roomMembersCommand `cmd:"" help:"List who may enter one room, takes part in it and is in its group: roles, leaves and occupants."`
-	Abuse   roomAbuseCommand   `cmd:"" help:"List what other providers reported as abuse in our rooms."`
+	Abuse   roomAbuseCommand   `cmd:"" help:"List what users, here and elsewhere, reported as abuse in our rooms."`
 	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
 	Destroy roomDestroyCommand `cmd:"" help:"Destroy one room, whoever owns it."`
 	Reinit  roomReinitCommand  `cmd:"" help:"Give the group of one of our rooms another cipher suite (ReInit)."`
