@@ -331,7 +331,10 @@ func (t *turn) noteEpoch(e *committed) {
 	for _, p := range e.Proposers {
 		by = append(by, p.String())
 	}
-	attrs := []Attr{{"epoch", utoa(e.Epoch)}, {"committer", e.Committer.String()}, {"proposers", strings.Join(by, " ")}}
+	attrs := []Attr{{"epoch", utoa(e.Epoch)}, {"committer", e.Committer.String()}}
+	if len(by) > 0 {
+		attrs = append(attrs, Attr{"proposers", strings.Join(by, " ")})
+	}
 	var changes []string
 	for _, c := range e.Changes {
 		changes = append(changes, c.User.String()+" "+roleTitle(c.From)+"→"+roleTitle(c.To)+" clients "+utoa(uint64(c.Leaves)))

@@ -28,17 +28,24 @@ func (c *policyExplainCommand) Run() error {
 		q.Set("target", c.Target)
 	}
 	var e gateway.ExplainLine
-	return c.ask("/rooms/"+url.PathEscape(c.Room)+"/explain?"+q.Encode(), &e, func(w io.Writer) { explain(w, &e) })
+	return c.ask("/rooms/"+url.PathEscape(c.Room)+"/explain?"+q.Encode(), &e, func(w io.Writer) { c.explain(w, &e) })
 }
 
-func explain(w io.Writer, e *gateway.ExplainLine) {
+// explain names people as the question did, and beside it as the group lists them, which may be by a pseudonym.
+func (c *policyExplainCommand) explain(w io.Writer, e *gateway.ExplainLine) {
 	role := e.Role
 	if role == "" {
 		role = "not listed"
 	}
-	fmt.Fprintf(w, "who\t%s (%s)\n", e.User, role)
+	fmt.Fprintf(w, "who\t%s (%s)\n", c.User, role)
+	if e.User != c.User {
+		fmt.Fprintf(w, "listed as\t%s\n", e.User)
+	}
 	if e.Target != "" {
-		fmt.Fprintf(w, "upon\t%s\n", e.Target)
+		fmt.Fprintf(w, "upon\t%s\n", c.Target)
+		if e.Target != c.Target {
+			fmt.Fprintf(w, "listed as\t%s\n", e.Target)
+		}
 	}
 	for _, part := range []struct{ by, why string }{{"XEP-0045", e.MUC}, {"policy", e.Policy}} {
 		if part.why == "" {

@@ -23,7 +23,7 @@ func (u use) run(t *testing.T, config string) {
 	t.Helper()
 	words := strings.Fields(u.args)
 	n := 1
-	for n < len(words) && n < 2 && (words[0] == "room" || words[0] == "ban") {
+	for n < len(words) && n < 2 && (words[0] == "room" || words[0] == "ban" || words[0] == "policy") {
 		n++
 	}
 	var args []string
@@ -136,8 +136,18 @@ func TestCommandLine(t *testing.T) {
 		use{"room create den", 1, "anteroom: error: either --from or --preset says what room it is to be"},
 		use{"room list", 0, "NAME OCCUPANTS LISTED KEPT LOCKED LOADED EPOCH TITLE TROUBLE garden 1 …hall 1 …study 0 …"},
 		use{"room show cellar", 1, "anteroom: error: there is no such room"},
-		use{"room members study", 0, "USER JID STATE AFFILIATION ROLE LEAVES NICK PRESENT …juliet@a.example owner …"},
+		use{"room members study", 0, "USER JID STATE AFFILIATION ROLE LEAVES NICK PRESENT …juliet@a.example participant owner moderator 0 …"},
+		use{"room members garden", 0, "USER JID STATE AFFILIATION ROLE LEAVES NICK PRESENT …juliet@a.example MLS member owner moderator 1 juliet 1…"},
+		use{"room members cellar", 1, "anteroom: error: there is no such room"},
+		use{"room show garden", 0, "name garden …listed yes …occupants 1 uri mimi://a.example/r/garden …epoch …"},
 		use{"room abuse", 0, "nothing was reported"},
+		use{"room abuse --json", 0, "[]"},
+		use{"policy explain garden juliet@a.example kick romeo@a.example", 0, "who juliet@a.example (owner) listed as mimi://a.example/u/anon%3A…upon romeo@a.example listed as mimi://a.example/u/anon%3A…XEP-0045 …policy …"},
+		use{"policy explain garden romeo@a.example enter", 0, "who romeo@a.example (not listed) listed as mimi://a.example/u/anon%3A…XEP-0045 forbidden: you are banned from this service: a duel policy allowed"},
+		use{"policy explain garden juliet@a.example subject", 0, "who juliet@a.example (owner) listed as …XEP-0045 allowed policy allowed"},
+		use{"policy explain garden juliet@a.example fly", 1, "anteroom: error: …"},
+		use{"policy explain cellar juliet@a.example enter", 1, "anteroom: error: there is no such room"},
+		use{"policy explain garden", 80, "Usage: anteroom policy explain …"},
 		use{"room release study", 1, "anteroom: error: the room was not given up: there is nothing to release"},
 		use{"room release cellar", 1, "anteroom: error: there is no such room"},
 		use{"room destroy cellar", 1, "anteroom: error: there is no such room"},
