@@ -180,6 +180,26 @@ func (g *Group) checkHeldAbove(i LeafIndex) error {
 	return nil
 }
 
+// WelcomeEpoch says to which epoch of which group a Welcome leads that needs no PSKs. Nothing but its encryption vouches for that.
+func WelcomeEpoch(w *Welcome, kp *KeyPackageSecrets) (group []byte, epoch Epoch, err error) {
+	s, opened, err := openWelcome(w, kp)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(opened.PSKs) > 0 {
+		return nil, 0, invalid("9420-12.4.3.1-psk", "Welcome needs PSKs")
+	}
+	secret, err := pskSecret(s, nil, nil)
+	if err != nil {
+		return nil, 0, err
+	}
+	gi, err := (&joinSecrets{opened.JoinerSecret, secret}).open(s, w.EncryptedGroupInfo)
+	if err != nil {
+		return nil, 0, err
+	}
+	return gi.Context.GroupID, gi.Context.Epoch, nil
+}
+
 // Adopt makes a leaf local that a remote commit added to this group in this epoch: its Welcome is opened once for its path
 // secret, and the epoch it yields must be this one (MULTILEAF: same epoch authenticator).
 func (g *Group) Adopt(w *Welcome, kp *KeyPackageSecrets) (*Group, error) {

@@ -100,6 +100,26 @@ func TestAdopt(t *testing.T) {
 	wantAgreement(t, staged.Group, follow(t, remote, staged.Commit))
 }
 
+// A Welcome tells its addressee to which epoch it leads, others nothing, and nobody if it needs PSKs.
+func TestWelcomeEpoch(t *testing.T) {
+	var s testSeed
+	bob, carol := s.newClient(t, "bob"), s.newClient(t, "carol")
+	cfg := testConfig()
+	cfg.ExternalPSK = func([]byte) ([]byte, bool) { return []byte("secret"), true }
+	g := commit(t, &s, s.newGroup(t, s.newClient(t, "alice")), 0, CommitParams{}).Group.WithConfig(cfg)
+	staged := commit(t, &s, g, 0, CommitParams{ByValue: []Proposal{Add{bob.KeyPackage}}})
+	group, epoch, err := WelcomeEpoch(staged.Welcome, bob)
+	if err != nil || epoch != 2 || !bytes.Equal(group, g.Public().GroupID()) {
+		t.Errorf("epoch %d of %q, %v", epoch, group, err)
+	}
+	_, _, err = WelcomeEpoch(staged.Welcome, carol)
+	wantRule(t, "of somebody else", "9420-12.4.3.1-not-addressed", err)
+	staged = commit(t, &s, g, 0, CommitParams{ByValue: []Proposal{Add{bob.KeyPackage},
+		PreSharedKey{PreSharedKeyID{Type: PSKExternal, ID: []byte("x"), Nonce: make([]byte, 32)}}}})
+	_, _, err = WelcomeEpoch(staged.Welcome, bob)
+	wantRule(t, "with a PSK", "9420-12.4.3.1-psk", err)
+}
+
 // A local leaf commits what another local leaf proposes, but not its own Update or Remove.
 func TestCommitForOtherLocalLeaf(t *testing.T) {
 	var s testSeed

@@ -117,8 +117,8 @@ func (w *World) views(hub, name string, users []*User, inside func(*User) bool) 
 }
 
 // history runs one seeded history and checks it at its end.
-func history(seed uint64, faults Faults) (*World, error) {
-	w := New(seed, "a.example", "b.example", "c.example")
+func history(seed uint64, faults Faults, c Credentials) (*World, error) {
+	w := NewWith(seed, c, "a.example", "b.example", "c.example")
 	owner := w.User("owner@a.example/x", "garden@rooms.a.example", "owner")
 	owner.Join()
 	if err := w.Settle(); err != nil {
@@ -215,6 +215,11 @@ func history(seed uint64, faults Faults) (*World, error) {
 	}
 	if err := w.fresh("a.example", "garden"); err != nil {
 		return w, err
+	}
+	if c.Issue != nil {
+		if err := w.certified("a.example", "garden", c); err != nil {
+			return w, err
+		}
 	}
 	if faults.LoseNews > 0 { // who hears nothing knows nothing: everybody does something
 		for _, u := range users {
@@ -313,8 +318,13 @@ func TestSeededHistories(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			changed := 0
+			certificates := certificates(t)
 			for seed := range seeds(t) {
-				w, err := history(seed, tt.faults)
+				c := Credentials{}
+				if seed%3 == 2 {
+					c = certificates
+				}
+				w, err := history(seed, tt.faults, c)
 				if err != nil {
 					t.Fatalf("seed %d: %v\n%s", seed, err, strings.Join(tail(w.Trace, 60), "\n"))
 				}

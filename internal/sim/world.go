@@ -50,6 +50,8 @@ type World struct {
 	open []xmpp.Stanza // what clients of new rooms are about to send
 	ids  int
 
+	credentials Credentials
+
 	noKeys map[string]func(body []byte) mucmap.Reply // of providers that give no key packages: what they answer
 }
 
@@ -90,10 +92,19 @@ type post struct {
 	body     []byte
 }
 
+// Credentials are how all providers of a World vouch for their clients, as mucmap.Config has it. Without functions they are basic.
+type Credentials struct {
+	Issue        func(client mimi.URI, suite mls.CipherSuite, key mls.SignaturePublicKey, now time.Time) (mls.Credential, error)
+	Authenticate mimi.Authenticate
+}
+
 // New makes a world with the named providers, whose components are rooms.NAME.
-func New(seed uint64, names ...string) *World {
+func New(seed uint64, names ...string) *World { return NewWith(seed, Credentials{}, names...) }
+
+// NewWith is New with credentials.
+func NewWith(seed uint64, c Credentials, names ...string) *World {
 	w := &World{Now: time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC), Providers: map[string]*Provider{}, rng: rand.New(rand.NewPCG(seed, 1)),
-		mail: map[[2]string][]post{}}
+		mail: map[[2]string][]post{}, credentials: c}
 	for _, name := range names {
 		w.Add(name)
 	}
@@ -107,7 +118,8 @@ func (w *World) Add(name string) {
 		panic(err)
 	}
 	svc, err := mucmap.NewService(mucmap.Config{Domain: xmpp.MustParseJID("rooms." + name), Provider: name, Users: []string{name}, Hub: key,
-		Software: "anteroom", Version: "sim", RenewEncryption: RenewEncryption, RenewSignature: RenewSignature})
+		Software: "anteroom", Version: "sim", RenewEncryption: RenewEncryption, RenewSignature: RenewSignature,
+		Issue: w.credentials.Issue, Authenticate: w.credentials.Authenticate})
 	if err != nil {
 		panic(err)
 	}

@@ -193,3 +193,115 @@ func TestKeptBeforeWelcomeIsBounded(t *testing.T) {
 		t.Errorf("%d messages are kept, want %d", n, follower.MaxKept)
 	}
 }
+
+// addsBeth is a room with bob and bella in it, a key package of beth's that is out, and what the hub tells when alice adds her,
+// so many epochs of which nothing is told later, and commits once more.
+func addsBeth(t *testing.T, epochs int) (w *world, beth mimi.URI, o follower.Options, told [][]byte) {
+	w, beth = both(t), mimi.MustURI("mimi://b.example/d/beth/cli")
+	kp, err := keyPackage(w.seed(), beth, w.now)
+	w.must(err)
+	ref, err := kp.KeyPackage.Ref()
+	w.must(err)
+	o = follower.Options{Member: member, Invited: true, KeyPackage: func(r mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) { return kp, string(r) == string(ref) }}
+	w.room = w.room.WithOptions(o)
+	for range epochs {
+		w.commit(mls.CommitParams{})
+	}
+	w.post = nil
+	list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: beth.ClientUser(), Role: roleGuest}}}
+	w.commit(mls.CommitParams{ByValue: []mls.Proposal{mls.Add{KeyPackage: kp.KeyPackage},
+		mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}}})
+	w.commit(mls.CommitParams{})
+	_, told, err = mimi.SplitFanout(slices.Concat(w.post...)) // commit and Welcome come together
+	w.must(err)
+	w.post = nil
+	return w, beth, o, told
+}
+
+// A client of ours is added to a room in which others of ours are: it is let in once, in whatever order commit, Welcome and the next commit come, and
+// also if the room was entered anew meanwhile. A Welcome to an epoch that is over leads to an external commit, which replaces the leaf that nobody holds.
+func TestWelcomeInAnyOrder(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}, {-1, 0, 1, 2}, {-1, 2, 1, 0}} {
+		w, beth, o, told := addsBeth(t, 0)
+		if len(told) != 3 {
+			t.Fatalf("the hub tells %d times", len(told))
+		}
+		for _, i := range order {
+			if i < 0 {
+				w.room = behind(w)
+				w.wait()
+			} else {
+				w.must(w.bring(told[i]))
+			}
+			room, err := follower.Load(w.stored, o)
+			w.must(err)
+			w.room = room
+			if i < 0 {
+				w.adopt(w.room.Resume(w.now, w.seed()))
+			}
+			for i < 0 && w.ask() {
+				w.room = w.room.WithOptions(o)
+			}
+		}
+		for w.ask() {
+		}
+		w.deliver()
+		w.agree()
+		if _, in := w.room.Leaf(beth); !in || w.room.Behind() {
+			t.Errorf("order %v: beth is in: %v, behind: %v", order, in, w.room.Behind())
+		}
+		if got := slices.DeleteFunc(w.news(), func(s string) bool { return s != "joined beth" }); len(got) != 1 {
+			t.Errorf("order %v: beth joined %d times", order, len(got))
+		}
+		if n := w.hub.State().Clients(beth.ClientUser()); n != 1 {
+			t.Errorf("order %v: beth has %d clients", order, n)
+		}
+	}
+}
+
+// Who was put out before its Welcome came does not come back by it.
+func TestWelcomeAfterRemoval(t *testing.T) {
+	w, beth, _, told := addsBeth(t, 0)
+	w.put(beth.ClientUser(), mimi.RoleNone)
+	var welcome [][]byte
+	for _, body := range append(told, w.post...) {
+		if list, err := mimi.ParseFanout(body); err == nil && list[0].Message.Welcome != nil {
+			welcome = append(welcome, body)
+			continue
+		}
+		w.must(w.bring(body))
+	}
+	w.post = welcome
+	w.deliver()
+	for w.ask() {
+	}
+	w.agree()
+	if _, in := w.room.Leaf(beth); in || w.hub.State().Clients(beth.ClientUser()) != 0 {
+		t.Error("beth is back")
+	}
+}
+
+// A Welcome to an epoch that never comes costs one attempt to come back.
+func TestWelcomeOfNoEpoch(t *testing.T) {
+	w, _, _, told := addsBeth(t, 9)
+	w.hub = both(t).hub // a hub that has not taken the commit
+	for _, body := range told {
+		if list, err := mimi.ParseFanout(body); err == nil && list[0].Message.Welcome != nil {
+			w.must(w.bring(body))
+		}
+	}
+	if !w.room.Behind() {
+		t.Fatal("it is not kept")
+	}
+	attempts := 0
+	for ; w.room.Behind() && attempts < 20; attempts++ {
+		w.wait()
+		for w.ask() {
+		}
+		w.deliver()
+	}
+	returns := slices.DeleteFunc(w.news(), func(s string) bool { return !strings.HasPrefix(s, "resynced") })
+	if attempts != 1 || len(returns) != 1 || w.room.Broken() != "" {
+		t.Errorf("%d attempts, broken: %q, %q", attempts, w.room.Broken(), returns)
+	}
+}

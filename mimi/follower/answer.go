@@ -121,12 +121,12 @@ func (t *turn) submitAnswer(f *flight, body []byte) {
 // accepted takes up our own commit or proposals.
 func (t *turn) accepted(f *flight, at uint64) {
 	wish := t.r.queue[0].wish
-	client, join := wish.Client, wish.Kind == Join
+	client, join, added := wish.Client, wish.Kind == Join || wish.Kind == adopt, wish.Kind == adopt
 	var in map[mimi.URI]bool
 	if f.whole {
 		t.r.queue = t.r.queue[1:]
 		defer func() {
-			if t.r.broken == "" && wish.Kind != resync {
+			if t.r.broken == "" && !wish.Kind.own() {
 				t.tell(Done{wish})
 				t.fulfilled(in)
 			}
@@ -169,7 +169,7 @@ func (t *turn) accepted(f *flight, at uint64) {
 		in = t.entered(held)
 	case join:
 		leaf, _ := t.r.Leaf(client)
-		t.tell(Joined{client, leaf, f.staged.Public().Epoch(), false})
+		t.tell(Joined{client, leaf, f.staged.Public().Epoch(), added})
 	}
 	if effects != nil {
 		t.tell(Epoch{effects, before, state, at})

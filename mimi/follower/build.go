@@ -49,6 +49,8 @@ func (t *turn) build(w *Wish) (*flight, error) {
 		return t.buildDrop(w)
 	case resync:
 		return t.buildResync(w)
+	case adopt:
+		return t.buildAdopt(w)
 	}
 	leaf, ok := t.r.Leaf(w.Client)
 	if !ok {

@@ -16,8 +16,11 @@ import (
 // (RFC 9420 §12.4.3.2), first for one of our clients, then for the others into the group that this one holds. Only clients that the hub's tree still
 // lists come back, so nobody returns who was put out meanwhile. After MaxResyncs attempts the room is given up (Broken).
 
-// resync is the kind of wish that the room has itself.
+// resync is a kind of wish that the room has itself.
 const resync WishKind = 0x80
+
+// own says that a wish is the room's own.
+func (k WishKind) own() bool { return k >= resync }
 
 var errExpelled = errors.New("follower: the room has put this client out")
 
@@ -166,6 +169,9 @@ func (t *turn) stillThere(f *flight, pg *mls.PublicGroup) error {
 	}
 	t.r.kept = slices.DeleteFunc(slices.Clone(t.r.kept), func(k keptMessage) bool {
 		group, epoch, ok := epochOf(k.message)
+		if k.message.Message.Welcome != nil {
+			group, epoch, ok = t.welcomeEpoch(k.message.Message.Welcome)
+		}
 		switch {
 		case !ok || k.n > f.kept:
 		case !bytes.Equal(group, pg.GroupID()):

@@ -216,7 +216,7 @@ func (t *turn) start() {
 			continue
 		}
 		if f == nil { // nothing left to do
-			if head.wish.Kind != resync {
+			if !head.wish.Kind.own() {
 				t.tell(Done{head.wish})
 			}
 			t.r.queue = t.r.queue[1:]
@@ -249,7 +249,7 @@ func (t *turn) breakDown(format string, args ...any) {
 	t.out.Request = nil
 	t.tell(Broken{t.r.broken})
 	for _, q := range t.r.queue {
-		if q.wish.Kind == resync {
+		if q.wish.Kind.own() {
 			continue
 		}
 		t.tell(Refused{Wish: q.wish, Text: "the room was given up: " + t.r.broken})

@@ -1,0 +1,126 @@
+package follower
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+
+	"anteroom/mimi"
+	"anteroom/mimi/policy"
+	"anteroom/mls"
+)
+
+// welcome lets in those of our clients whose key packages it names.
+func (t *turn) welcome(m *mimi.FanoutMessage) error {
+	w := m.Message.Welcome
+	found := false
+	if t.r.ended() {
+		return t.goOn(m, w)
+	}
+	for _, secrets := range w.Secrets {
+		if t.r.options.KeyPackage == nil {
+			break
+		}
+		keys, ok := t.r.options.KeyPackage(secrets.NewMember)
+		if !ok {
+			continue
+		}
+		found = true
+		if early, late := t.untimely(w, keys); early {
+			return ErrAhead // it has overtaken the commit that it belongs to
+		} else if late {
+			t.enterLate(keys)
+		} else if err := t.enter(m, w, keys); err != nil {
+			t.tell(Dropped{fmt.Sprintf("a Welcome: %v", err)})
+		}
+	}
+	if !found {
+		if t.r.group == nil {
+			return ErrNoRoom
+		}
+		t.tell(Dropped{"a Welcome for key packages that are not ours"})
+	}
+	return nil
+}
+
+func (t *turn) enter(m *mimi.FanoutMessage, w *mls.Welcome, keys *mls.KeyPackageSecrets) error {
+	client, err := mimi.CredentialClient(keys.KeyPackage.LeafNode.Credential)
+	if err != nil {
+		return err
+	}
+	var group *mls.Group
+	if t.r.member {
+		group, err = t.r.group.Adopt(w, keys)
+	} else {
+		group, err = mls.Join(w, keys, mls.JoinParams{Tree: m.RatchetTree.Tree, Config: t.config()})
+	}
+	if err != nil {
+		return err
+	}
+	state, err := policy.StateOf(group.Public())
+	if err != nil {
+		return err
+	}
+	if room := state.Metadata().Room; room != t.r.uri {
+		return fmt.Errorf("the group says that it is the room %s", room)
+	}
+	t.r.group, t.r.state, t.r.member, t.r.waitFor = group, state, true, 0
+	t.r.missing = nil
+	leaf, _ := t.r.Leaf(client)
+	t.tell(Joined{client, leaf, group.Public().Epoch(), true})
+	return nil
+}
+
+// untimely says that a Welcome leads to another epoch of the group than the one that we hold.
+func (t *turn) untimely(w *mls.Welcome, keys *mls.KeyPackageSecrets) (early, late bool) {
+	if !t.r.member {
+		return false, false
+	}
+	group, epoch, err := mls.WelcomeEpoch(w, keys)
+	pg := t.r.group.Public()
+	switch {
+	case err != nil:
+		return false, false
+	case !bytes.Equal(group, pg.GroupID()): // of a group that has ended
+		return false, true
+	}
+	return epoch > pg.Epoch() || epoch == pg.Epoch() && t.r.lost != "", epoch < pg.Epoch()
+}
+
+// welcomeEpoch is the group and the epoch to which a Welcome for clients of ours leads.
+func (t *turn) welcomeEpoch(w *mls.Welcome) (group []byte, epoch mls.Epoch, ok bool) {
+	for _, secrets := range w.Secrets {
+		if t.r.options.KeyPackage == nil {
+			break
+		}
+		if keys, ok := t.r.options.KeyPackage(secrets.NewMember); ok {
+			group, epoch, err := mls.WelcomeEpoch(w, keys)
+			return group, epoch, err == nil
+		}
+	}
+	return nil, 0, false
+}
+
+// adopt is the kind of the room's own wish for a client whose Welcome came when its epoch was over. Its leaf is in the group and nobody can use it; an
+// external commit puts another in its place.
+const adopt WishKind = 0x81
+
+// enterLate lets a client in by itself, if the group lists it.
+func (t *turn) enterLate(keys *mls.KeyPackageSecrets) {
+	client, err := mimi.CredentialClient(keys.KeyPackage.LeafNode.Credential)
+	if err != nil || !listsClient(t.r.group.Public(), client) || len(t.r.queue) >= MaxQueue {
+		t.tell(Dropped{"a Welcome to an epoch that is over"})
+		return
+	}
+	if !slices.ContainsFunc(t.r.queue, func(q queued) bool { return q.wish.Kind == adopt && q.wish.Client == client }) {
+		t.r.queue = append(t.r.queue, queued{wish: Wish{Kind: adopt, Client: client}})
+	}
+}
+
+// buildAdopt makes the external commit, unless the client has been put out, or let in, meanwhile.
+func (t *turn) buildAdopt(w *Wish) (*flight, error) {
+	if _, in := t.r.Leaf(w.Client); in || !listsClient(t.r.group.Public(), w.Client) {
+		return nil, nil
+	}
+	return t.buildJoin(w)
+}
