@@ -85,8 +85,6 @@ func (t *turn) agreeByEntering(j *join) bool {
 		return false
 	}
 	t.setInviter(j.user, mimi.URI{})
-	entry := &mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: by, Target: j.user, Room: t.r.uri}
-	t.consent(t.r.svc.cfg.Provider, mimi.EndpointUpdateConsent, j.user, entry)
 	t.r.joining[j.st.From] = j
 	key, err := t.newKey(t.r.suite(), j.user, t.r.svc.clientURI(j.user), false)
 	if err != nil {
@@ -94,9 +92,7 @@ func (t *turn) agreeByEntering(j *join) bool {
 		t.note(NoteError, "no key package could be made", Attr{"user", j.user.String()}, Attr{"error", err.Error()})
 		return false
 	}
-	with := *entry
-	with.KeyPackages = []mls.KeyPackage{key.keys.KeyPackage}
-	t.consent(by.Provider(), mimi.EndpointUpdateConsent, by, &with)
+	t.answerConsent(&mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: by, Target: j.user, Room: t.r.uri, KeyPackages: []mls.KeyPackage{key.keys.KeyPackage}})
 	j.wish = &wish{what: "join of " + j.user.String(), join: j}
 	t.r.pendingNicks[nickKey(j.nick)] = j
 	t.r.follow.expected[j.user] = expectation{j, t.now.Add(welcomePatience)}
@@ -151,7 +147,14 @@ func (t *turn) followMessage(st *xmpp.Stanza) {
 		return
 	}
 	t.setInviter(u, mimi.URI{})
-	entry := &mimi.ConsentEntry{Operation: mimi.ConsentRevoke, Requester: by, Target: u, Room: t.r.uri}
-	t.consent(t.r.svc.cfg.Provider, mimi.EndpointUpdateConsent, u, entry)
-	t.consent(by.Provider(), mimi.EndpointUpdateConsent, by, entry)
+	t.answerConsent(&mimi.ConsentEntry{Operation: mimi.ConsentRevoke, Requester: by, Target: u, Room: t.r.uri})
+}
+
+// answerConsent lets our memory of a user, and who asked, know what the user answers. A consent with key packages reaches who asked by way of
+// that memory: whoever hears of it asks for more of them at once, and would be refused where it is not known yet.
+func (t *turn) answerConsent(entry *mimi.ConsentEntry) {
+	t.consent(t.r.svc.cfg.Provider, mimi.EndpointUpdateConsent, entry.Target, entry)
+	if len(entry.KeyPackages) == 0 {
+		t.consent(entry.Requester.Provider(), mimi.EndpointUpdateConsent, entry.Requester, entry)
+	}
 }

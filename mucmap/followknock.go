@@ -107,11 +107,7 @@ func (t *turn) tellDoor(u mimi.URI, op mimi.ConsentOperation, packages []mls.Key
 	if err != nil {
 		return // the provider's name was good enough for the room's address
 	}
-	entry := mimi.ConsentEntry{Operation: op, Requester: door, Target: u, Room: t.r.uri}
-	t.consent(t.r.svc.cfg.Provider, mimi.EndpointUpdateConsent, u, &entry)
-	with := entry
-	with.KeyPackages = packages
-	t.consent(door.Provider(), mimi.EndpointUpdateConsent, door, &with)
+	t.answerConsent(&mimi.ConsentEntry{Operation: op, Requester: door, Target: u, Room: t.r.uri, KeyPackages: packages})
 }
 
 // endKnocked forgets who knocked so long ago that it may knock again.

@@ -194,6 +194,9 @@ func (t *turn) personRequest(in Request) Reply {
 				t.tellConsent(c.Operation, c.Requester, c.Room)
 			}
 		}
+		if len(c.KeyPackages) > 0 { // the room's answer to who asked (answerConsent)
+			t.consent(c.Requester.Provider(), mimi.EndpointUpdateConsent, c.Requester, &c)
+		}
 	default:
 		return Reply{ID: in.ID, Status: statusForbidden, Body: []byte("requesterUri: belongs to another provider")}
 	}

@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"bytes"
 	"strings"
 	"testing"
 	"time"
@@ -166,6 +167,31 @@ func TestPersonConsents(t *testing.T) {
 		if got := h.say(text); got == "Done." || got == "" {
 			t.Errorf("%q: %q", text, got)
 		}
+	}
+}
+
+// A consent that a room tells with key packages reaches who asked when it is kept, never before: they ask for more at once.
+func TestConsentIsKeptBeforeItIsTold(t *testing.T) {
+	h := newHome(t)
+	signer, err := mls.NewSigner(suite, mls.Seed{1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	kp, err := mls.NewKeyPackage(mls.Seed{2}, mls.KeyPackageParams{Signer: signer, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/juliet/anteroom")),
+		Capabilities: mimi.LeafCapabilities(suite), Lifetime: mls.Lifetime{NotAfter: 1}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: bobURI, Target: julietURI, Room: atBob, KeyPackages: []mls.KeyPackage{kp.KeyPackage}}
+	body := wire.Marshal(c)
+	if r := h.step(Request{ID: "c", Provider: "a.example", Kind: RequestUpdateConsent, Body: body}); r.Status != 201 || !h.owes("b.example", mimi.ConsentGrant, atBob) {
+		t.Fatalf("%+v, owed %v", r, h.owed)
+	}
+	if !bytes.Equal(h.owed[0].Body, body) || h.owed[0].Room != bobURI.String() {
+		t.Errorf("%x about %s is told, want %x", h.owed[0].Body, h.owed[0].Room, body)
+	}
+	if !h.may(atBob) {
+		t.Error("it is not kept")
 	}
 }
 

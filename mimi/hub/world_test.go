@@ -151,7 +151,7 @@ func (w *world) keyPackage(client mimi.URI) *mls.KeyPackageSecrets {
 	return kp
 }
 
-var aad, leafOf, listUpdate, newKeyPackage = mimitest.AAD, mimitest.LeafOf, mimitest.ListUpdate, mimitest.KeyPackage
+var aad, leafOf, newKeyPackage = mimitest.AAD, mimitest.LeafOf, mimitest.KeyPackage
 
 func (w *world) leaf(client mimi.URI) mls.LeafIndex {
 	w.t.Helper()
