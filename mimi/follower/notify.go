@@ -68,10 +68,10 @@ func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (O
 
 func (t *turn) apply(m *mimi.FanoutMessage) error {
 	switch {
-	case m.Message.Welcome != nil:
-		return t.welcome(m)
 	case t.belated(m):
 		return nil
+	case m.Message.Welcome != nil:
+		return t.welcome(m)
 	case t.r.group == nil:
 		if t.joining() || t.r.options.Invited {
 			return ErrAhead // our own join was accepted and its answer is on the way, or a Welcome was overtaken

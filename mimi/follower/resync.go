@@ -211,11 +211,7 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 			r.queue = append(r.queue, queued{wish: Wish{Kind: Leave, Client: gone}})
 		}
 	}
-	until := f.staged.Public().Epoch()
-	if !bytes.Equal(f.staged.Public().GroupID(), r.group.Public().GroupID()) {
-		until = noEpoch
-	}
-	t.leaveTrail(until)
+	t.leaveTrail(f.staged.Public().Epoch())
 	r.group, r.state, r.waitFor = f.staged, after, 0
 	r.lost, r.missing, r.leaving, r.expelled = "", nil, nil, nil
 	t.tell(Resynced{Client: client, Before: before, After: after, Epoch: f.staged.Public().Epoch(), At: at})

@@ -23,12 +23,9 @@ const (
 // trail is a room as it was when touch was lost.
 type trail struct {
 	room  *Room
-	until mls.Epoch // in which the room was entered anew: the first of which it tells nothing; noEpoch: in another group, which followed by ReInit
+	until mls.Epoch // in which the room was entered anew: the first of which it tells nothing
 	ends  time.Time
 }
-
-// noEpoch is later than all.
-const noEpoch = ^mls.Epoch(0)
 
 // leaveTrail keeps the room as it is, when it is entered anew in an epoch. What of its time was kept goes there when it is looked at again.
 func (t *turn) leaveTrail(until mls.Epoch) {
@@ -59,8 +56,7 @@ func (tr *trail) cut(of *Room) *Room {
 // belated says that a message belongs to the trail, and lets it have it.
 func (t *turn) belated(m *mimi.FanoutMessage) bool {
 	tr := t.r.trail
-	id, epoch, ok := epochOf(m)
-	if tr == nil || !ok || epoch >= tr.until || !bytes.Equal(id, tr.room.group.Public().GroupID()) {
+	if tr == nil || !t.oldNews(tr, m) {
 		return false
 	}
 	o := t.r.options
@@ -79,8 +75,27 @@ func (t *turn) belated(m *mimi.FanoutMessage) bool {
 			return true
 		}
 	}
+	behind.r.queue = nil // it asks for nothing
 	t.r.trail = &trail{behind.r, tr.until, tr.ends}
 	return true
+}
+
+// oldNews says whether a message is of the trail's time: of the group that it holds, unless that is ours and has got to where we came back; or of the one
+// that follows its group by ReInit and is ours, before that; or the Welcome to it,
+// which needs a PSK, unlike that of somebody who is added.
+func (t *turn) oldNews(tr *trail, m *mimi.FanoutMessage) bool {
+	held, ours := tr.room.group.Public().GroupID(), t.r.group.Public().GroupID()
+	id, epoch, ok := epochOf(m)
+	switch {
+	case m.Message.Welcome != nil:
+		_, _, plain := t.welcomeEpoch(m.Message.Welcome)
+		return tr.room.ended() && !t.r.ended() && !plain
+	case !ok:
+		return false
+	case bytes.Equal(id, ours):
+		return epoch < tr.until
+	}
+	return bytes.Equal(id, held) || tr.room.former != nil && bytes.Equal(id, tr.room.former.Public().GroupID())
 }
 
 // endTrail forgets trails that can tell nothing more.
@@ -97,7 +112,7 @@ func (t *turn) endTrail() {
 // over says that nothing more can come of a trail of a room.
 func (tr *trail) over(of *Room, now time.Time) bool {
 	reached := tr.room.group.Public().Epoch()+1 >= tr.until
-	return !now.Before(tr.ends) || !tr.room.member || tr.room.lost != "" || tr.room.ended() || reached && of.group.Public().Epoch() >= tr.until+pastEpochs
+	return !now.Before(tr.ends) || !tr.room.member || tr.room.lost != "" || reached && bytes.Equal(tr.room.group.Public().GroupID(), of.group.Public().GroupID()) && of.group.Public().Epoch() >= tr.until+pastEpochs
 }
 
 // trailParts adds the change of the trail. One that takes another's place is written anew.
