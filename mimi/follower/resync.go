@@ -48,7 +48,7 @@ func (r *Room) Wake() time.Time {
 	if r.trail != nil {
 		look(r.trail.ends)
 	}
-	if r.flight == nil && len(r.queue) > 0 {
+	if r.flight == nil && len(r.queue) > 0 && (!r.Behind() || r.resyncing()) {
 		look(r.pause)
 	}
 	if r.Behind() && r.flight == nil && !r.since.IsZero() && !r.resyncing() {
