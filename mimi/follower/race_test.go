@@ -179,3 +179,27 @@ func TestRacesEnd(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// Who falls behind while it pauses wakes when it may come back: the pause that is over meanwhile is no reason to wake again and again.
+func TestPausedAndBehind(t *testing.T) {
+	w := both(t)
+	w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{Kind: follower.Join, Client: mimi.MustURI("mimi://b.example/d/ben/cli")}))
+	lost := wire.Marshal(&mimi.UpdateResponse{Code: mimi.UpdateWrongEpoch, Epoch: w.hub.Group().Public().Epoch()})
+	for range 3 * follower.FreeAttempts {
+		if q := w.room.InFlight(); q != nil && q.Endpoint == mimi.EndpointUpdate {
+			w.answer(q, 200, lost)
+		} else if q != nil {
+			w.ask()
+		}
+	}
+	pause := w.room.Wake()
+	if !pause.After(w.now) || pause.After(w.now.Add(follower.MaxPause)) {
+		t.Fatalf("it wakes at %v", pause)
+	}
+	w.lose()
+	w.now = pause
+	w.tick()
+	if at := w.room.Wake(); w.room.InFlight() != nil || !at.After(w.now) {
+		t.Errorf("now %v it wakes at %v", w.now, at)
+	}
+}
