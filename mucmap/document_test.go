@@ -132,6 +132,27 @@ func TestPreauthorisedEnter(t *testing.T) {
 	if _, may := b.room.pub.preauthorised(mimi.MustURI("mimi://b.example/u/bob")); !may {
 		t.Error("forgotten with the process")
 	}
+
+	// Members of other providers cannot see who is of a domain: who asks for the GroupInfo is listed, asked in, and joins as any participant.
+	bob, carol := newRemote(t, b, "mimi://b.example/d/bob/cli"), newRemote(t, b, "mimi://c.example/d/carol/cli")
+	if _, ok := carol.groupInfo(carol.keyPackage("Carol")); ok || b.room.pub.role(mimi.MustURI("mimi://c.example/u/carol")) != roleNone {
+		t.Error("somebody of another domain is let in")
+	}
+	kp := bob.keyPackage("Bob")
+	b.disk.outbox = nil
+	if _, ok := bob.groupInfo(kp); ok {
+		t.Fatal("bob is there before he is listed")
+	}
+	if n := len(b.disk.outbox); b.room.pub.role(mimi.MustURI("mimi://b.example/u/bob")) != roleMember || n != 1 || b.disk.outbox[0].Endpoint != string(mimi.EndpointRequestConsent) {
+		t.Fatalf("bob has role %d; %d deliveries are owed", b.room.pub.role(mimi.MustURI("mimi://b.example/u/bob")), n)
+	}
+	info, ok := bob.groupInfo(kp)
+	if !ok {
+		t.Fatal("bob is not let in")
+	}
+	b.out.Reset()
+	bob.enterListed(info, kp)
+	wantIn(t, "bob enters", b.out.String(), "Bob", "affiliation='member'")
 }
 
 // A room of fixed membership that must be logged: its users enter once the logger is there; nobody else does; nobody of them goes.

@@ -111,18 +111,22 @@ func (t *turn) knockByEntering(u mimi.URI, nick string, e *xmpp.StanzaError) *xm
 	return refusal(e.Condition, e.Text+"; its admins have been asked to let you in")
 }
 
-// knockByRequest takes the refused groupInfo request of a user of another provider as a knock.
+// knockByRequest takes the refused groupInfo request of a user of another provider as a knock. Who is preauthorised by its domain or team is let in.
 func (t *turn) knockByRequest(in Request) {
 	var q mimi.GroupInfoRequest
 	if wire.Unmarshal(in.Body, &q) != nil {
 		return
 	}
 	client, err := mimi.CredentialClient(q.Credential)
-	if err != nil || client.Provider() != in.Provider || q.Verify() != nil || !t.r.knocks(client.ClientUser()) {
+	if err != nil || client.Provider() != in.Provider || q.Verify() != nil {
 		return
 	}
-	if e := t.knock(applicant{User: client.ClientUser()}); e != nil {
-		t.note(NoteInfo, "knock refused", Attr{"user", client.ClientUser().String()}, Attr{"reason", e.Text})
+	u := client.ClientUser()
+	if t.listPreauthorised(u) || !t.r.knocks(u) {
+		return
+	}
+	if e := t.knock(applicant{User: u}); e != nil {
+		t.note(NoteInfo, "knock refused", Attr{"user", u.String()}, Attr{"reason", e.Text})
 	}
 }
 
@@ -138,7 +142,7 @@ func (t *turn) knockByConsent(c *mimi.ConsentEntry) {
 		}
 		return
 	}
-	if c.Operation != mimi.ConsentGrant || !t.r.knocks(c.Target) {
+	if c.Operation != mimi.ConsentGrant || t.listPreauthorised(c.Target) || !t.r.knocks(c.Target) {
 		return
 	}
 	a := applicant{User: c.Target, As: c.Requester}

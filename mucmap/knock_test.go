@@ -84,15 +84,19 @@ func TestKnockByGroupInfo(t *testing.T) {
 		t.Fatal("bob is not let in")
 	}
 	c.out.Reset()
-	p := mls.ExternalCommitParams{Tree: info.RatchetTree.Tree, AuthenticatedData: emptyAAD, Config: c.svc.groupConfig(c.now)}
-	staged, err := mls.ExternalCommit(c.seed(), info.GroupInfo, kp, p)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a := bob.update(commitRequest(t, staged)); a.Code != mimi.UpdateSuccess {
-		t.Fatalf("bob joins: %+v", a)
-	}
+	bob.enterListed(info, kp)
 	wantIn(t, "bob is in", c.out.String(), "Bob", "affiliation='member'")
+}
+
+// enterListed joins by an external commit that changes no list.
+func (r *remote) enterListed(info *mimi.GroupInfoAndTree, kp *mls.KeyPackageSecrets) {
+	r.t.Helper()
+	p := mls.ExternalCommitParams{Tree: info.RatchetTree.Tree, AuthenticatedData: emptyAAD, Config: r.b.svc.groupConfig(r.b.now)}
+	staged, err := mls.ExternalCommit(r.b.seed(), info.GroupInfo, kp, p)
+	r.must(err)
+	if a := r.update(commitRequest(r.t, staged)); a.Code != mimi.UpdateSuccess {
+		r.t.Fatalf("the join: %+v", a)
+	}
 }
 
 func (h *guestHouse) knock(packages ...mls.KeyPackage) mimi.ConsentEntry {

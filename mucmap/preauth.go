@@ -11,7 +11,8 @@ import (
 
 // Preauthorisation (draft-mahy-mimi-group-chat, "Security Considerations"): who is named by itself, by its domain or by its team enters
 // without being asked, in the role of the first entry that names it. Users travel in the group's preauth_list too; domains and teams are
-// the hub's to know (docs/mapping.md §2).
+// the hub's to know (docs/mapping.md §2): their users of other providers, whom the other members cannot see to be named, are put on the
+// participant list when they try to enter, and asked in.
 
 // preauth is one entry.
 type preauth struct {
@@ -76,6 +77,37 @@ func (s *Service) preauthNames(p *preauth, u mimi.URI) bool {
 		return slices.Contains(s.cfg.Teams[p.Name], s.UserJID(u).Bare())
 	}
 	return u == p.User
+}
+
+// listPreauthorised lets the keeper list a user of another provider whom its domain or team preauthorises, and asks it in. False: it is to wait for
+// somebody's decision, or is in already.
+func (t *turn) listPreauthorised(u mimi.URI) bool {
+	r := t.r
+	role, may := r.pub.preauthorised(u)
+	if !may || r.svc.local(u) || r.hub == nil || r.pub.Config.Fixed || r.pub.Closing || r.pub.Locked || r.pub.role(u) != roleNone || r.pub.strangerRefusal(u) != nil {
+		return false
+	}
+	listed := false
+	t.ask(&wish{
+		what: "preauthorisation of " + u.String(),
+		plan: func(d *delta) *xmpp.StanzaError {
+			if listed = d.state.RoleOf(u) == roleNone; listed {
+				d.setRole(u, role, why{})
+			}
+			d.empty = !listed
+			return nil
+		},
+		done: func(t *turn) {
+			if listed {
+				t.emit(&applied{User: u, Settled: true})
+				t.knockAnswered(applicant{User: u, Knock: true})
+			}
+		},
+		refuse: func(t *turn, e *xmpp.StanzaError) {
+			t.note(NoteInfo, "who is preauthorised is not listed", Attr{"user", u.String()}, Attr{"reason", e.Text})
+		},
+	})
+	return true
 }
 
 // logger says that a user is one of the room's loggers, which stay while they are away.
