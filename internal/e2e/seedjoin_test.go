@@ -47,8 +47,6 @@ func joinsByConsent(p *scene) {
 		p.enters(p.juliet, r.at, "juliet")
 		p.tells(p.bob, "join %s", r.uri)
 		p.expects(p.bob, "bob in "+r.uri, func(l *stack.Line) bool { return l.Type == "joined" && l.Room == r.uri })
-		p.tells(p.bob, "add %s %s", r.uri, p.cathy.User)
-		p.expects(p.bob, "that his role adds nobody", func(l *stack.Line) bool { return l.Type == "error" && strings.Contains(l.Text, "lets nobody in") })
 		p.admin(p.juliet, r.at, "<item jid='u%bob%"+bobDomain+"@"+stack.Rooms+"' affiliation='admin'/>")
 		p.expects(p.bob, "that he is an admin", func(l *stack.Line) bool {
 			return l.Type == "epoch" && l.Room == r.uri && l.Has("role_changed", p.bob.User)
