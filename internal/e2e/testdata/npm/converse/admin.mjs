@@ -121,12 +121,12 @@ export async function register(b) {
   await romeo.type("/register");
   await romeo.page.waitForFunction(async (room) => await (await window.api.rooms.get(room)).getReservedNick() === "romeo", juliet.jid);
   await romeo.leave();
-  await juliet.occupant("romeo").waitFor({ state: "detached" });
+  await juliet.reads("romeo has left the groupchat");
   const nurse = await b.nurse.open(juliet.jid, "romeo");
   await nurse.reads("reserved or currently in use");
   await nurse.shoot("reserved");
-  await b.romeo.open(juliet.jid, null); // without a nick Converse asks the room for the reserved one
-  await juliet.occupant("romeo").waitFor(); // what Converse says of entrances goes after seconds
+  const back = await b.romeo.enter(juliet.jid, null); // without a nick Converse asks the room for the reserved one
+  await back.page.waitForFunction(async (room) => (await window.api.rooms.get(room)).get("nick") === "romeo", juliet.jid);
 }
 
 // Converse does not say anything when a room is destroyed under it: who is in it sees that when entering again.
