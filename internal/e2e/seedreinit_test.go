@@ -22,6 +22,7 @@ func reinitialised(p *scene) {
 	p.expects(p.bob, "that he is in", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
 	p.sees(p.juliet, address, "bob", "", "")
 	p.sees(p.juliet, address, "Benvolio", "", "")
+	p.sees(p.benvolio, there, "bob", "", "")
 
 	reinit := func(suite string) (string, error) {
 		return command(p.T, anteroomBinary, "room", "reinit", "--config", p.here.ConfigFile(), "--suite", suite, "suite")
