@@ -121,7 +121,7 @@ func (r *Room) checkItems(u mimi.URI, items []muc.Item) *xmpp.StanzaError {
 		}
 	}
 	if lost >= owners {
-		return refusal(xmpp.Conflict, "a room keeps at least one owner (XEP-0045 §10.4)")
+		return refusal(xmpp.Conflict, "a room keeps at least one owner") // XEP-0045 §10.4
 	}
 	return nil
 }
@@ -178,13 +178,13 @@ func (r *Room) checkRole(actor, target mimi.URI, to muc.Role) *xmpp.StanzaError 
 		return refusal(xmpp.Forbidden, "only a moderator may change roles")
 	}
 	if b.affiliation >= muc.AffiliationAdmin && to != muc.RoleModerator && to != muc.RoleNone {
-		return refusal(xmpp.NotAllowed, "an admin or owner stays moderator (XEP-0045 §8.4, §9.7)")
+		return refusal(xmpp.NotAllowed, "an admin or owner stays moderator") // XEP-0045 §8.4, §9.7
 	}
 	if (to == muc.RoleModerator || b.role == muc.RoleModerator && to != muc.RoleNone) && a.affiliation < muc.AffiliationAdmin && to != b.role {
-		return refusal(xmpp.Forbidden, "only an admin or owner makes or unmakes moderators (XEP-0045 §9.6)")
+		return refusal(xmpp.Forbidden, "only an admin or owner makes or unmakes moderators") // XEP-0045 §9.6
 	}
 	if to != b.role && (to == muc.RoleNone || to == muc.RoleVisitor) && !outranks(a, b) {
-		return refusal(xmpp.NotAllowed, "this occupant's affiliation is too high for you (XEP-0045 §8.2, §8.4)")
+		return refusal(xmpp.NotAllowed, "this occupant's affiliation is too high for you") // XEP-0045 §8.2, §8.4
 	}
 	return nil
 }
@@ -198,11 +198,11 @@ func (r *Room) checkAffiliation(actor, target mimi.URI, to muc.Affiliation) *xmp
 	case a < muc.AffiliationAdmin:
 		return refusal(xmpp.Forbidden, "only an admin or owner may change affiliations")
 	case actor == target && to == muc.AffiliationOutcast:
-		return refusal(xmpp.Conflict, "you cannot ban yourself (XEP-0045 §9.1)")
+		return refusal(xmpp.Conflict, "you cannot ban yourself") // XEP-0045 §9.1
 	case a == muc.AffiliationAdmin && b >= muc.AffiliationAdmin && to == muc.AffiliationOutcast:
-		return refusal(xmpp.NotAllowed, "only an owner bans admins and owners (XEP-0045 §9.1)")
+		return refusal(xmpp.NotAllowed, "only an owner bans admins and owners") // XEP-0045 §9.1
 	case a == muc.AffiliationAdmin && (b >= muc.AffiliationAdmin || to >= muc.AffiliationAdmin) && to != b:
-		return refusal(xmpp.Forbidden, "only an owner makes or unmakes admins and owners (XEP-0045 §10.3 to §10.8)")
+		return refusal(xmpp.Forbidden, "only an owner makes or unmakes admins and owners") // XEP-0045 §10.3 to §10.8
 	}
 	return nil
 }

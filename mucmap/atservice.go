@@ -51,7 +51,7 @@ func (s *Service) HandleService(now time.Time, st *xmpp.Stanza, rooms iter.Seq[S
 		return nil, nil
 	}
 	if len(st.Payload) != 1 {
-		return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.BadRequest, "a request has one payload (RFC 6120 §8.2.3)"))}, nil
+		return []xmpp.Stanza{st.ErrorReply(refusal(xmpp.BadRequest, "a request has one payload"))}, nil // RFC 6120 §8.2.3
 	}
 	q := &serviceQuery{svc: s, now: now, st: st, rooms: rooms}
 	for _, r := range serviceRoutes {

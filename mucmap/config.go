@@ -340,7 +340,7 @@ func (t *turn) ownerSet(st *xmpp.Stanza) {
 	}
 	switch {
 	case children > 1:
-		t.refuse(st, refusal(xmpp.BadRequest, "more than one form, or a form and a destroy (XEP-0045 §10.1.2)"))
+		t.refuse(st, refusal(xmpp.BadRequest, "more than one form, or a form and a destroy")) // XEP-0045 §10.1.2
 	case q.Destroy != nil && checkDestruction(*q.Destroy) != "":
 		t.refuse(st, refusal(xmpp.NotAcceptable, checkDestruction(*q.Destroy)))
 	case q.Destroy != nil:

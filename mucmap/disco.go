@@ -40,7 +40,7 @@ func (t *turn) discoInfo(st *xmpp.Stanza) {
 	case node == muc.NodeRoomNick:
 		t.roomNick(st)
 	case node == muc.NodeTraffic:
-		t.refuse(st, refusal(xmpp.ServiceUnavailable, "the room lets all namespaces through (XEP-0045 §17.1.3)"))
+		t.refuse(st, refusal(xmpp.ServiceUnavailable, "the room lets all namespaces through")) // XEP-0045 §17.1.3
 	case s.capsNode(node):
 		d := s.info()
 		d.Node = node

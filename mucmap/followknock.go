@@ -64,7 +64,7 @@ func (t *turn) followRegisterSet(st *xmpp.Stanza) {
 		t.result(st)
 		return
 	case q.Form == nil || q.Form.Type != muc.FormSubmit || q.Form.FormType() != muc.FormRegister:
-		e = refusal(xmpp.BadRequest, "registration takes the room's form, submitted (XEP-0045 §7.10)")
+		e = refusal(xmpp.BadRequest, "registration takes the room's form, submitted") // XEP-0045 §7.10
 	case t.r.pub.affiliation(u) >= muc.AffiliationMember, t.r.pub.members[u] != nil && t.r.pub.members[u].Leaves > 0:
 		e = refusal(xmpp.Conflict, "you are in the room's list already")
 	case knocked && t.now.Before(at.Add(knockAgain)):

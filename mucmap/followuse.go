@@ -69,7 +69,7 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 	case isSubject(st):
 		t.followSubject(st, userOf(o))
 	case o.Role < muc.RoleParticipant:
-		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room (XEP-0045 §7.4)"))
+		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room")) // XEP-0045 §7.4
 	case content.Transient(st):
 		t.showState(st, o)
 	case len(r.follow.waiting) >= r.svc.cfg.Limits.Waiting:
@@ -260,7 +260,7 @@ func (r *Room) followItems(u mimi.URI, items []muc.Item, w *follower.Wish) *xmpp
 		w.Roles = append(w.Roles, mimi.Participant{User: target, Role: to})
 	}
 	if lost > 0 && lost >= r.pub.count(muc.AffiliationOwner) {
-		return refusal(xmpp.Conflict, "a room keeps at least one owner (XEP-0045 §10.4)")
+		return refusal(xmpp.Conflict, "a room keeps at least one owner") // XEP-0045 §10.4
 	}
 	w.AAD = r.followWhy(why)
 	return nil
@@ -279,7 +279,7 @@ func (r *Room) wanted(target mimi.URI, now mimi.RoleIndex, it *muc.Item) (mimi.R
 	}
 	role, ok := roleOf(standing{standingOf(now).affiliation, it.Role})
 	if !ok {
-		return 0, refusal(xmpp.NotAllowed, "this affiliation does not go with this role (XEP-0045 §5.2)")
+		return 0, refusal(xmpp.NotAllowed, "this affiliation does not go with this role") // XEP-0045 §5.2
 	}
 	return role, nil
 }

@@ -115,11 +115,11 @@ func (r *Room) invitable(st *xmpp.Stanza, o *presence.Occupant, invites []muc.In
 	case o == nil:
 		return nil, refusal(xmpp.NotAcceptable, "only occupants may invite to this room")
 	case st.Type != "" && st.Type != xmpp.TypeNormal:
-		return nil, refusal(xmpp.BadRequest, "an invitation is a message of type normal (XEP-0045 §7.8.2)")
+		return nil, refusal(xmpp.BadRequest, "an invitation is a message of type normal") // XEP-0045 §7.8.2
 	case len(invites) > MaxInvites:
 		return nil, refusal(xmpp.PolicyViolation, "more than "+strconv.Itoa(MaxInvites)+" users in one invitation")
 	case o.Role < muc.RoleParticipant:
-		return nil, refusal(xmpp.Forbidden, "visitors may not invite (XEP-0045 §5.1.1)")
+		return nil, refusal(xmpp.Forbidden, "visitors may not invite") // XEP-0045 §5.1.1
 	}
 	if r.pub.Config.MembersOnly {
 		if e := r.mayAddMembers(userOf(o)); e != nil {
@@ -165,7 +165,7 @@ func (r *Room) mayAddMembers(u mimi.URI) *xmpp.StanzaError {
 	if r.pub.Config.AllowInvites {
 		return refusal(xmpp.Forbidden, "only members with voice may invite to this room")
 	}
-	return refusal(xmpp.Forbidden, "only an admin or owner may invite to this room, since that adds to its member list (XEP-0045 §7.8.2)")
+	return refusal(xmpp.Forbidden, "only an admin or owner may invite to this room, since that adds to its member list") // XEP-0045 §7.8.2
 }
 
 // inviter is the address under which others learn who invited them: the real one only where the room shows it.

@@ -128,7 +128,7 @@ func (t *turn) resync(st *xmpp.Stanza) {
 }
 
 func (t *turn) presenceWithoutNick(st *xmpp.Stanza) {
-	t.refuse(st, refusal(xmpp.JIDMalformed, "a presence to a room names a nick (XEP-0045 §7.2)"))
+	t.refuse(st, refusal(xmpp.JIDMalformed, "a presence to a room names a nick")) // XEP-0045 §7.2
 }
 
 // ownPayload is what of a presence others may see. Its language goes to the text that has none of its own, since the room sends many

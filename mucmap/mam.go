@@ -113,9 +113,9 @@ func (s *state) archiveAsk(u mimi.URI, now time.Time, q *muc.MAMQuery) (Query, *
 	if r := q.RSM; r != nil {
 		switch {
 		case r.After != nil && r.Before != nil && *r.Before != "":
-			return ask, refusal(xmpp.BadRequest, "after and before in one page request have no meaning (XEP-0059): use after-id and before-id")
+			return ask, refusal(xmpp.BadRequest, "after and before in one page request have no meaning: use after-id and before-id") // XEP-0059
 		case r.Index != nil:
-			return ask, refusal(xmpp.FeatureNotImplemented, "pages are asked for by id, not by index (XEP-0059 §2.6)")
+			return ask, refusal(xmpp.FeatureNotImplemented, "pages are asked for by id, not by index") // XEP-0059 §2.6
 		}
 		if r.Max != nil {
 			ask.Limit = min(max(*r.Max, 0), maxPage)

@@ -64,7 +64,7 @@ func (t *turn) groupchat(st *xmpp.Stanza) {
 	t.speak(st)
 }
 
-const noVoice = "visitors have no voice in this room (XEP-0045 §7.4)"
+const noVoice = "visitors have no voice in this room" // XEP-0045 §7.4
 
 // speak is a message to everybody that the room has time for, at once or after having waited.
 func (t *turn) speak(st *xmpp.Stanza) {
@@ -235,5 +235,5 @@ func (t *turn) broadcast(e *spoke) {
 }
 
 func (t *turn) groupchatToNick(st *xmpp.Stanza) {
-	t.refuse(st, refusal(xmpp.BadRequest, "a private message is not of type groupchat (XEP-0045 §7.5)"))
+	t.refuse(st, refusal(xmpp.BadRequest, "a private message is not of type groupchat")) // XEP-0045 §7.5
 }

@@ -191,7 +191,7 @@ func strict(before *policy.State, act policy.Act) *mimi.Refusal {
 	}
 	if !outranks(actor, target) {
 		return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "xep-0045-rank",
-			Text: "nobody acts against a participant of the same or a higher affiliation (XEP-0045 §8.2, §8.4)"}
+			Text: "nobody acts against a participant of the same or a higher affiliation"} // XEP-0045 §8.2, §8.4
 	}
 	return nil
 }

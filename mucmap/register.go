@@ -166,7 +166,7 @@ func (t *turn) registerSet(st *xmpp.Stanza) {
 // wantedNick is the nick that a registration form asks for.
 func (r *Room) wantedNick(u mimi.URI, f *muc.Form) (string, *xmpp.StanzaError) {
 	if f == nil || f.Type != muc.FormSubmit || f.FormType() != muc.FormRegister {
-		return "", refusal(xmpp.BadRequest, "registration takes the room's form, submitted (XEP-0045 §7.10)")
+		return "", refusal(xmpp.BadRequest, "registration takes the room's form, submitted") // XEP-0045 §7.10
 	}
 	text, _ := f.Text(muc.RegisterRoomNick)
 	nick, err := xmpp.Nickname(text)

@@ -39,7 +39,7 @@ func (t *turn) iqToOccupant(st *xmpp.Stanza) {
 	from, to := here.BySession(st.From), here.ByNick(st.To.Resource())
 	switch {
 	case from == nil && isDisco(st):
-		t.refuse(st, refusal(xmpp.BadRequest, "only occupants may ask about occupants (XEP-0045 §6.6)"))
+		t.refuse(st, refusal(xmpp.BadRequest, "only occupants may ask about occupants")) // XEP-0045 §6.6
 	case from == nil:
 		t.refuse(st, refusal(xmpp.NotAcceptable, "you are not in this room"))
 	case to == nil:

@@ -43,9 +43,9 @@ func (t *turn) reportAbuse(st *xmpp.Stanza) {
 	}
 	switch {
 	case x.Attr("reason") == "":
-		e = refusal(xmpp.BadRequest, "a report has a reason (XEP-0377 §3)")
+		e = refusal(xmpp.BadRequest, "a report has a reason") // XEP-0377 §3
 	case len(ids) == 0:
-		e = refusal(xmpp.BadRequest, "a report to a room names messages by their stanza-ids (XEP-0377 §3)")
+		e = refusal(xmpp.BadRequest, "a report to a room names messages by their stanza-ids") // XEP-0377 §3
 	case len(ids) > maxReported:
 		e = refusal(xmpp.PolicyViolation, "too many messages in one report")
 	}

@@ -31,7 +31,7 @@ func (t *turn) retracts(st *xmpp.Stanza, o *presence.Occupant, again func(t *tur
 	case m == nil:
 		return nil, false
 	case m.From.User != userOf(o):
-		t.refuse(st, refusal(xmpp.Forbidden, "only who sent a message may retract it; moderators moderate it (XEP-0425)"))
+		t.refuse(st, refusal(xmpp.Forbidden, "only who sent a message may retract it; moderators moderate it")) // XEP-0425
 		return nil, false
 	case m.Gone:
 		t.refuse(st, refusal(xmpp.ItemNotFound, "the message has been retracted already"))

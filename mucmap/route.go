@@ -107,7 +107,7 @@ func (t *turn) stanza(st *xmpp.Stanza) {
 		return
 	}
 	if st.IsRequest() && len(st.Payload) != 1 {
-		t.refuse(st, refusal(xmpp.BadRequest, "a request has one payload (RFC 6120 §8.2.3)"))
+		t.refuse(st, refusal(xmpp.BadRequest, "a request has one payload")) // RFC 6120 §8.2.3
 		return
 	}
 	for i := range routes {

@@ -64,7 +64,7 @@ func (q *serviceQuery) search() (*xmpp.Element, *xmpp.StanzaError) {
 // submittedSearch reads a form that comes back.
 func submittedSearch(f *muc.Form) (search, *xmpp.StanzaError) {
 	if f.Type != muc.FormSubmit || f.FormType() != formSearch {
-		return search{}, refusal(xmpp.BadRequest, "this is no submitted form of a search (XEP-0433 §4.2)")
+		return search{}, refusal(xmpp.BadRequest, "this is no submitted form of a search") // XEP-0433 §4.2
 	}
 	return readSearch(f)
 }

@@ -125,7 +125,7 @@ func (r *Room) maySetSubject(u mimi.URI) *xmpp.StanzaError {
 	if s.role == muc.RoleModerator || s.role == muc.RoleParticipant && r.pub.Config.ChangeSubject {
 		return nil
 	}
-	return refusal(xmpp.Forbidden, "you may not change the subject of this room (XEP-0045 §8.1)")
+	return refusal(xmpp.Forbidden, "you may not change the subject of this room") // XEP-0045 §8.1
 }
 
 // subjectNick is the nick of whoever proposed the new metadata of a commit.

@@ -36,7 +36,7 @@ func (t *turn) seekUsers(st *xmpp.Stanza) {
 	refuse := func(t *turn, e *xmpp.StanzaError) { t.refuse(st, e) }
 	x := st.Payload[0].Child(muc.NSForm, "x")
 	if x == nil {
-		refuse(t, refusal(xmpp.FeatureNotImplemented, "users are searched for by the data form that the service offers (XEP-0055 §3)"))
+		refuse(t, refusal(xmpp.FeatureNotImplemented, "users are searched for by the data form that the service offers")) // XEP-0055 §3
 		return
 	}
 	f, err := muc.ParseForm(x)
@@ -45,7 +45,7 @@ func (t *turn) seekUsers(st *xmpp.Stanza) {
 		return
 	}
 	if f.Type != muc.FormSubmit || f.FormType() != nsUserSearch {
-		refuse(t, refusal(xmpp.BadRequest, "this is no submitted form of a search (XEP-0055 §3)"))
+		refuse(t, refusal(xmpp.BadRequest, "this is no submitted form of a search")) // XEP-0055 §3
 		return
 	}
 	what, _ := f.Text("user")

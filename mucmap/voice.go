@@ -18,7 +18,7 @@ func (d *delta) voice(target mimi.URI, to muc.Role, w why) *xmpp.StanzaError {
 	}
 	role, ok := roleOf(standing{s.affiliation, to})
 	if !ok {
-		return refusal(xmpp.NotAllowed, "this affiliation does not go with this role (XEP-0045 §5.2)")
+		return refusal(xmpp.NotAllowed, "this affiliation does not go with this role") // XEP-0045 §5.2
 	}
 	d.setRole(target, role, w)
 	return nil

@@ -31,7 +31,7 @@ func (t *turn) requestVoice(st *xmpp.Stanza, o *presence.Occupant, f *muc.Form) 
 	role, _ := f.Text(muc.RequestRole)
 	switch {
 	case role != muc.RoleParticipant.String():
-		t.refuse(st, refusal(xmpp.BadRequest, "only the role of participant can be asked for (XEP-0045 §7.13)"))
+		t.refuse(st, refusal(xmpp.BadRequest, "only the role of participant can be asked for")) // XEP-0045 §7.13
 		return
 	case o.Role >= muc.RoleParticipant:
 		t.refuse(st, refusal(xmpp.NotAcceptable, "you have voice already"))

@@ -62,14 +62,14 @@ func NewJID(local, domain, resource string) (JID, error) {
 func splitJID(s string) (local, domain, resource string, err error) {
 	bare, resource, hasResource := strings.Cut(s, "/")
 	if hasResource && resource == "" {
-		return "", "", "", jidError("resourcepart", "", "must not be empty after \"/\" (RFC 7622 §3.4)")
+		return "", "", "", jidError("resourcepart", "", "must not be empty after \"/\"") // RFC 7622 §3.4
 	}
 	local, domain, hasLocal := strings.Cut(bare, "@")
 	if !hasLocal {
 		return "", bare, resource, nil
 	}
 	if local == "" {
-		return "", "", "", jidError("localpart", "", "must not be empty before \"@\" (RFC 7622 §3.3)")
+		return "", "", "", jidError("localpart", "", "must not be empty before \"@\"") // RFC 7622 §3.3
 	}
 	return local, domain, resource, nil
 }

@@ -30,7 +30,7 @@ func prepareLocal(s string) (string, error) {
 		return "", jidError("localpart", s, "PRECIS UsernameCaseMapped: "+err.Error())
 	}
 	if strings.ContainsAny(p, localExcluded) {
-		return "", jidError("localpart", s, "must not contain "+localExcluded+" (RFC 7622 §3.3.1)")
+		return "", jidError("localpart", s, "must not contain "+localExcluded) // RFC 7622 §3.3.1
 	}
 	if len(p) > MaxJIDPart {
 		return "", jidError("localpart", s, ruleLength)
@@ -106,7 +106,7 @@ func (e prepareError) Error() string { return string(e) }
 
 const (
 	errNotUTF8  = prepareError("not UTF-8")
-	errUnstable = prepareError("has no stable form (RFC 8264 §7)")
+	errUnstable = prepareError("has no stable form") // RFC 8264 §7
 	errLabel    = prepareError("labels have 1 to 63 octets")
 )
 
@@ -163,7 +163,7 @@ func checkDomain(given, p string) (string, error) {
 	}
 	for i := 0; i < len(p); i++ {
 		if c := p[i]; c < utf8.RuneSelf && !isDomainByte(c) {
-			return "", jidError("domainpart", given, "ASCII characters are letters, digits, hyphen and dot (RFC 7622 §3.2.1)")
+			return "", jidError("domainpart", given, "ASCII characters are letters, digits, hyphen and dot") // RFC 7622 §3.2.1
 		}
 	}
 	return p, nil
@@ -210,7 +210,7 @@ func prepareIPv6(s string) (string, error) {
 	inner, closed := strings.CutSuffix(s[1:], "]")
 	addr, err := netip.ParseAddr(inner)
 	if !closed || err != nil || !addr.Is6() || addr.Zone() != "" {
-		return "", jidError("domainpart", s, "brackets hold an IPv6 address without zone (RFC 7622 §3.2)")
+		return "", jidError("domainpart", s, "brackets hold an IPv6 address without zone") // RFC 7622 §3.2
 	}
 	return "[" + addr.String() + "]", nil
 }
