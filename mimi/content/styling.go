@@ -143,6 +143,7 @@ func (w *markdownWriter) plain(text string, at int) {
 func (w *markdownWriter) spans(text string, at int) {
 	const directives = "*_~`"
 	var dead [len(directives)]bool // nothing closes it in the rest of the text
+	var next [len(directives)]int  // where the last one that was looked for closes: what lies before it was looked at
 	done, opens := 0, true
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])
@@ -153,8 +154,8 @@ func (w *markdownWriter) spans(text string, at int) {
 			continue
 		}
 		opens = false
-		end, none := closing(text, i)
-		dead[d] = none
+		end, none := closing(text, i, next[d])
+		dead[d], next[d] = none, max(end, next[d])
 		if end < 0 || r != '`' && !closesInMarkdown(text, end) {
 			i++
 			continue
@@ -166,14 +167,18 @@ func (w *markdownWriter) spans(text string, at int) {
 	w.literal(text, done, len(text), at)
 }
 
-// closing finds the directive that closes the one at i; -1: nothing does. none says that nothing later can be closed either.
-func closing(text string, i int) (end int, none bool) {
+// closing finds the directive that closes the one at i; -1: nothing does. none says that nothing later can be closed either. known is what was
+// found for an earlier one, which is the nearest for this one, too, if it lies behind it.
+func closing(text string, i, known int) (end int, none bool) {
 	first, n := utf8.DecodeRuneInString(text[i+1:])
 	if n == 0 {
 		return -1, true
 	}
 	if unicode.IsSpace(first) || text[i+1] == text[i] {
 		return -1, false
+	}
+	if known >= i+1+n {
+		return known, false
 	}
 	for j := i + 1 + n; j < len(text); j++ {
 		if text[j] == text[i] {

@@ -106,6 +106,13 @@ func TestMarkdownIsBounded(t *testing.T) {
 			t.Errorf("%q becomes %d bytes", s, len(body))
 		}
 	}
+	// Directives whose closing one, far away, would close nothing in markdown: were each looked for anew, these would take minutes.
+	for _, d := range []string{"*", "_", "~"} {
+		far := strings.Repeat(" "+d+"x", MaxMessage/3) + "." + d + "a"
+		if md, styled := toMarkdown(far, nil); styled || strings.Count(md, "\\"+d) != strings.Count(far, d) {
+			t.Errorf("%q without end: styled %v, %d bytes", d, styled, len(md))
+		}
+	}
 	deep := strings.Repeat(">", MaxQuotes+1) + " x"
 	if md, _ := toMarkdown(deep, nil); md != strings.Repeat("> ", MaxQuotes)+`\> x` {
 		t.Errorf("too many quotations become %q", md)
