@@ -23,4 +23,8 @@ const (
 
 	// MaxAttrs is how many attributes, namespace declarations included, one element may carry.
 	MaxAttrs = 64
+
+	// MaxBorrowed is how long the namespaces may be in all, in octets, that the elements and attributes of one tree take from declarations that
+	// are not their parent's or their own: written again, each has a declaration, so that 16,000 names of six octets could become gigabytes.
+	MaxBorrowed = ServerStanzaLimit
 )

@@ -77,6 +77,8 @@ type parser struct {
 	def   string    // default namespace in force
 	ns    []binding // prefixes in force, innermost last
 	nodes int
+	outer string    // namespace of the element around
+	lent  int       // octets of namespaces that were declared elsewhere
 	attrs []rawAttr // scratch, reused by every start tag
 }
 
@@ -115,12 +117,13 @@ func (p *parser) element(depth int) (*Element, error) {
 	if err := p.count(); err != nil {
 		return nil, err
 	}
-	outerDef, outerNS := p.def, len(p.ns)
+	outerDef, outerNS, outer := p.def, len(p.ns), p.outer
 	e, raw, empty, err := p.startTag()
 	if err == nil && !empty {
+		p.outer = e.Name.Space
 		err = p.content(e, raw, depth)
 	}
-	p.def, p.ns = outerDef, p.ns[:outerNS]
+	p.def, p.ns, p.outer = outerDef, p.ns[:outerNS], outer
 	return e, err
 }
 
@@ -215,7 +218,8 @@ func (p *parser) startTag() (e *Element, raw string, empty bool, err error) {
 		return nil, "", false, err
 	}
 	raw = p.s[start:p.i]
-	if empty, err = p.attributes(); err != nil {
+	empty, declares, err := p.attributes()
+	if err != nil {
 		return nil, "", false, err
 	}
 	e = &Element{Name: xml.Name{Space: p.def, Local: local}}
@@ -227,54 +231,66 @@ func (p *parser) startTag() (e *Element, raw string, empty bool, err error) {
 	if e.Name.Space == NSComponent {
 		e.Name.Space = NSClient
 	}
+	if e.Name.Space != p.outer && (prefix != "" || !declares) {
+		if err = p.borrow(e.Name.Space); err != nil {
+			return nil, "", false, err
+		}
+	}
 	if err = p.resolve(e); err != nil {
 		return nil, "", false, err
 	}
 	return e, raw, empty, nil
 }
 
-// attributes reads up to and with the end of the tag: declarations go into force, the others into p.attrs.
-func (p *parser) attributes() (empty bool, err error) {
+// borrow counts a namespace that is declared elsewhere.
+func (p *parser) borrow(space string) error {
+	if p.lent += len(space); p.lent > MaxBorrowed {
+		return &LimitError{Rule: fmt.Sprintf("more than %d octets of namespaces by prefix", MaxBorrowed)}
+	}
+	return nil
+}
+
+// attributes reads up to and with the end of the tag: declarations go into force, the others into p.attrs. declares says that there is one of the default namespace.
+func (p *parser) attributes() (empty, declares bool, err error) {
 	p.attrs = p.attrs[:0]
 	declared, mark := 0, len(p.ns)
-	hasDefault := false
 	for {
 		before := p.i
 		p.skipSpace()
 		rest := p.s[p.i:]
 		if rest == "" {
-			return false, p.bad("tag is not closed")
+			return false, false, p.bad("tag is not closed")
 		}
 		if rest[0] == '>' {
 			p.i++
-			return false, nil
+			return false, declares, nil
 		}
 		if strings.HasPrefix(rest, "/>") {
 			p.i += 2
-			return true, nil
+			return true, declares, nil
 		}
 		if p.i == before {
-			return false, p.bad("white space is missing before an attribute")
+			return false, false, p.bad("white space is missing before an attribute")
 		}
 		a, err := p.attribute()
 		if err != nil {
-			return false, err
+			return false, false, err
 		}
 		if declared+len(p.attrs) >= MaxAttrs {
-			return false, &LimitError{Rule: fmt.Sprintf("more than %d attributes on one element", MaxAttrs)}
+			return false, false, &LimitError{Rule: fmt.Sprintf("more than %d attributes on one element", MaxAttrs)}
 		}
 		switch {
 		case a.prefix == "" && a.local == "xmlns":
-			if hasDefault {
-				return false, p.bad("namespace is declared twice")
+			if declares {
+				return false, false, p.bad("namespace is declared twice")
 			}
-			hasDefault = true
+			declares = true
 			declared++
 			p.def = a.value
 		case a.prefix == "xmlns":
 			declared++
 			if err := p.declare(mark, a); err != nil {
-				return false, err
+				return false, false, err
 			}
 		default:
 			p.attrs = append(p.attrs, a)
@@ -337,7 +353,10 @@ func (p *parser) resolve(e *Element) error {
 		name := xml.Name{Local: a.local}
 		if a.prefix != "" {
 			var err error
-			if name.Space, err = p.lookup(a.prefix); err != nil {
+			if name.Space, err = p.lookup(a.prefix); err == nil && name.Space != NSXML {
+				err = p.borrow(name.Space)
+			}
+			if err != nil {
 				return err
 			}
 		}

@@ -72,10 +72,18 @@ func TestParseLimits(t *testing.T) {
 		return "<a" + b.String() + "/>"
 	}
 	nested := func(n int) string { return strings.Repeat("<a>", n) + strings.Repeat("</a>", n) }
+	long := strings.Repeat("n", 1<<10) // written again, each name that takes it from elsewhere has it as its own
+	borrowed := func(n int, inner string) string {
+		return "<a xmlns='" + long + "' xmlns:p='" + long + "' xmlns:s='s'><s:b>" + strings.Repeat(inner, n) + "</s:b></a>"
+	}
+	const lent = MaxBorrowed/(1<<10) - 1 // the s of b counts, too
 	tests := []struct {
 		comment  string
 		in, over string
 	}{
+		{"namespaces by prefix", borrowed(lent, "<p:c/>"), borrowed(lent+1, "<p:c/>")},
+		{"namespaces by prefix of attributes", borrowed(lent, "<s:c p:d=''/>"), borrowed(lent+1, "<s:c p:d=''/>")},
+		{"namespaces by a declaration that is not the parent's", borrowed(lent, "<c/>"), borrowed(lent+1, "<c/>")},
 		{"depth", nested(MaxDepth), nested(MaxDepth + 1)},
 		{"attributes", attrs(MaxAttrs), attrs(MaxAttrs + 1)},
 		{"declarations count as attributes", attrs(MaxAttrs), strings.Replace(attrs(MaxAttrs), "/>", " xmlns:p='u'/>", 1)},
