@@ -60,7 +60,7 @@ func TestMarkersAndMentions(t *testing.T) {
 	link := "[Romeo](" + b.listed("romeo").String() + ")"
 	wantIn(t, "bob mentions", submit(content.Part{Cardinality: content.Single, ContentType: content.TypeMarkdown, Content: []byte("Hi " + link)}),
 		"<body>Hi Romeo</body>", "uri='xmpp:"+room+"/Romeo' begin='3' end='8'")
-	for _, uri := range []string{"xmpp:" + room + "/Bob", "xmpp:u%bob%b.example@rooms.a.example"} {
+	for _, uri := range []string{"xmpp:" + room + "/Bob", "xmpp:" + room + "/%42ob", "xmpp:u%bob%b.example@rooms.a.example", "xmpp:u%25bob%25b.example@rooms.a.example"} {
 		romeoSays(t, b, "m2", "<body>Hi Bob</body><reference xmlns='urn:xmpp:reference:0' type='mention' begin='3' end='6' uri='"+uri+"'/>")
 		if got := bob.last().Body.Parts; string(got[0].Content) != "Hi [Bob]("+user.String()+")" || strings.Contains(string(got[1].Content), "xmpp:") && strings.Contains(string(got[1].Content), "uri='xmpp:") {
 			t.Errorf("%s became %s, %s", uri, got[0].Content, got[1].Content)

@@ -119,7 +119,7 @@ func makeLink(t *turn, u mimi.URI, s *commandSession, done func(*turn, commandRe
 			t.note(NoteInfo, "join link made", Attr{"link", made.handle()}, Attr{"by", u.String()})
 			f := muc.NewForm(muc.FormResult, formCommand,
 				muc.TextField("link", "The link, as the room's password or as a joining code", l.String()),
-				muc.TextField("uri", "For XMPP clients", "xmpp:"+t.r.addr.String()+"?join;password="+l.String()),
+				muc.TextField("uri", "For XMPP clients", t.r.addr.URI()+"?join;password="+l.String()),
 				muc.TextField("room", "For MIMI clients, with the link as joining code", t.r.uri.String()),
 				muc.TextField("id", "Its name in the list", made.handle()),
 				muc.TextField("expires", "Good until", made.Until.Format(time.RFC3339)))

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"anteroom/mimi"
@@ -105,19 +104,6 @@ func (t *turn) noRoom(u mimi.URI) *xmpp.StanzaError {
 		text += " (" + b.Reason + ")"
 	}
 	e := refusal(xmpp.Gone, text)
-	e.Address = "xmpp:" + escapeURI(b.Venue.Local()) + "@" + b.Venue.Domain() + "?join"
+	e.Address = b.Venue.Bare().URI() + "?join"
 	return e
-}
-
-// escapeURI writes a localpart as an XMPP URI has it (RFC 5122 §2.2): all but unreserved characters percent-encoded.
-func escapeURI(s string) string {
-	var b strings.Builder
-	for i := range len(s) {
-		if c := s[i]; c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-._~", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
-		}
-	}
-	return b.String()
 }

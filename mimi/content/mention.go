@@ -58,11 +58,10 @@ func byteAt(s string, n int) int {
 
 // user is the URI of whom an xmpp: URI names.
 func (r References) user(uri string) (string, bool) {
-	address, ok := strings.CutPrefix(uri, "xmpp:")
-	if !ok || r.User == nil {
+	if r.User == nil {
 		return "", false
 	}
-	j, err := xmpp.ParseJID(address)
+	j, err := xmpp.ParseURI(uri)
 	if err != nil {
 		return "", false
 	}

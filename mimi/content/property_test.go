@@ -85,7 +85,7 @@ func generate(rng *rand.Rand) generated {
 		},
 		func() {
 			g.in = append(g.in, "<reference xmlns='urn:xmpp:reference:0' type='mention' begin='0' end='1' uri='xmpp:romeo@a.example'/>")
-			g.want = append(g.want, "<reference xmlns='urn:xmpp:reference:0' type='mention' begin='0' end='1' uri='xmpp:u%romeo%a.example@rooms.b.example'></reference>")
+			g.want = append(g.want, "<reference xmlns='urn:xmpp:reference:0' type='mention' begin='0' end='1' uri='xmpp:u%25romeo%25a.example@rooms.b.example'></reference>")
 		},
 		func() { // of one hop or address
 			g.in = append(g.in, []string{"<origin-id xmlns='urn:xmpp:sid:0' id='o'/>", "<active xmlns='http://jabber.org/protocol/chatstates'/>", "<request xmlns='urn:xmpp:receipts'/>",

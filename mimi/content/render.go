@@ -32,7 +32,7 @@ func (n Names) user(uri string) (string, bool) {
 		return "", false
 	}
 	j, ok := n.User(uri)
-	return "xmpp:" + j.String(), ok
+	return j.URI(), ok
 }
 
 func name(f func(MessageID) (string, bool), id MessageID) (string, bool) {

@@ -85,7 +85,7 @@ func TestThroughTwoAnterooms(t *testing.T) {
 		{"a displayed marker", "<displayed xmlns='urn:xmpp:chat-markers:0' id='here-1'/>", `<displayed xmlns="urn:xmpp:chat-markers:0" id="there-1"/>`},
 		{"a markable message", "<body>hi</body><markable xmlns='urn:xmpp:chat-markers:0'/>", `<body>hi</body><markable xmlns="urn:xmpp:chat-markers:0"/>`},
 		{"a mention", "<body>hi Romeo</body><reference xmlns='urn:xmpp:reference:0' type='mention' begin='3' end='8' uri='xmpp:romeo@a.example'/>",
-			`<body>hi Romeo</body><reference xmlns="urn:xmpp:reference:0" type="mention" begin="3" end="8" uri="xmpp:u%romeo%a.example@rooms.b.example"/>`},
+			`<body>hi Romeo</body><reference xmlns="urn:xmpp:reference:0" type="mention" begin="3" end="8" uri="xmpp:u%25romeo%25a.example@rooms.b.example"/>`},
 		{"a mention of somebody unknown", "<body>hi Tybalt</body><reference xmlns='urn:xmpp:reference:0' type='mention' begin='3' end='9' uri='xmpp:tybalt@c.example'/>",
 			"<body>hi Tybalt</body>"},
 		{"a correction", "<body>hi!</body><replace xmlns='urn:xmpp:message-correct:0' id='mine-1'/>",
