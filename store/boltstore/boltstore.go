@@ -3,7 +3,7 @@
 // keep an earlier claimant of the same process from writing.
 //
 // What is replaced or deleted stays in free pages of the file until bbolt writes over them; what is secret is sealed
-// there as well (store.Seal). Not implemented: shrinking the file.
+// there as well (store.Seal). A damaged file is store.ErrCorrupt where its damage is met, and ends no process. Not implemented: shrinking the file.
 //
 // Layout, version 1: bucket meta (schema, generation); bucket rooms with a bucket per room, see room.go; bucket
 // tombstones; bucket records with a bucket per record bucket, values led by their version.
@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -89,7 +90,11 @@ func Open(path string) (*Store, error) {
 	case err == nil && info.Mode().Perm()&0o077 != 0:
 		return nil, fmt.Errorf("boltstore: %s has mode %04o: others may read it; set it to 0600", path, info.Mode().Perm())
 	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+	var db *bbolt.DB
+	err = undamaged(func() error {
+		db, err = bbolt.Open(path, 0o600, &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType})
+		return err
+	})
 	if errors.Is(err, bolterrors.ErrTimeout) {
 		return nil, fmt.Errorf("%w: %s", ErrInUse, path)
 	}
@@ -97,7 +102,7 @@ func Open(path string) (*Store, error) {
 		return nil, fmt.Errorf("boltstore: open %s: %w", path, err)
 	}
 	s := &Store{db: db, leases: make(map[store.Lease]store.Fence)}
-	if err := db.Update(s.begin); err != nil {
+	if err := s.update(context.Background(), s.begin); err != nil {
 		return nil, errors.Join(fmt.Errorf("boltstore: %s: %w", path, err), db.Close())
 	}
 	if created {
@@ -110,6 +115,9 @@ func Open(path string) (*Store, error) {
 
 // begin creates the buckets, checks the schema and counts this opening, so that fences grow from one to the next.
 func (s *Store) begin(tx *bbolt.Tx) error {
+	if info, err := os.Stat(s.db.Path()); err != nil || info.Size() < tx.Size() {
+		return errors.Join(fmt.Errorf("%w: the file is cut off: %d bytes are needed", store.ErrCorrupt, tx.Size()), err)
+	}
 	meta, err := tx.CreateBucketIfNotExists(bucketMeta)
 	if err != nil {
 		return err
@@ -204,14 +212,25 @@ func (s *Store) view(ctx context.Context, do func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.db.View(do)
+	return undamaged(func() error { return s.db.View(do) })
 }
 
 func (s *Store) update(ctx context.Context, do func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return s.db.Update(do)
+	return undamaged(func() error { return s.db.Update(do) })
+}
+
+// undamaged turns what bbolt makes of a damaged file, a panic or an access beyond its end, into an error. bbolt has rolled the transaction back then.
+func undamaged(do func() error) (err error) {
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: the file is damaged: %v", store.ErrCorrupt, p)
+		}
+	}()
+	return do()
 }
 
 func number(b []byte) uint64 {

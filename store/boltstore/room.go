@@ -24,9 +24,11 @@ type head struct {
 	seq, snapshot, sent store.Seq
 }
 
+const headSize = 3 * 8
+
 func readHead(b *bbolt.Bucket) head {
 	raw := b.Get(keyHead)
-	if len(raw) != 24 {
+	if len(raw) != headSize {
 		return head{}
 	}
 	return head{store.Seq(number(raw)), store.Seq(number(raw[8:])), store.Seq(number(raw[16:]))}
@@ -62,11 +64,14 @@ func (s *Store) Load(ctx context.Context, key string) (*store.Room, error) {
 
 func read(b *bbolt.Bucket, r *store.Room) error {
 	h := readHead(b)
+	if len(b.Get(keyHead)) != headSize || h.snapshot > h.seq {
+		return store.ErrCorrupt
+	}
 	r.Seq, r.SnapshotSeq, r.Sent = h.seq, h.snapshot, h.sent
 	if snapshot := b.Get(keySnapshot); snapshot != nil {
 		r.Snapshot = clone(snapshot)
 	}
-	r.Events = make([][]byte, 0, h.seq-h.snapshot)
+	r.Events = [][]byte{}
 	each(b.Bucket(bucketEvents), func(_, event []byte) { r.Events = append(r.Events, clone(event)) })
 	each(b.Bucket(bucketSecrets), func(name, part []byte) { r.Secrets[string(name)] = clone(part) })
 	var err error
