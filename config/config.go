@@ -119,7 +119,7 @@ type Limits struct {
 	RoomBurst    int      `toml:"room_burst" doc:"Messages that one room takes at once."`
 	JoinRate     float64  `toml:"join_rate" doc:"Newcomers per second that one room lets in for longer than a moment, after as many at once as it takes occupants. Who has an affiliation is exempt. 0: no limit."`
 	Unsent       int      `toml:"unsent" doc:"MiB that may wait for the XMPP server to take them. When there is more, rooms wait; then new stanzas are refused."`
-	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When there are more the oldest are given up."`
+	Outbox       int      `toml:"outbox" doc:"Deliveries that may wait for one provider. When there are more, the room that has the most loses its oldest."`
 	OutboxAge    Duration `toml:"outbox_age" doc:"How long a delivery to a provider is tried."`
 	Idle         Duration `toml:"idle" doc:"How long a room that nobody is in, and for which nothing came, stays in memory."`
 	PingAfter    Duration `toml:"ping_after" doc:"How long a device in a room may say nothing before the room pings it (XEP-0199), to find those that are gone without a word. 0s: never."`

@@ -239,10 +239,8 @@ func (a *actor) publish(now time.Time, t *turn) {
 		a.note(out.Notes)
 	}
 	t.answerRest()
-	for _, d := range t.deliveries {
-		a.owed++
-		a.g.outbox.add(d)
-	}
+	a.owed += len(t.deliveries)
+	a.g.outbox.add(t.deliveries)
 	a.handed(now, last)
 }
 

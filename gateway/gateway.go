@@ -37,7 +37,7 @@ type Options struct {
 	History      int           // archive entries that a room is restored with
 	MessageRate  float64       // stanzas per second and user; 0: no limit
 	MessageBurst int           // stanzas of one user at once
-	Outbox       int           // deliveries that may wait for one provider
+	Outbox       int           // deliveries of all rooms that may wait for one provider; when there are more, the room that has the most loses its oldest
 	OutboxAge    time.Duration // how long a delivery is tried
 	Idle         time.Duration // how long a room without work stays in memory
 	Farewell     bool          // Stop sends everybody out of the rooms (XEP-0045 §11.2) instead of keeping them for the next Start

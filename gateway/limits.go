@@ -30,6 +30,7 @@ const (
 	AnnouncePace   = 20 * time.Millisecond // from one room to the next that hears an announcement
 	AnnounceTime   = 5 * time.Second       // a room that takes longer does not hear it
 
+	MaxPosts         = 4         // rooms that have a request on its way to the same provider
 	MaxTogether      = 64        // fan-out messages of one room in one request to a provider
 	MaxTogetherBytes = 512 << 10 // of them, unless one alone is larger
 

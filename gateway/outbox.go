@@ -49,61 +49,45 @@ func decodeDelivery(room string, e store.OutboxEntry) (delivery, error) {
 
 func (d *delivery) made() time.Time { return time.UnixMicro(int64(d.id)) }
 
-// outbox delivers to providers: one queue each, in the order in which rooms wrote, one request at a time. What one room has to tell while
-// a request is under way goes out with the next one: a notify request holds one fan-out message or several (mimi.ParseFanout). A provider
-// that refuses several gets them one by one.
+// outbox delivers to providers. What one room owes to one provider goes out in the order in which the room wrote it, one request at a time; rooms
+// take turns (destination.go). What a room has to tell while a request of it is under way goes out with the next one: a notify request holds one
+// fan-out message or several (mimi.ParseFanout). A provider that refuses several gets them one by one.
 type outbox struct {
 	g *Gateway
 
-	mu      sync.Mutex
-	queues  map[string]*queue
-	waiting int
-	quit    chan struct{}
-	running sync.WaitGroup
-}
-
-type queue struct {
-	provider string
-	entries  []delivery
-	known    map[deliveryKey]bool // entries by room and id: a restored room hands in its outbox again
-	busy     int                  // so many of the first entries are on their way, or will be tried again as they are
-	singly   bool                 // the provider refused several at once
-}
-
-type deliveryKey struct {
-	room string
-	id   uint64
+	mu           sync.Mutex // of destinations and their queues too
+	destinations map[string]*destination
+	waiting      int
+	stopped      bool
+	running      sync.WaitGroup // requests on their way
 }
 
 func newOutbox(g *Gateway) *outbox {
-	return &outbox{g: g, queues: make(map[string]*queue), quit: make(chan struct{})}
+	return &outbox{g: g, destinations: make(map[string]*destination)}
 }
 
-// add queues a delivery whose entry is stored.
-func (o *outbox) add(d delivery) {
+// add queues deliveries whose entries are stored. A restored room hands in its outbox again. What comes at once goes out together where it can.
+func (o *outbox) add(entries []delivery) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	q, ok := o.queues[d.provider]
-	if !ok {
-		q = &queue{provider: d.provider, known: make(map[deliveryKey]bool)}
-		o.queues[d.provider] = q
-		o.running.Go(func() { o.run(q) })
-	}
-	key := deliveryKey{d.room, d.id}
-	if q.known[key] {
-		return
-	}
-	q.known[key] = true
-	q.entries = append(q.entries, d)
-	o.count(1)
-	for len(q.entries) > o.g.opt.Outbox {
-		i := q.busy
-		if i >= len(q.entries) {
-			break
+	for _, e := range entries {
+		d, ok := o.destinations[e.provider]
+		if !ok {
+			d = &destination{provider: e.provider, queues: make(map[string]*queue)}
+			o.destinations[e.provider] = d
 		}
-		old := q.entries[i]
-		q.entries = append(q.entries[:i], q.entries[i+1:]...)
-		o.finish(q, old, "overflow")
+		if !d.add(e) {
+			continue
+		}
+		o.count(1)
+		if d.waiting > o.g.opt.Outbox {
+			if old, ok := d.giveUp(); ok {
+				o.finish(old, "overflow")
+			}
+		}
+	}
+	for _, e := range entries {
+		o.advance(o.destinations[e.provider])
 	}
 }
 
@@ -113,109 +97,119 @@ func (o *outbox) count(n int) {
 	o.g.m.outbox.Set(float64(o.waiting))
 }
 
-const resultDelivered = "delivered"
-
 // finish tells the room that an entry needs no further attempt; o.mu is held.
-func (o *outbox) finish(q *queue, d delivery, result string) {
-	delete(q.known, deliveryKey{d.room, d.id})
+func (o *outbox) finish(e delivery, result string) {
 	o.count(-1)
 	if result == resultDelivered {
 		o.g.m.posts.WithLabelValues(result).Inc()
 	} else {
 		o.g.m.posts.WithLabelValues("given up").Inc()
-		o.g.log.Warn("delivery to a provider was given up", "provider", d.provider, "room", d.room, "endpoint", string(d.endpoint), "reason", result)
+		o.g.log.Warn("delivery to a provider was given up", "provider", e.provider, "room", e.room, "endpoint", string(e.endpoint), "reason", result)
 	}
-	o.g.force(d.room, item{delivered: d.id, at: time.Now()})
+	o.g.force(e.room, item{delivered: e.id, at: time.Now()})
 }
 
-// run delivers until the queue is empty or the gateway stops.
-func (o *outbox) run(q *queue) {
-	failures := 0
-	for {
-		batch := o.head(q)
-		if len(batch) == 0 {
+// advance sends what may be sent now; o.mu is held.
+func (o *outbox) advance(d *destination) {
+	for !o.stopped {
+		q := d.next(time.Now())
+		if q == nil {
 			return
 		}
-		result, pause := o.attempt(batch, failures+1)
-		if result == "" {
-			failures++
-			o.g.m.posts.WithLabelValues("retry").Inc()
-			if !o.sleep(pause) {
-				return
-			}
-			continue
-		}
-		failures = 0
-		o.mu.Lock()
-		q.busy = 0
-		if len(batch) > 1 && result != resultDelivered {
-			q.singly = true // nothing of it took effect; by itself each may
-			o.mu.Unlock()
-			continue
-		}
-		for _, d := range batch {
-			if len(q.entries) > 0 && q.entries[0].id == d.id && q.entries[0].room == d.room {
-				q.entries = q.entries[1:]
-				o.finish(q, d, result)
+		if q.busy == 0 {
+			q.busy = 1
+			if !d.singly && d.provider != o.g.opt.Provider {
+				q.busy = together(q.entries)
 			}
 		}
-		o.mu.Unlock()
+		batch := slices.Clone(q.entries[:q.busy])
+		o.running.Go(func() { o.deliver(d, q, batch) })
 	}
 }
 
-// head is what the next request holds, none when the queue is empty, which ends it. What is tried again stays as it was: the provider knows
-// a request again by its octets.
-func (o *outbox) head(q *queue) []delivery {
-	select {
-	case <-o.quit:
-		return nil
-	default:
-	}
+// after looks again when a destination or a queue may go on; o.mu is held.
+func (o *outbox) after(pause time.Duration, d *destination, before func()) {
+	time.AfterFunc(pause, func() {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		before()
+		o.advance(d)
+	})
+}
+
+// deliver makes one attempt with the first entries of a queue and decides what comes of them.
+func (o *outbox) deliver(d *destination, q *queue, batch []delivery) {
+	out := o.attempt(batch)
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if len(q.entries) == 0 {
-		delete(o.queues, q.provider)
-		return nil
-	}
-	if q.busy == 0 {
-		q.busy = q.together(o.g.opt.Provider)
-	}
-	return slices.Clone(q.entries[:q.busy])
-}
-
-// together says how many of the first entries make one request.
-func (q *queue) together(ours string) int {
-	first, size := &q.entries[0], len(q.entries[0].body)
-	if q.singly || first.endpoint != mimi.EndpointNotify || first.provider == ours {
-		return 1
-	}
-	n := 1
-	for n < min(len(q.entries), MaxTogether) {
-		d := &q.entries[n]
-		if size += len(d.body); d.room != first.room || d.endpoint != first.endpoint || d.uri != first.uri || size > MaxTogetherBytes {
-			break
+	d.landed(q)
+	switch {
+	case out.again:
+		o.g.m.posts.WithLabelValues("retry").Inc()
+		o.postpone(d, q, out)
+	case out.result != resultDelivered && out.n > 1:
+		d.reached()
+		d.singly = true // nothing of it took effect; by itself each may
+		d.done(q, 0)
+	default:
+		if out.status != 0 {
+			d.reached()
 		}
-		n++
+		for _, e := range d.done(q, out.n) {
+			o.finish(e, out.result)
+		}
 	}
-	return n
+	if d.waiting == 0 && d.busy == 0 {
+		delete(o.destinations, d.provider)
+	}
+	o.advance(d)
 }
 
-// attempt posts once. The result is empty when it is to be tried again after the pause.
-func (o *outbox) attempt(batch []delivery, n int) (result string, pause time.Duration) {
+// postpone lets a room wait for another attempt, and the whole provider when it is its trouble; o.mu is held.
+func (o *outbox) postpone(d *destination, q *queue, out outcome) {
+	q.failures++
+	if out.everybody {
+		rest := d.failed(time.Now(), q, out.patience)
+		o.after(rest, d, func() {})
+	} else {
+		d.reached()
+	}
+	switch {
+	case !out.everybody && q.failures == 1:
+		o.g.log.Warn("provider has trouble with one room; trying again", "provider", d.provider, "room", q.room, "status", out.status)
+	case !out.everybody || d.failures != 1 || errors.Is(out.err, context.Canceled): // was said
+	case out.err != nil:
+		o.g.log.Warn("provider cannot be reached; trying again", "provider", d.provider, "error", out.err)
+	default:
+		o.g.log.Warn("provider is not ready; trying again", "provider", d.provider, "status", out.status)
+	}
+	o.after(max(backoff(q.failures), out.patience), d, func() { d.resume(q) })
+}
+
+// outcome is what came of an attempt.
+type outcome struct {
+	result string // resultDelivered, or why it is given up
+	n      int    // so many of the entries have this result
+
+	again     bool // later
+	everybody bool // the trouble is the provider's, not the room's
+	patience  time.Duration
+	status    int // of the answer, 0: there was none
+	err       error
+}
+
+const resultDelivered = "delivered"
+
+// attempt posts once.
+func (o *outbox) attempt(batch []delivery) outcome {
 	d := &batch[0]
-	if time.Since(d.made()) > o.g.opt.OutboxAge {
-		return "too old", 0
-	}
-	if d.provider == o.g.opt.Provider {
-		if status := o.g.errandsAtHome(o.g.ctx, d); status < 300 {
-			return resultDelivered, 0
-		} else if !transient(status) {
-			return fmt.Sprintf("refused with %d", status), 0
-		}
-		return "", backoff(n)
-	}
-	if o.g.opt.Peers == nil {
-		return "no way to providers", 0
+	switch {
+	case time.Since(d.made()) > o.g.opt.OutboxAge:
+		return outcome{result: "too old", n: 1}
+	case d.provider == o.g.opt.Provider:
+		return judge(1, PeerReply{Status: o.g.errandsAtHome(o.g.ctx, d)}, false)
+	case o.g.opt.Peers == nil:
+		return outcome{result: "no way to providers", n: 1}
 	}
 	body := d.body
 	if len(batch) > 1 {
@@ -225,22 +219,21 @@ func (o *outbox) attempt(batch []delivery, n int) (result string, pause time.Dur
 		}
 	}
 	reply, err := o.g.opt.Peers.Post(o.g.ctx, d.provider, d.endpoint, d.uri, body)
-	pause = backoff(n)
-	switch {
-	case err != nil:
-		if n == 1 && !errors.Is(err, context.Canceled) {
-			o.g.log.Warn("provider cannot be reached; trying again", "provider", d.provider, "error", err)
-		}
-		return "", pause
-	case reply.Status >= 200 && reply.Status < 300:
-		return resultDelivered, 0
-	case transient(reply.Status):
-		if n == 1 {
-			o.g.log.Warn("provider is not ready; trying again", "provider", d.provider, "status", reply.Status)
-		}
-		return "", max(pause, reply.RetryAfter)
+	if err != nil {
+		return outcome{again: true, everybody: true, err: err}
 	}
-	return fmt.Sprintf("refused with %d", reply.Status), 0
+	return judge(len(batch), reply, ofProvider(reply.Status))
+}
+
+// judge reads the answer to n entries.
+func judge(n int, reply PeerReply, everybody bool) outcome {
+	switch {
+	case reply.Status >= 200 && reply.Status < 300:
+		return outcome{result: resultDelivered, n: n, status: reply.Status}
+	case transient(reply.Status):
+		return outcome{again: true, everybody: everybody, patience: reply.RetryAfter, status: reply.Status}
+	}
+	return outcome{result: fmt.Sprintf("refused with %d", reply.Status), n: n, status: reply.Status}
 }
 
 // transient: the same request may succeed later.
@@ -252,37 +245,36 @@ func transient(status int) bool {
 	return status >= 500
 }
 
-func (o *outbox) sleep(d time.Duration) bool {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
+// ofProvider: a transient answer by which a provider, or what stands in front of it, speaks for all of its rooms (RFC 6585 §4,
+// RFC 9110 §15.6.3 to §15.6.5). One that means a single room by it is asked about others soon; see destination.failed.
+func ofProvider(status int) bool {
+	switch status {
+	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
-	case <-o.quit:
-		return false
 	}
+	return false
 }
 
 // forget drops what a room that is no longer run has queued; it stays in the store. An entry that is on its way may arrive.
 func (o *outbox) forget(room string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	for _, q := range o.queues {
-		kept := q.entries[:0]
-		for i, d := range q.entries {
-			if d.room != room || i < q.busy {
-				kept = append(kept, d)
-				continue
-			}
-			delete(q.known, deliveryKey{d.room, d.id})
-			o.count(-1)
+	for provider, d := range o.destinations {
+		o.count(-d.forget(room))
+		if d.waiting == 0 && d.busy == 0 {
+			delete(o.destinations, provider)
 		}
-		q.entries = kept
 	}
 }
 
-func (o *outbox) stop() { close(o.quit) }
+// stop begins no more requests.
+func (o *outbox) stop() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.stopped = true
+}
 
+// wait until those that are on their way have ended.
 func (o *outbox) wait() { o.running.Wait() }
 
 // resumeOutbox takes over the stored outbox of a restored room.
@@ -293,6 +285,7 @@ func (a *actor) resumeOutbox(now time.Time, stored *store.Room) {
 	}
 	a.owed = len(stored.Outbox)
 	a.outboxDone = nil
+	var again []delivery
 	for _, e := range stored.Outbox {
 		a.outboxID = max(a.outboxID, e.ID)
 		if done[e.ID] {
@@ -306,6 +299,7 @@ func (a *actor) resumeOutbox(now time.Time, stored *store.Room) {
 			a.noteProgress(now)
 			continue
 		}
-		a.g.outbox.add(d)
+		again = append(again, d)
 	}
+	a.g.outbox.add(again)
 }

@@ -165,7 +165,7 @@ type Redaction struct {
 	Data []byte
 }
 
-// Delivery is one POST owed to another provider: at least once, in order per provider.
+// Delivery is one POST owed to another provider: at least once, in order for each provider.
 type Delivery struct {
 	Provider string
 	Endpoint string // name in the directory, such as "notify"

@@ -1,0 +1,182 @@
+package gateway
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"anteroom/mimi"
+)
+
+// destination is a provider and what rooms owe to it. Rooms take turns, each with one request at a time, MaxPosts of them at once. A room whose
+// request failed waits by itself, longer and longer; the others go on. When the provider as a whole fails, all of them rest, and then one
+// after the other tries until one has an answer.
+type destination struct {
+	provider string
+	queues   map[string]*queue // by room; none is empty, unless it is flying
+	ready    []*queue          // in turn: of which nothing is on its way and which need not wait
+	busy     int               // requests on their way
+	waiting  int               // deliveries of all queues
+	singly   bool              // the provider refused several at once
+
+	failures int       // how often the provider failed since its last answer, for another room than the time before
+	suspect  *queue    // for which it failed last
+	rest     time.Time // nothing is sent before
+}
+
+// queue is what one room owes to one provider.
+type queue struct {
+	room     string
+	entries  []delivery
+	known    map[uint64]bool // ids of entries
+	busy     int             // so many of the first entries are on their way, or will be tried again as they are: a provider knows a request again by its octets
+	flying   bool            // they are on their way
+	failures int             // attempts with them that failed
+}
+
+// add appends to the queue of a room; false: it is there already.
+func (d *destination) add(e delivery) bool {
+	q, ok := d.queues[e.room]
+	if !ok {
+		q = &queue{room: e.room, known: make(map[uint64]bool)}
+		d.queues[e.room] = q
+		d.ready = append(d.ready, q)
+	}
+	if q.known[e.id] {
+		return false
+	}
+	q.known[e.id] = true
+	q.entries = append(q.entries, e)
+	d.waiting++
+	return true
+}
+
+// next is the queue whose turn it is, nil when nothing may be sent now. It counts as on its way until it has landed.
+func (d *destination) next(now time.Time) *queue {
+	width := MaxPosts
+	if d.failures > 0 {
+		width = 1
+	}
+	if len(d.ready) == 0 || d.busy >= width || now.Before(d.rest) {
+		return nil
+	}
+	q := d.ready[0]
+	d.ready = slices.Delete(d.ready, 0, 1)
+	d.busy++
+	q.flying = true
+	return q
+}
+
+// together says how many of the first entries make one request.
+func together(entries []delivery) int {
+	first, size, n := &entries[0], len(entries[0].body), 1
+	if first.endpoint != mimi.EndpointNotify {
+		return 1
+	}
+	for n < min(len(entries), MaxTogether) {
+		e := &entries[n]
+		if size += len(e.body); e.endpoint != first.endpoint || e.uri != first.uri || size > MaxTogetherBytes {
+			break
+		}
+		n++
+	}
+	return n
+}
+
+// landed notes that a request has ended.
+func (d *destination) landed(q *queue) {
+	d.busy--
+	q.flying = false
+}
+
+// reached notes that the provider answers.
+func (d *destination) reached() { d.failures, d.suspect = 0, nil }
+
+// done takes the first n entries out of a queue. It goes on when it is its turn again.
+func (d *destination) done(q *queue, n int) []delivery {
+	q.busy, q.failures = 0, 0
+	n = min(n, len(q.entries))
+	out := slices.Clone(q.entries[:n])
+	for range out {
+		d.remove(q, 0)
+	}
+	d.resume(q)
+	return out
+}
+
+// failed lets the whole provider rest. As long as it fails for one room only, the rest is short, and others try soon: it may be that room. Each
+// further room for which it fails makes it longer.
+func (d *destination) failed(now time.Time, q *queue, patience time.Duration) (rest time.Duration) {
+	if q != d.suspect && !now.Before(d.rest) {
+		d.failures++
+		d.suspect = q
+	}
+	rest = max(backoff(max(d.failures, 1)), patience)
+	if until := now.Add(rest); until.After(d.rest) {
+		d.rest = until
+	}
+	return rest
+}
+
+// resume puts a queue at the end of those in turn. One that is empty, or was forgotten, is gone.
+func (d *destination) resume(q *queue) {
+	if d.queues[q.room] == q && len(q.entries) > 0 {
+		d.ready = append(d.ready, q)
+	}
+}
+
+// remove takes an entry out of a queue, and the queue away when it was the last one.
+func (d *destination) remove(q *queue, i int) {
+	delete(q.known, q.entries[i].id)
+	q.entries = slices.Delete(q.entries, i, i+1)
+	d.waiting--
+	if len(q.entries) == 0 && !q.flying {
+		delete(d.queues, q.room)
+		d.ready = slices.DeleteFunc(d.ready, func(r *queue) bool { return r == q })
+	}
+}
+
+// giveUp removes the oldest delivery of the room that has the most waiting: a busy room costs others nothing. What is on its way, or will be
+// tried again as it is, stays.
+func (d *destination) giveUp() (old delivery, ok bool) {
+	var most *queue
+	for _, q := range d.queues {
+		if len(q.entries) > q.busy && (most == nil || q.before(most)) {
+			most = q
+		}
+	}
+	if most == nil {
+		return delivery{}, false
+	}
+	old = most.entries[most.busy]
+	d.remove(most, most.busy)
+	return old, true
+}
+
+// before: this queue loses a delivery before the other does. Both have one to lose.
+func (q *queue) before(r *queue) bool {
+	if n, m := len(q.entries)-q.busy, len(r.entries)-r.busy; n != m {
+		return n > m
+	}
+	if a, b := q.entries[q.busy].id, r.entries[r.busy].id; a != b {
+		return a < b
+	}
+	return strings.Compare(q.room, r.room) < 0
+}
+
+// forget drops the queue of a room, but for what is on its way, and says how many deliveries that were.
+func (d *destination) forget(room string) int {
+	q := d.queues[room]
+	if q == nil {
+		return 0
+	}
+	kept := 0
+	if q.flying {
+		kept = q.busy
+	}
+	n := len(q.entries) - kept
+	for range n {
+		d.remove(q, len(q.entries)-1)
+	}
+	return n
+}
