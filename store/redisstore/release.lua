@@ -2,6 +2,6 @@
 if redis.call('GET', KEYS[1]) ~= ARGV[2] then return 'ok' end
 local held = redis.call('GET', KEYS[2])
 if held and held ~= ARGV[1] then return 'ok' end
+redis.call('DEL', KEYS[2]) -- first: takes no memory (see write.lua)
 redis.call('INCR', KEYS[1])
-redis.call('DEL', KEYS[2])
 return 'ok'

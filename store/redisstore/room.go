@@ -3,60 +3,79 @@ package redisstore
 import (
 	"cmp"
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/redis/go-redis/v9"
 
 	"anteroom/store"
 )
 
-// Load implements store.Store: all keys of the room in one MULTI.
+// Load implements store.Store: all keys of the room in one script.
 func (s *Store) Load(ctx context.Context, room string) (*store.Room, error) {
 	if err := store.CheckRoom(room); err != nil {
 		return nil, err
 	}
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	keys := s.roomKeys(room)
-	pipe := s.db.TxPipeline()
-	head := pipe.HGetAll(ctx, keys[keyHead])
-	snapshot := pipe.Get(ctx, keys[keySnapshot])
-	events := pipe.LRange(ctx, keys[keyEvents], 0, -1)
-	secrets := pipe.HGetAll(ctx, keys[keySecrets])
-	outbox := pipe.HGetAll(ctx, keys[keyOutbox])
-	tombstone := pipe.Get(ctx, keys[keyTombstone])
-	if _, err := pipe.Exec(ctx); err != nil && err != redis.Nil {
+	reply, err := s.run(ctx, scriptLoad, s.roomKeys(room)).Slice()
+	if err != nil {
 		return nil, failed("load", err)
 	}
-	for _, cmd := range []redis.Cmder{head, snapshot, events, secrets, outbox, tombstone} {
-		if err := cmd.Err(); err != nil && err != redis.Nil {
-			return nil, failed("load", err)
-		}
+	if len(reply) != 6 {
+		return nil, fmt.Errorf("%w: load: unknown reply", store.ErrCorrupt)
 	}
-	r := &store.Room{Secrets: make(map[string][]byte, len(secrets.Val()))}
-	if tombstone.Err() == nil {
-		r.Tombstone = []byte(tombstone.Val())
-		return r, nil
-	}
-	if len(head.Val()) == 0 {
-		return nil, store.ErrNotFound
-	}
-	if snapshot.Err() == nil {
-		r.Snapshot = []byte(snapshot.Val())
-	}
-	for name, part := range secrets.Val() {
-		r.Secrets[name] = []byte(part)
-	}
-	r.Events = make([][]byte, len(events.Val()))
-	for i, event := range events.Val() {
-		r.Events[i] = []byte(event)
-	}
-	if err := readHead(head.Val(), r); err != nil {
+	head, err1 := fields(reply[0])
+	events, err2 := list(reply[2])
+	secrets, err3 := fields(reply[3])
+	outbox, err4 := fields(reply[4])
+	if err := errors.Join(err1, err2, err3, err4); err != nil {
 		return nil, err
 	}
-	return r, readOutbox(outbox.Val(), r)
+	r := &store.Room{Secrets: make(map[string][]byte, len(secrets))}
+	if tombstone, ok := reply[5].(string); ok {
+		r.Tombstone = []byte(tombstone)
+		return r, nil
+	}
+	if len(head) == 0 {
+		return nil, store.ErrNotFound
+	}
+	if snapshot, ok := reply[1].(string); ok {
+		r.Snapshot = []byte(snapshot)
+	}
+	for name, part := range secrets {
+		r.Secrets[name] = []byte(part)
+	}
+	r.Events = make([][]byte, len(events))
+	for i, event := range events {
+		r.Events[i] = []byte(event)
+	}
+	if err := readHead(head, r); err != nil {
+		return nil, err
+	}
+	return r, readOutbox(outbox, r)
+}
+
+// list is a reply of strings.
+func list(reply any) ([]string, error) {
+	items, ok := reply.([]any)
+	out := make([]string, len(items))
+	for i := range items {
+		text, is := items[i].(string)
+		out[i], ok = text, ok && is
+	}
+	if !ok {
+		return nil, fmt.Errorf("%w: load: unknown reply", store.ErrCorrupt)
+	}
+	return out, nil
+}
+
+// fields is a reply of names and values in turn.
+func fields(reply any) (map[string]string, error) {
+	items, err := list(reply)
+	out := make(map[string]string, len(items)/2)
+	for i := 0; i+1 < len(items); i += 2 {
+		out[items[i]] = items[i+1]
+	}
+	return out, err
 }
 
 func readHead(fields map[string]string, r *store.Room) error {

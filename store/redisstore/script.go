@@ -13,6 +13,8 @@ import (
 )
 
 var (
+	//go:embed load.lua
+	sourceLoad string
 	//go:embed write.lua
 	sourceWrite string
 	//go:embed delete.lua
@@ -30,19 +32,30 @@ var (
 	//go:embed list.lua
 	sourceList string
 
+	scriptLoad    = newScript(sourceLoad).reading()
 	scriptWrite   = newScript(sourceWrite)
 	scriptDelete  = newScript(sourceDelete)
-	scriptArchive = newScript(sourceArchive)
+	scriptArchive = newScript(sourceArchive).reading()
 	scriptClaim   = newScript(sourceClaim)
 	scriptRenew   = newScript(sourceRenew)
 	scriptRelease = newScript(sourceRelease)
 	scriptUpdate  = newScript(sourceUpdate)
-	scriptList    = newScript(sourceList)
+	scriptList    = newScript(sourceList).reading()
 )
 
-type script struct{ source, hash string }
+type script struct {
+	source, hash string
+	reads        bool // and changes nothing: the client may repeat it
+}
 
-func newScript(source string) script { return script{source, redis.NewScript(source).Hash()} }
+func newScript(source string) script {
+	return script{source: source, hash: redis.NewScript(source).Hash()}
+}
+
+func (sc script) reading() script {
+	sc.reads = true
+	return sc
+}
 
 // once is a command that the client never repeats by itself: a script that had run already would find its own write
 // and report a conflict.
@@ -58,13 +71,13 @@ type call struct {
 	args   []any
 }
 
-func (c call) command(ctx context.Context, verb, script string) once {
+func (c call) command(ctx context.Context, verb, script string) *redis.Cmd {
 	args := make([]any, 0, 3+len(c.keys)+len(c.args))
 	args = append(args, verb, script, len(c.keys))
 	for _, key := range c.keys {
 		args = append(args, key)
 	}
-	return once{redis.NewCmd(ctx, append(args, c.args...)...)}
+	return redis.NewCmd(ctx, append(args, c.args...)...)
 }
 
 // run runs one script.
@@ -103,9 +116,12 @@ func (s *Store) send(ctx context.Context, calls []call, which []int, out []*redi
 	}
 	pipe := s.db.Pipeline()
 	for _, i := range which {
-		cmd := calls[i].command(ctx, verb, text(calls[i].script))
-		out[i] = cmd.Cmd
-		pipe.Process(ctx, cmd) // only queues
+		out[i] = calls[i].command(ctx, verb, text(calls[i].script))
+		if calls[i].script.reads {
+			pipe.Process(ctx, out[i]) // only queues
+		} else {
+			pipe.Process(ctx, once{out[i]})
+		}
 	}
 	pipe.Exec(ctx) // every command has its own error
 }
