@@ -129,6 +129,9 @@ func (r *Room) commit(now time.Time, from string, staged *mls.Staged, sender mim
 	}
 	if from != r.provider() {
 		for i := range e.Proposals {
+			if refusal := checkPSK(e.Proposals[i].Proposal); refusal != nil {
+				return nil, refusal
+			}
 			if refusal := r.checkOwn(e.Before, e.Proposals[i].Proposal, e.Proposals[i].Sender); refusal != nil {
 				return nil, refusal
 			}

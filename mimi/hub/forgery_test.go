@@ -217,6 +217,14 @@ func TestForgedUpdates(t *testing.T) {
 			request.GroupInfo = mimi.GroupInfoOption{Partial: &mimi.PartialGroupInfo{Extensions: request.GroupInfo.Full.Extensions, Signature: make([]byte, 64)}}
 			return request
 		}},
+		{name: "proposes a PSK that nobody can commit", code: mimi.UpdateNotAllowed, rule: "psk", make: func(w *world) *mimi.UpdateRequest {
+			return bobProposes(w, mls.PreSharedKey{PSK: mls.PreSharedKeyID{Type: mls.PSKExternal, ID: []byte("bob's"), Nonce: make([]byte, 32)}})
+		}},
+		{name: "commits a PSK that not everybody has", code: mimi.UpdateNotAllowed, rule: "psk", make: func(w *world) *mimi.UpdateRequest {
+			pg := w.room.Group().Public()
+			return bobCommits(w, mls.PreSharedKey{PSK: mls.PreSharedKeyID{Type: mls.PSKResumption, Usage: mls.ResumptionApplication, GroupID: pg.GroupID(),
+				Epoch: pg.Epoch(), Nonce: make([]byte, 32)}})
+		}},
 		{name: "authenticated data is no SafeAAD", code: mimi.UpdateNotAllowed, rule: "safe-aad", make: func(w *world) *mimi.UpdateRequest {
 			request := bobCommits(w)
 			request.Message.Public.Content.AuthenticatedData = []byte{0x40}

@@ -141,3 +141,12 @@ func compatible(pending []mls.PendingProposal) *mimi.Refusal {
 	}
 	return nil
 }
+
+// checkPSK refuses pre-shared keys: a commit with one can be made and followed by those alone who have it (RFC 9420 §8.4), and the hub knows of none that
+// every member has. Those of earlier epochs are unknown to whoever came since.
+func checkPSK(p mls.Proposal) *mimi.Refusal {
+	if p.Type() == mls.ProposalPSK {
+		return notAllowed("psk", "not everybody in the room has this pre-shared key")
+	}
+	return nil
+}

@@ -180,6 +180,9 @@ func (r *Room) proposals(now time.Time, from string, g *mls.Group, bundle []mls.
 		if from == r.provider() {
 			continue
 		}
+		if refusal := checkPSK(bundle[i].Proposal); refusal != nil {
+			return nil, refusal
+		}
 		if refusal := r.checkOwn(r.group.Public(), bundle[i].Proposal, bundle[i].Sender); refusal != nil {
 			return nil, refusal
 		}
