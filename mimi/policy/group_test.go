@@ -7,6 +7,7 @@ import (
 
 	"anteroom/mimi"
 	"anteroom/mls"
+	"anteroom/mls/wire"
 )
 
 const suite = mls.SuiteX25519AES128SHA256Ed25519
@@ -210,6 +211,23 @@ func TestPendingConflict(t *testing.T) {
 	r.group = g
 	g, second := r.propose("owner", lists(mimi.ParticipantListUpdate{Changed: []mimi.RoleChange{{Index: at, Role: guest}}}))
 	wantRule(t, AuthorizeProposals(r.state, g.Public(), second, Options{}), "pending")
+}
+
+// Two bundles of which each may be committed and both may not: the hub, whose keeper commits all that waits, does not take the second. A member that judges what
+// another hub took does not ask (Options.Seed): the next commit shows what becomes of them.
+func TestPendingIsOneCommit(t *testing.T) {
+	r := newRoom(t)
+	roles := mimi.RolesList{Roles: testRoles()}
+	roles.Roles[len(roles.Roles)-1].Name = "another"
+	g, first := r.propose("owner", mls.AppDataUpdate{Component: mimi.ComponentRolesList, Update: wire.Marshal(&roles)})
+	r.must(AuthorizeProposals(r.state, g.Public(), first, Options{Seed: true}))
+	r.group = g
+	at, _ := r.state.Position(userURI("member"))
+	g, second := r.propose("owner", lists(mimi.ParticipantListUpdate{Changed: []mimi.RoleChange{{Index: at, Role: visitor}}}))
+	wantRule(t, AuthorizeProposals(r.state, g.Public(), second, Options{Seed: true}), "pending")
+	r.must(AuthorizeProposals(r.state, g.Public(), second, Options{}))
+	r.group = g
+	wantRule(t, r.commit("keeper", mls.CommitParams{ByReference: refs(g.Public().Pending())}), "roles-with-list")
 }
 
 func TestExternalCommit(t *testing.T) {
