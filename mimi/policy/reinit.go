@@ -40,7 +40,7 @@ func reInitKeeps(old mls.GroupContext, p *mls.ReInit) *mimi.Refusal {
 		same := bytes.Equal
 		switch was.Type {
 		case mls.ExtensionExternalSenders:
-			same = sameSenders
+			same = func(a, b []byte) bool { return sameSenders(a, b, ownerOf(old)) }
 		case mls.ExtensionAppDataDictionary:
 			same = sameComponents
 		}
@@ -51,13 +51,33 @@ func reInitKeeps(old mls.GroupContext, p *mls.ReInit) *mimi.Refusal {
 	return nil
 }
 
-// sameSenders says that the external senders are the same, whatever their keys.
-func sameSenders(a, b []byte) bool {
+// ownerOf is the provider whose room a group is, as its metadata say; empty: they do not.
+func ownerOf(c mls.GroupContext) string {
+	for _, e := range c.Extensions {
+		var d mls.AppDataDictionary
+		if e.Type != mls.ExtensionAppDataDictionary || wire.Unmarshal(e.Data, &d) != nil {
+			continue
+		}
+		if data, there := d.Get(mimi.ComponentRoomMetadata); there {
+			if m, err := mimi.ParseRoomMetadata(data); err == nil {
+				return m.Room.Provider()
+			}
+		}
+	}
+	return ""
+}
+
+// sameSenders says that the external senders are the same. Those of the room's provider may have other keys, nobody else: who has its key acts in its name.
+func sameSenders(a, b []byte, owner string) bool {
 	var x, y mls.ExternalSenders
 	if wire.Unmarshal(a, &x) != nil || wire.Unmarshal(b, &y) != nil {
 		return false
 	}
-	return slices.EqualFunc(x, y, func(p, q mls.ExternalSender) bool { return mimi.SameIdentity(p.Credential, q.Credential) })
+	return slices.EqualFunc(x, y, func(p, q mls.ExternalSender) bool {
+		client, err := mimi.CredentialClient(p.Credential)
+		own := err == nil && owner != "" && client.Provider() == owner
+		return mimi.SameIdentity(p.Credential, q.Credential) && (own || bytes.Equal(p.SignatureKey, q.SignatureKey))
+	})
 }
 
 // sameComponents says that all components are the same, except for the key of the franking agent.

@@ -19,16 +19,28 @@ func TestReInitKeepsPolicy(t *testing.T) {
 		h := hub(name, key)
 		return wire.Marshal(&mimi.FrankingAgent{SignatureKey: h.SignatureKey, Credential: h.Credential})
 	}
+	system := func(key byte) mls.ExternalSender { // of another provider
+		return mls.ExternalSender{SignatureKey: []byte{key}, Credential: mimi.BasicCredential(mimi.MustURI("mimi://b.example/d/system/anteroom"))}
+	}
+	others := system(7)
 	extensions := func(sender mls.ExternalSender, d mls.AppDataDictionary) []mls.Extension {
 		return []mls.Extension{
 			{Type: mls.ExtensionRequiredCapabilities, Data: wire.Marshal(mimi.RequiredCapabilities())},
-			{Type: mls.ExtensionExternalSenders, Data: wire.Marshal(mls.ExternalSenders{sender})},
+			{Type: mls.ExtensionExternalSenders, Data: wire.Marshal(mls.ExternalSenders{sender, others})},
 			{Type: mls.ExtensionAppDataDictionary, Data: wire.Marshal(d)},
 		}
 	}
-	policy := mls.AppDataDictionary{}.With(mimi.ComponentRolesList, []byte{1}).With(mimi.ComponentParticipantList, []byte{2})
+	policy := mls.AppDataDictionary{}.With(mimi.ComponentRoomMetadata, wire.Marshal(&mimi.RoomMetadata{Room: mimi.MustURI("mimi://a.example/r/garden")})).
+		With(mimi.ComponentRolesList, []byte{1}).With(mimi.ComponentParticipantList, []byte{2})
 	old := mls.GroupContext{GroupID: []byte("old"), Extensions: extensions(hub("hub", 1), policy.With(mimi.ComponentFrankingAgent, agent("hub", 1)))}
 	good := extensions(hub("hub", 2), policy.With(mimi.ComponentFrankingAgent, agent("hub", 2)))
+	others = system(8)
+	forged := extensions(hub("hub", 2), policy.With(mimi.ComponentFrankingAgent, agent("hub", 2)))
+	others = system(7)
+	foreign := mls.GroupContext{GroupID: old.GroupID, Extensions: extensions(hub("hub", 1), policy.Without(mimi.ComponentRoomMetadata))}
+	if r := reInitKeeps(foreign, &mls.ReInit{GroupID: []byte("new"), Extensions: extensions(hub("hub", 2), policy.Without(mimi.ComponentRoomMetadata))}); r == nil {
+		t.Error("keys of a hub that the group does not name are others")
+	}
 	turned := slices.Clone(good)
 	slices.Reverse(turned)
 	required := slices.Clone(good)
@@ -46,6 +58,7 @@ func TestReInitKeepsPolicy(t *testing.T) {
 		{"another extension", "new", append(slices.Clone(good[:2]), mls.Extension{Type: 0x7777}), "reinit-policy"},
 		{"other capabilities", "new", required, "reinit-policy"},
 		{"somebody else as hub", "new", extensions(hub("mallory", 2), policy.With(mimi.ComponentFrankingAgent, agent("hub", 2))), "reinit-policy"},
+		{"another key of another provider's system user", "new", forged, "reinit-policy"},
 		{"somebody else franks", "new", extensions(hub("hub", 2), policy.With(mimi.ComponentFrankingAgent, agent("mallory", 2))), "reinit-policy"},
 		{"another list of participants", "new", extensions(hub("hub", 2), policy.With(mimi.ComponentParticipantList, []byte{3}).With(mimi.ComponentFrankingAgent, agent("hub", 2))), "reinit-policy"},
 		{"a component less", "new", extensions(hub("hub", 2), policy.Without(mimi.ComponentRolesList).With(mimi.ComponentFrankingAgent, agent("hub", 2))), "reinit-policy"},
