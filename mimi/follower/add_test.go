@@ -305,3 +305,51 @@ func TestWelcomeOfNoEpoch(t *testing.T) {
 		t.Errorf("%d attempts, broken: %q, %q", attempts, w.room.Broken(), returns)
 	}
 }
+
+// A Welcome for one client of ours that comes before the answer to the commit by which another one enters waits for it: that commit is of an earlier
+// epoch. If the hub refused the commit the Welcome lets in.
+func TestWelcomeBeforeOurFirstCommit(t *testing.T) {
+	for _, accepted := range []bool{true, false} {
+		w := newWorld(t)
+		kp, err := keyPackage(w.seed(), bella, w.now)
+		w.must(err)
+		ref, err := kp.KeyPackage.Ref()
+		w.must(err)
+		o := follower.Options{Member: member, Invited: true, KeyPackage: func(r mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) { return kp, string(r) == string(ref) }}
+		w.room = w.room.WithOptions(o)
+		w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{ID: 1, Kind: follower.Join, Client: bob}))
+		w.ask() // for the GroupInfo
+		q := w.room.InFlight()
+		var answer []byte
+		add := func() {
+			list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: bella.ClientUser(), Role: roleGuest}}}
+			w.commit(mls.CommitParams{ByValue: []mls.Proposal{mls.Add{KeyPackage: kp.KeyPackage},
+				mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&list)}}})
+		}
+		if accepted {
+			answer = w.decide(q)
+			add()
+		} else {
+			add()
+			answer = w.decide(q)
+		}
+		w.deliver()
+		room, err := follower.Load(w.stored, o)
+		w.must(err)
+		w.room = room
+		w.answer(q, 200, answer)
+		w.settle()
+		w.agree()
+		for _, client := range []mimi.URI{bob, bella} {
+			if _, in := w.room.Leaf(client); !in || w.hub.State().Clients(client.ClientUser()) != 1 {
+				t.Errorf("accepted %v: %s is in: %v", accepted, client, in)
+			}
+		}
+		if w.room.Behind() || w.room.Keeping() {
+			t.Errorf("accepted %v: something is missing still", accepted)
+		}
+		if got := slices.DeleteFunc(w.news(), func(s string) bool { return !strings.HasPrefix(s, "joined") }); len(got) != 2 {
+			t.Errorf("accepted %v: %q", accepted, got)
+		}
+	}
+}

@@ -71,10 +71,11 @@ func (t *turn) enter(m *mimi.FanoutMessage, w *mls.Welcome, keys *mls.KeyPackage
 	return nil
 }
 
-// untimely says that a Welcome leads to another epoch of the group than the one that we hold.
+// untimely says that a Welcome leads to another epoch of the group than the one that we hold. While a commit of ours is on the way that makes us a member
+// it waits: if the hub accepted that, it did so before it sent the Welcome.
 func (t *turn) untimely(w *mls.Welcome, keys *mls.KeyPackageSecrets) (early, late bool) {
 	if !t.r.member {
-		return false, false
+		return t.joining(), false
 	}
 	group, epoch, err := mls.WelcomeEpoch(w, keys)
 	pg := t.r.group.Public()
