@@ -200,6 +200,21 @@ func WelcomeEpoch(w *Welcome, kp *KeyPackageSecrets) (group []byte, epoch Epoch,
 	return gi.Context.GroupID, gi.Context.Epoch, nil
 }
 
+// WelcomeFollows says of which group, that ended with a ReInit in which epoch, the one is the successor to which a Welcome leads (§11.2). Nothing but its
+// encryption vouches for that.
+func WelcomeFollows(w *Welcome, kp *KeyPackageSecrets) (group []byte, epoch Epoch, ok bool) {
+	_, opened, err := openWelcome(w, kp)
+	if err != nil {
+		return nil, 0, false
+	}
+	for i := range opened.PSKs {
+		if id := &opened.PSKs[i]; id.Type == PSKResumption && id.Usage == ResumptionReInit {
+			return id.GroupID, id.Epoch, true
+		}
+	}
+	return nil, 0, false
+}
+
 // Adopt makes a leaf local that a remote commit added to this group in this epoch: its Welcome is opened once for its path
 // secret, and the epoch it yields must be this one (MULTILEAF: same epoch authenticator).
 func (g *Group) Adopt(w *Welcome, kp *KeyPackageSecrets) (*Group, error) {

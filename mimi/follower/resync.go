@@ -167,13 +167,17 @@ func (t *turn) stillThere(f *flight, pg *mls.PublicGroup) error {
 	if client := t.r.queue[0].wish.Client; !listsClient(pg, client) {
 		return fmt.Errorf("%w: %s", errExpelled, client)
 	}
+	held := t.r.group.Public().GroupID()
 	t.r.kept = slices.DeleteFunc(slices.Clone(t.r.kept), func(k keptMessage) bool {
 		group, epoch, ok := epochOf(k.message)
-		if k.message.Message.Welcome != nil {
-			group, epoch, ok = t.welcomeEpoch(k.message.Message.Welcome)
+		if w := k.message.Message.Welcome; w != nil {
+			if group, epoch, ok = t.welcomeFollows(w); !ok {
+				group, epoch, ok = t.welcomeEpoch(w)
+			}
 		}
 		switch {
 		case !ok || k.n > f.kept:
+		case !bytes.Equal(group, pg.GroupID()) && bytes.Equal(group, held) && t.r.lost == "": // the trail's
 		case !bytes.Equal(group, pg.GroupID()):
 			t.tell(Dropped{"a message of another group than the room's"})
 			return true

@@ -81,15 +81,14 @@ func (t *turn) belated(m *mimi.FanoutMessage) bool {
 }
 
 // oldNews says whether a message is of the trail's time: of the group that it holds, unless that is ours and has got to where we came back; or of the one
-// that follows its group by ReInit and is ours, before that; or the Welcome to it,
-// which needs a PSK, unlike that of somebody who is added.
+// that follows its group by ReInit and is ours, before that; or the Welcome to it.
 func (t *turn) oldNews(tr *trail, m *mimi.FanoutMessage) bool {
 	held, ours := tr.room.group.Public().GroupID(), t.r.group.Public().GroupID()
 	id, epoch, ok := epochOf(m)
 	switch {
 	case m.Message.Welcome != nil:
-		_, _, plain := t.welcomeEpoch(m.Message.Welcome)
-		return tr.room.ended() && !t.r.ended() && !plain
+		ended, _, follows := t.welcomeFollows(m.Message.Welcome)
+		return follows && bytes.Equal(ended, held) && !bytes.Equal(ended, ours)
 	case !ok:
 		return false
 	case bytes.Equal(id, ours):

@@ -15,6 +15,9 @@ func (t *turn) welcome(m *mimi.FanoutMessage) error {
 	w := m.Message.Welcome
 	found := false
 	if t.r.ended() {
+		if group, _, plain := t.welcomeEpoch(w); plain && (t.r.follows(group) || t.r.unheardOf(group)) {
+			return ErrAhead // it adds somebody to the group that follows, which we have not entered yet
+		}
 		return t.goOn(m, w)
 	}
 	for _, secrets := range w.Secrets {
@@ -77,29 +80,54 @@ func (t *turn) untimely(w *mls.Welcome, keys *mls.KeyPackageSecrets) (early, lat
 	if !t.r.member {
 		return t.joining(), false
 	}
-	group, epoch, err := mls.WelcomeEpoch(w, keys)
 	pg := t.r.group.Public()
+	if group, epoch, follows := mls.WelcomeFollows(w, keys); follows {
+		if bytes.Equal(group, pg.GroupID()) {
+			return epoch > pg.Epoch(), false // the end of our group is still to come
+		}
+		return t.r.unheardOf(group), false
+	}
+	group, epoch, err := mls.WelcomeEpoch(w, keys)
 	switch {
 	case err != nil:
 		return false, false
-	case !bytes.Equal(group, pg.GroupID()): // of a group that has ended
-		return false, true
+	case !bytes.Equal(group, pg.GroupID()): // of one that has ended, unless the end of ours was missed
+		early = t.r.unheardOf(group)
+		return early, !early
 	}
 	return epoch > pg.Epoch() || epoch == pg.Epoch() && t.r.lost != "", epoch < pg.Epoch()
 }
 
-// welcomeEpoch is the group and the epoch to which a Welcome for clients of ours leads.
-func (t *turn) welcomeEpoch(w *mls.Welcome) (group []byte, epoch mls.Epoch, ok bool) {
+// ourKeys are those of the first client of ours that a Welcome names.
+func (t *turn) ourKeys(w *mls.Welcome) (*mls.KeyPackageSecrets, bool) {
 	for _, secrets := range w.Secrets {
 		if t.r.options.KeyPackage == nil {
 			break
 		}
 		if keys, ok := t.r.options.KeyPackage(secrets.NewMember); ok {
-			group, epoch, err := mls.WelcomeEpoch(w, keys)
-			return group, epoch, err == nil
+			return keys, true
 		}
 	}
-	return nil, 0, false
+	return nil, false
+}
+
+// welcomeEpoch is the group and the epoch to which a Welcome for clients of ours leads that adds them to a group.
+func (t *turn) welcomeEpoch(w *mls.Welcome) (group []byte, epoch mls.Epoch, ok bool) {
+	keys, ok := t.ourKeys(w)
+	if !ok {
+		return nil, 0, false
+	}
+	group, epoch, err := mls.WelcomeEpoch(w, keys)
+	return group, epoch, err == nil
+}
+
+// welcomeFollows is the group that has ended, and the epoch in which it did, of which a Welcome for clients of ours leads to the successor.
+func (t *turn) welcomeFollows(w *mls.Welcome) (group []byte, epoch mls.Epoch, ok bool) {
+	keys, ok := t.ourKeys(w)
+	if !ok {
+		return nil, 0, false
+	}
+	return mls.WelcomeFollows(w, keys)
 }
 
 // adopt is the kind of the room's own wish for a client whose Welcome came when its epoch was over. Its leaf is in the group and nobody can use it; an
