@@ -103,7 +103,7 @@ func (t *turn) watch() {
 	r := t.r
 	switch {
 	case !r.Behind():
-		r.since = time.Time{}
+		r.since, r.expelled = time.Time{}, nil
 		if r.tries > 0 && t.now.After(r.retry.Add(ResyncForgiven)) {
 			r.tries, r.retry, r.failure = 0, time.Time{}, ""
 		}

@@ -76,8 +76,12 @@ func (t *turn) goOn(m *mimi.FanoutMessage, w *mls.Welcome) error {
 		t.r.flight = &earlier
 	}
 	t.tell(Reinitialised{Group: group.Public().GroupID(), Suite: group.Public().Suite(), State: state, Epoch: group.Public().Epoch(), At: m.Timestamp})
+	in := map[mimi.URI]bool{}
+	for _, client := range t.r.clients() {
+		in[client] = true
+	}
 	for _, client := range mine {
-		if _, in := t.r.Leaf(client); !in && len(t.r.queue) < MaxQueue { // the Welcome left it out: it comes back by itself
+		if !in[client] && len(t.r.queue) < MaxQueue { // the Welcome left it out: it comes back by itself
 			t.r.queue = append(t.r.queue, queued{wish: Wish{Kind: resync, Client: client}})
 		}
 	}

@@ -152,6 +152,17 @@ func (t *turn) buildResync(w *Wish) (*flight, error) {
 	return t.buildJoin(w)
 }
 
+// clientsOf are the clients of a group's leaves: for asking about many of them.
+func clientsOf(pg *mls.PublicGroup) map[mimi.URI]bool {
+	all := map[mimi.URI]bool{}
+	for _, node := range pg.Leaves() {
+		if client, err := mimi.CredentialClient(node.Credential); err == nil {
+			all[client] = true
+		}
+	}
+	return all
+}
+
 func listsClient(pg *mls.PublicGroup, client mimi.URI) bool {
 	for _, node := range pg.Leaves() {
 		if mimi.Asserts(node.Credential, client) {
@@ -204,14 +215,15 @@ func epochOf(m *mimi.FanoutMessage) (group []byte, epoch mls.Epoch, ok bool) {
 func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint64) {
 	r, before := t.r, t.r.state
 	var wishes []queued
+	listed := clientsOf(f.staged.Public())
 	for _, other := range r.clients() {
-		if other != client && listsClient(f.staged.Public(), other) {
+		if other != client && listed[other] {
 			wishes = append(wishes, queued{wish: Wish{Kind: resync, Client: other}})
 		}
 	}
 	r.queue = append(wishes, r.queue...)
 	for _, gone := range r.leaving { // the external commit has made their proposals void
-		if listsClient(f.staged.Public(), gone) {
+		if listed[gone] {
 			r.queue = append(r.queue, queued{wish: Wish{Kind: Leave, Client: gone}})
 		}
 	}

@@ -229,3 +229,42 @@ func leaves(g *mls.Group) (n int) {
 	}
 	return n
 }
+
+// Whom the hub did not let come back once, when the gap closed after all, is asked for again the next time.
+func TestExpelledIsForgottenWhenAllIsWell(t *testing.T) {
+	w := both(t)
+	refuse := func(client mimi.URI) {
+		t.Helper()
+		q := w.room.InFlight()
+		if q == nil || q.Endpoint != mimi.EndpointGroupInfo {
+			t.Fatalf("%s does not ask: %v", client, q)
+		}
+		w.answer(q, 200, wire.Marshal(&mimi.GroupInfoResponse{Room: garden, Code: mimi.GroupInfoNotAuthorized}))
+	}
+	w.commit(mls.CommitParams{})
+	late := w.post
+	w.post = nil
+	w.room = behind(w)
+	w.wait()
+	refuse(bob)
+	w.post = late
+	w.deliver() // while bella asks
+	w.settle()
+	if w.room.Behind() || !w.room.Member() {
+		t.Fatal("the gap did not close")
+	}
+	w.now = w.now.Add(2 * follower.ResyncForgiven)
+	w.tick()
+	w.commit(mls.CommitParams{})
+	w.post = nil
+	w.room = behind(w)
+	w.wait()
+	w.news()
+	asked := 0
+	for ; w.room.InFlight() != nil && asked < 3; asked++ {
+		refuse(bob)
+	}
+	if got := w.news(); asked != 2 || !slices.Contains(got, "removed") {
+		t.Errorf("%d of two clients ask: %q", asked, got)
+	}
+}

@@ -57,6 +57,7 @@ func (t *turn) buildTogether() *flight {
 	p.ByValue = append(p.ByValue, mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&update)})
 	f, err := t.commitWith(&r.queue[0].wish, committer, p, true)
 	if err != nil {
+		t.apart() // the same would come of it after each who goes alone
 		return nil
 	}
 	f.together = true
@@ -77,7 +78,7 @@ func (t *turn) whoAdds(provider string, role mimi.RoleIndex) (mls.LeafIndex, *mi
 		return 0, nil // asked before any credential is read
 	}
 	for _, i := range r.group.Local() {
-		if client, ok := r.clientAt(i); ok && !slices.Contains(r.leaving, client) {
+		if client, ok := r.clientAt(i); ok && !slices.Contains(r.leaving, client) && !r.onTheWayOut(i) {
 			if def := may[r.state.RoleOf(client.ClientUser())]; def != nil {
 				return i, def
 			}
@@ -108,10 +109,11 @@ func (t *turn) apart() {
 func (t *turn) entered(before *mls.Group) map[mimi.URI]bool {
 	in := map[mimi.URI]bool{}
 	for _, i := range t.r.group.Local() {
-		if before.IsLocal(i) {
+		client, ok := t.r.clientAt(i)
+		if was, held := before.Public().Leaf(i); held && before.IsLocal(i) && mimi.Asserts(was.Credential, client) {
 			continue
 		}
-		if client, ok := t.r.clientAt(i); ok {
+		if ok {
 			in[client] = true
 			t.tell(Joined{client, i, t.r.group.Public().Epoch(), false})
 		}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mimi/follower"
@@ -176,6 +177,65 @@ func TestTogetherRefused(t *testing.T) {
 		}
 		w.agree()
 	}
+}
+
+// Who enters in the place of one of ours who leaves by the same commit is told to be in like everybody. Whoever is on its way out commits for nobody.
+func TestTogetherInAPlaceThatIsLeft(t *testing.T) {
+	for _, leaves := range []mimi.URI{bella, bob} {
+		w := both(t)
+		w.put(bob.ClientUser(), roleOwner)
+		w.put(bella.ClientUser(), roleOwner)
+		w.deliver()
+		leaf, _ := w.room.Leaf(leaves)
+		group, m, err := w.hub.Group().Propose(0, mls.Remove{Removed: leaf}, aad())
+		w.must(err)
+		w.accept(w.hub.AcceptLocalProposals(w.now, group, m))
+		w.deliver()
+		before := w.hub.Group().Public().Epoch()
+		w.news()
+		w.crowd(3)
+		w.settle()
+		w.inside(3)
+		if got := w.hub.Group().Public().Epoch() - before; got != 2 {
+			t.Errorf("%s leaves: %d commits", leaves, got)
+		}
+		fulfilled, _ := w.outcome()
+		got := slices.DeleteFunc(w.news(), func(s string) bool { return !strings.HasPrefix(s, "joined") })
+		if len(got) != 3 || !slices.Equal(fulfilled, ids(3)) {
+			t.Errorf("%s leaves: %q, fulfilled %v", leaves, got, fulfilled)
+		}
+	}
+}
+
+// Where the room has no place for all, those who wait are not tried together again and again: each goes by itself, and makes one attempt's keys.
+func TestTogetherWithoutPlaceForAll(t *testing.T) {
+	const n, places = 20, 10
+	w := both(t)
+	w.put(bob.ClientUser(), roleOwner)
+	roles := mimi.RolesList{Roles: slices.Clone(w.hub.State().Roles())}
+	for i := range roles.Roles {
+		if r := &roles.Roles[i]; r.Index == roleGuest {
+			r.MaxParticipants = mimi.AtMost(places + 1) // and bella
+		}
+	}
+	w.commit(mls.CommitParams{ByValue: []mls.Proposal{mls.AppDataUpdate{Component: mimi.ComponentRolesList, Update: wire.Marshal(&roles)}}})
+	w.deliver()
+	w.news()
+	made := 0
+	w.room = w.room.WithOptions(follower.Options{Member: func(seed mls.Seed, cs mls.CipherSuite, client mimi.URI, now time.Time) (*mls.KeyPackageSecrets, error) {
+		made++
+		return member(seed, cs, client, now)
+	}})
+	w.crowd(n)
+	w.settle()
+	fulfilled, refused := w.outcome()
+	if len(fulfilled) != places || len(refused) != n-places {
+		t.Errorf("fulfilled %v, refused %v", fulfilled, refused)
+	}
+	if made > 2*n+1 {
+		t.Errorf("%d key packages were made for %d who wait", made, n)
+	}
+	w.agree()
 }
 
 // A member of ours who may add others adds nobody whom the room would not let in by itself: that is for the member to want.
