@@ -195,7 +195,7 @@ func (t *turn) proposed(f *flight, w *Wish, at uint64) {
 	if w.Kind == Leave {
 		t.r.leaving = append(t.r.leaving, w.Client)
 	}
-	if !t.r.member || request.Message.Public.Content.Epoch != t.r.group.Public().Epoch() {
+	if !t.r.member || f.former || request.Message.Public.Content.Epoch != t.r.group.Public().Epoch() {
 		t.afterEpoch()
 		return
 	}

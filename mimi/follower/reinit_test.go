@@ -6,6 +6,7 @@ import (
 
 	"anteroom/mimi"
 	"anteroom/mimi/follower"
+	"anteroom/mimi/hub"
 	"anteroom/mls"
 	"anteroom/mls/wire"
 )
@@ -153,4 +154,55 @@ func TestReInitComesLate(t *testing.T) {
 		}
 		w.agree()
 	}
+}
+
+// The answer to proposals that an external commit made void comes when the group that follows has got to the same epoch: they are made anew, in that group.
+func TestReInitBeforeTheAnswerToProposals(t *testing.T) {
+	w := both(t)
+	w.mayReinit()
+	epoch := w.hub.Group().Public().Epoch()
+	w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{ID: 1, Kind: follower.Leave, Client: bella}))
+	q := w.room.InFlight()
+	answer := w.decide(q)
+	far := follower.New(garden, followOptions)
+	out := far.Do(w.now, w.seed(), follower.Wish{Kind: follower.Join, Client: carol})
+	for out.Request != nil {
+		var accepted *hub.Accepted
+		var body []byte
+		if out.Request.Endpoint == mimi.EndpointUpdate {
+			accepted, body, _ = w.hub.AcceptUpdate(w.now, "c.example", out.Request.Body)
+			w.accept(accepted, nil)
+		} else {
+			body, _ = w.hub.GroupInfo(w.now, "c.example", out.Request.Body)
+		}
+		out = out.Next.Answer(w.now, w.seed(), out.Request, 200, body)
+	}
+	if len(w.hub.Group().Public().Pending()) != 0 {
+		t.Fatal("the proposals wait still")
+	}
+	kps, o := w.give(bob, bella, carol)
+	w.room = w.room.WithOptions(o)
+	w.reinit("garden-2", kps...)
+	for w.hub.Group().Public().Epoch() < epoch {
+		w.commit(mls.CommitParams{})
+	}
+	w.deliver()
+	w.answer(q, 200, answer)
+	w.settle()
+	w.agree()
+	if w.room.Broken() != "" || len(w.hub.Group().Public().Pending()) != 2 {
+		t.Fatalf("broken %q, %d proposals wait", w.room.Broken(), len(w.hub.Group().Public().Pending()))
+	}
+	w.commit(mls.CommitParams{ByReference: refs(w.hub.Group().Public().Pending())})
+	w.deliver()
+	if _, in := w.room.Leaf(bella); in {
+		t.Error("bella is still in")
+	}
+}
+
+func refs(pending []mls.PendingProposal) (all []mls.ProposalRef) {
+	for _, p := range pending {
+		all = append(all, p.Ref)
+	}
+	return all
 }
