@@ -29,7 +29,7 @@ func (s *session) wantType(kind string) clientEvent {
 				s.t.Fatalf("%+v, want %s", e, kind)
 			}
 			passed = append(passed, e)
-		case <-time.After(30 * time.Second):
+		case <-time.After(3 * time.Minute):
 			s.t.Fatalf("no %s, only %+v", kind, passed)
 		}
 	}

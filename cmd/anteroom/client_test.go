@@ -9,7 +9,6 @@ import (
 	"go/parser"
 	"go/token"
 	"io"
-	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -17,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/internal/servertest"
 	"anteroom/mimi"
 	"anteroom/mimi/mimihttp"
 	"anteroom/mls"
@@ -73,7 +73,7 @@ func (s *session) want(kind string) clientEvent {
 			s.t.Fatalf("event %+v, want %s", e, kind)
 		}
 		return e
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		s.t.Fatalf("no event, want %s", kind)
 	}
 	return clientEvent{}
@@ -94,7 +94,7 @@ func hear(t *testing.T, h *testHub, want string) {
 		if got != want {
 			t.Fatalf("the hub heard %q, want %q", got, want)
 		}
-	case <-time.After(30 * time.Second):
+	case <-time.After(3 * time.Minute):
 		t.Fatalf("the hub heard nothing, want %q", want)
 	}
 }
@@ -110,15 +110,14 @@ func changeOf(t *testing.T, e clientEvent, kind string) clientChange {
 	return clientChange{}
 }
 
-// freeAddress returns an address that was free a moment ago: a restarted client must come back at the same one.
+// freeAddress returns an address that nobody else takes: a restarted client must come back at the same one.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := servertest.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	return address
 }
 
 // Two providers over mutual TLS, each in a role of its own: bob's client meets alice in a room of a.example.

@@ -20,8 +20,8 @@ import (
 
 // scenarioTime bounds the whole scenario, stepTime one observation.
 const (
-	scenarioTime = 3 * time.Minute
-	stepTime     = 15 * time.Second
+	scenarioTime = 8 * time.Minute
+	stepTime     = 45 * time.Second
 )
 
 func main() {

@@ -54,13 +54,13 @@ func TestConnectionFaults(t *testing.T) {
 				if status, _ := d.get("/healthz"); status != http.StatusOK {
 					t.Errorf("/healthz: %d", status)
 				}
-				for _, line := range d.lines {
+				if err := d.stop(syscall.SIGTERM); err != nil {
+					t.Errorf("SIGTERM: %v", err)
+				}
+				for _, line := range d.lines { // all of them: it has ended
 					if strings.Contains(line, tt.secret) {
 						t.Errorf("the log shows the secret: %s", line)
 					}
-				}
-				if err := d.stop(syscall.SIGTERM); err != nil {
-					t.Errorf("SIGTERM: %v", err)
 				}
 			})
 		}

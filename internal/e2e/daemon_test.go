@@ -13,7 +13,6 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // daemon is an `anteroom serve` of its own, without the rest of a stack.
@@ -86,7 +85,7 @@ func (d *daemon) await(n int, parts ...string) {
 
 func (d *daemon) until(what string, met func() bool) {
 	d.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), stepTime)
 	defer cancel()
 	for {
 		d.mu.Lock()

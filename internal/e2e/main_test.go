@@ -17,8 +17,11 @@ var anteroomBinary, demoBinary string
 // servers are the XMPP servers that anteroom is tried on.
 var servers = []string{"prosody", "ejabberd"}
 
-// patience bounds one end-to-end test; the steps inside have shorter bounds of their own.
-const patience = 4 * time.Minute
+// patience bounds one end-to-end test and stepTime one observation in it: so long that only what never comes is missed, however busy the machine.
+const (
+	patience = 10 * time.Minute
+	stepTime = 3 * time.Minute
+)
 
 func TestMain(m *testing.M) {
 	dir, err := os.MkdirTemp("", "anteroom-e2e-")

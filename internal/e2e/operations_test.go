@@ -114,7 +114,7 @@ type answer struct {
 }
 
 // operationTime bounds one operation from outside; scripts have a shorter bound.
-const operationTime = 2 * time.Minute
+const operationTime = 6 * time.Minute
 
 func startScript(t *testing.T, s *shared, cmd *exec.Cmd) *script {
 	t.Helper()

@@ -377,7 +377,7 @@ func (p *terminal) shows(text string) {
 
 func (p *terminal) awaits(what string, is func(screen string) bool) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, stepTime)
 	defer cancel()
 	for screen := ""; ; {
 		if screen = p.screen(); is(screen) {
@@ -400,7 +400,7 @@ func (p *terminal) front(title string) {
 // ends waits until the program has ended, and tmux with it.
 func (p *terminal) ends() {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(p.ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(p.ctx, stepTime)
 	defer cancel()
 	for exec.CommandContext(ctx, "tmux", append(p.tmux, "has-session")...).Run() == nil {
 		time.Sleep(50 * time.Millisecond)

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"anteroom/internal/servertest/stack"
 	"anteroom/internal/servertest/xmppclient"
@@ -98,9 +97,6 @@ type scene struct {
 func room(name string) (address, uri string) {
 	return name + "@rooms." + stack.Domain, "mimi://" + stack.Domain + "/r/" + name
 }
-
-// stepTime bounds one observation.
-const stepTime = time.Minute
 
 func (p *scene) step() context.Context {
 	ctx, cancel := context.WithTimeout(p.ctx, stepTime)

@@ -107,15 +107,20 @@ func (w *trouble) isHeard(t *testing.T) {
 	}
 }
 
-// comesBack lets romeo speak while there is no component, until the server has noticed and answers him.
+// comesBack lets romeo speak while there is no component, until the server has noticed and answers him: what he says now, not what he said at an earlier
+// interruption and was answered late.
 func (w *trouble) comesBack(t *testing.T) {
 	t.Helper()
+	w.said++
+	id := fmt.Sprintf("nobody there %d", w.said)
 	for {
-		if err := w.romeo.Say(troubled, "nobody there"); err != nil {
+		if err := w.romeo.Send("<message to='" + troubled + "' type='groupchat' id='" + id + "'><body>nobody there</body></message>"); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(w.ctx, time.Second)
-		_, err := w.romeo.Expect(ctx, "an error of the server", func(st *xmpp.Stanza) bool { return st.Kind == xmpp.Message && st.Type == xmpp.TypeError })
+		_, err := w.romeo.Expect(ctx, "an error of the server", func(st *xmpp.Stanza) bool {
+			return st.Kind == xmpp.Message && st.Type == xmpp.TypeError && st.ID == id
+		})
 		cancel()
 		if err == nil {
 			return

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -59,8 +58,8 @@ func start(ready string, command func(r *Redis, port int) ([]string, error)) (*R
 	}
 	r := &Redis{Dir: dir, Socket: filepath.Join(dir, "s"), ready: ready}
 	r.command = func(port int) ([]string, error) { return command(r, port) }
-	for range 3 { // another process may take the port between our asking and using it
-		if r.Port, err = freePort(); err != nil {
+	for range 3 { // somebody who does not ask FreePort may take the port between our asking and using it
+		if r.Port, err = FreePort(); err != nil {
 			break
 		}
 		if err = r.Start(); err == nil {
@@ -68,15 +67,6 @@ func start(ready string, command func(r *Redis, port int) ([]string, error)) (*R
 		}
 	}
 	return nil, errors.Join(err, os.RemoveAll(dir))
-}
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
 }
 
 // URL returns the server's address as redis://127.0.0.1:port/0.

@@ -16,8 +16,8 @@ import (
 // ErrNotInstalled: this machine has no such server (Debian: scripts/deps.sh installs it).
 var ErrNotInstalled = errors.New("servertest: the server is not installed")
 
-// xmppStart is how long an XMPP server may take until its ports accept connections, with other tests .
-const xmppStart = time.Minute
+// xmppStart is how long an XMPP server may take until its ports accept connections, with other tests beside it.
+const xmppStart = 3 * time.Minute
 
 // XMPPOptions says what an XMPP server serves. Empty fields take the values that the README uses.
 type XMPPOptions struct {
@@ -79,7 +79,7 @@ func startXMPP(sw software, o XMPPOptions) (*XMPP, error) {
 		return nil, err
 	}
 	x := &XMPP{XMPPOptions: o, Dir: dir, software: sw}
-	for range 3 { // another process may take a port between our asking and using it
+	for range 3 { // somebody who does not ask FreePort may take a port between our asking and using it
 		if err = x.configure(); err != nil {
 			break
 		}
@@ -92,7 +92,7 @@ func startXMPP(sw software, o XMPPOptions) (*XMPP, error) {
 
 func (x *XMPP) configure() (err error) {
 	for _, port := range []*int{&x.ClientPort, &x.ComponentPort, &x.WebPort} {
-		if *port, err = freePort(); err != nil {
+		if *port, err = FreePort(); err != nil {
 			return err
 		}
 	}
@@ -117,8 +117,10 @@ func (x *XMPP) ComponentAddr() string { return fmt.Sprintf("127.0.0.1:%d", x.Com
 
 // WebSocketURL is where XMPP clients connect from a browser.
 func (x *XMPP) WebSocketURL() string {
-	return fmt.Sprintf("ws://127.0.0.1:%d/xmpp-websocket", x.WebPort)
+	return "ws://" + x.webAddr() + "/xmpp-websocket"
 }
+
+func (x *XMPP) webAddr() string { return fmt.Sprintf("127.0.0.1:%d", x.WebPort) }
 
 // Log returns what the server has logged.
 func (x *XMPP) Log() string {
@@ -149,7 +151,7 @@ func (x *XMPP) Start() error {
 			return fmt.Errorf("servertest: %s did not start: %v\n%s%s", x.software.name, err, said.String(), x.Log())
 		default:
 		}
-		if x.software.ready(x) && listening(x.ClientAddr()) && listening(x.ComponentAddr()) {
+		if x.software.ready(x) && listening(x.ClientAddr()) && listening(x.ComponentAddr()) && listening(x.webAddr()) {
 			x.cmd, x.exited = cmd, exited
 			return nil
 		}

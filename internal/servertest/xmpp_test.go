@@ -36,7 +36,7 @@ func TestXMPPServesAClient(t *testing.T) {
 
 func signIn(t *testing.T, x *servertest.XMPP) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	defer cancel()
 	c, err := xmppclient.Dial(ctx, x.ClientAddr(), xmpp.MustParseJID("juliet@a.example"), "tests", "pass word")
 	if err != nil {

@@ -57,14 +57,12 @@ func TestTLS(t *testing.T) {
 	needRedis(t)
 	dir := t.TempDir()
 	cert, key, roots := certificate(t, dir)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	port, err := servertest.FreePort()
 	if err != nil {
 		t.Fatal(err)
 	}
-	addr := l.Addr().(*net.TCPAddr)
-	l.Close()
-	startRedis(t, "--tls-port", fmt.Sprint(addr.Port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
-	url := "rediss://" + addr.String()
+	startRedis(t, "--tls-port", fmt.Sprint(port), "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
+	url := fmt.Sprintf("rediss://127.0.0.1:%d", port)
 	s, _, err := redisstore.Open(t.Context(), url, redisstore.Options{TLS: &tls.Config{RootCAs: roots}})
 	if err != nil {
 		t.Fatal(err)

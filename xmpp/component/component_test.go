@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/internal/servertest"
 	"anteroom/internal/servertest/fakexmpp"
 	"anteroom/xmpp"
 )
@@ -87,7 +88,7 @@ func (l *lockedBuffer) String() string {
 }
 
 func testContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }
@@ -124,7 +125,7 @@ func start(t *testing.T, change func(*fakexmpp.Options, *Config)) *fixture {
 			if err != nil {
 				t.Errorf("Run ended with %v", err)
 			}
-		case <-time.After(60 * time.Second):
+		case <-time.After(3 * time.Minute):
 			panic("Run does not end")
 		}
 	})
@@ -301,11 +302,10 @@ func TestFullHandlerRefuses(t *testing.T) {
 }
 
 func TestFailuresAreTold(t *testing.T) {
-	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	nobody, err := servertest.FreeAddr()
 	if err != nil {
 		t.Fatal(err)
 	}
-	nobody.Close()
 	tests := []struct {
 		comment string
 		change  func(*fakexmpp.Options, *Config)
@@ -313,7 +313,7 @@ func TestFailuresAreTold(t *testing.T) {
 		want    Cause
 		names   string // what the log line must name
 	}{
-		{"wrong port", func(_ *fakexmpp.Options, c *Config) { c.Addr = nobody.Addr().String() }, nil, Refused, "component_ports"},
+		{"wrong port", func(_ *fakexmpp.Options, c *Config) { c.Addr = nobody }, nil, Refused, "component_ports"},
 		{"wrong secret", func(_ *fakexmpp.Options, c *Config) { c.Secret = "guess" }, nil, WrongSecret, "component_secret"},
 		{"wrong domain", func(_ *fakexmpp.Options, c *Config) { c.Domain = xmpp.MustParseJID("other.a.example") }, nil, WrongDomain, "Component block"},
 		{"conflict", nil, func(s *fakexmpp.Server) { s.RefuseWith("conflict") }, SecondOne, "component_conflict_resolve"},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"anteroom/internal/bench/process"
+	"anteroom/internal/servertest"
 )
 
 const (
@@ -58,7 +58,7 @@ func start(ctx context.Context, binary string, n, occupants int) (started *world
 	addresses := map[string]string{}
 	for _, d := range domains {
 		orders = append(orders, []string{"issue", d})
-		if addresses[d], err = freeAddr(); err != nil {
+		if addresses[d], err = servertest.FreeAddr(); err != nil {
 			return nil, err
 		}
 	}
@@ -118,15 +118,6 @@ func (w *world) stop() {
 		}
 	}
 	os.RemoveAll(w.dir)
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }
 
 var (

@@ -15,7 +15,7 @@ import (
 )
 
 // stopGrace is how long a process may take to end after SIGTERM before it is killed.
-const stopGrace = 15 * time.Second
+const stopGrace = time.Minute
 
 // process is a child whose lines are kept and can be waited for.
 type process struct {

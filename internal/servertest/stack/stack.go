@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -87,7 +86,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 		s.Peers = []string{Peer}
 	}
 	for _, addr := range []*string{&s.MIMIAddr, &s.AdminAddr} {
-		if *addr, err = freeAddr(); err != nil {
+		if *addr, err = servertest.FreeAddr(); err != nil {
 			return err
 		}
 	}
@@ -97,7 +96,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	}
 	certificates := [][]string{{"init"}, {"issue", s.Domain}}
 	for _, peer := range s.Peers {
-		if s.PeerAddrs[peer], err = freeAddr(); err != nil {
+		if s.PeerAddrs[peer], err = servertest.FreeAddr(); err != nil {
 			return err
 		}
 		certificates = append(certificates, []string{"issue", peer})
@@ -195,7 +194,7 @@ func (s *Stack) StartAnteroom(ctx context.Context) (err error) {
 
 // MovePeer gives a peer's next native participant another address, which anteroom does not know.
 func (s *Stack) MovePeer(provider string) (err error) {
-	s.PeerAddrs[provider], err = freeAddr()
+	s.PeerAddrs[provider], err = servertest.FreeAddr()
 	return err
 }
 
@@ -247,13 +246,4 @@ func (s *Stack) Stop() error {
 		errs = append(errs, s.XMPP.Stop())
 	}
 	return errors.Join(errs...)
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

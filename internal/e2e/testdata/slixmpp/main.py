@@ -20,7 +20,7 @@ from scene import Scene
 from user import STEP_SECONDS, User
 
 OPERATIONS = {**occupant.OPERATIONS, **moderator.OPERATIONS, **lists.OPERATIONS, **owner.OPERATIONS, **around.OPERATIONS, **service.OPERATIONS}
-OPERATION_SECONDS = 100
+OPERATION_SECONDS = 300
 
 
 async def connect(jid, password, address):

@@ -7,7 +7,7 @@ from slixmpp.exceptions import XMPPError
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-STEP_SECONDS = 30
+STEP_SECONDS = 120
 CLIENT = "{jabber:client}"
 MUC = "http://jabber.org/protocol/muc"
 USER = "{http://jabber.org/protocol/muc#user}"

@@ -6,7 +6,7 @@ import { join, normalize, extname } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const STEP = Number(process.env.STEP ?? 30_000); // milliseconds that something may take to appear
+const STEP = Number(process.env.STEP ?? 120_000); // milliseconds that something may take to appear
 const dist = fileURLToPath(new URL("../node_modules/converse.js/dist/", import.meta.url));
 const names = ["juliet", "romeo", "nurse"];
 
@@ -46,6 +46,7 @@ export class Browser {
     await once(this.server, "listening");
     this.chromium = await chromium.launch({
       executablePath: "/usr/bin/chromium",
+      timeout: STEP,
       args: ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
         "--disable-component-update", "--disable-sync"],
     });

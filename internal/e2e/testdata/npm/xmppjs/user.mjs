@@ -3,7 +3,7 @@ import { client, xml, jid } from "@xmpp/client";
 import { isDeepStrictEqual } from "node:util";
 
 export { xml };
-export const STEP = 30_000;
+export const STEP = 120_000;
 export const NS = {
   client: "jabber:client",
   muc: "http://jabber.org/protocol/muc",
