@@ -24,7 +24,7 @@ soak: ## thousands of seeded histories of three providers; SEEDS=N of each kind
 	ANTEROOM_SIM_SEEDS=$(or $(SEEDS),2000) $(GO) test -count=1 -timeout 3h -run TestSeededHistories ./internal/sim
 
 race: deps ## the packages with goroutines under the race detector
-	$(GO) test -race -shuffle=on ./gateway/... ./store/... ./xmpp/component/... ./mimi/mimihttp/... ./mucmap/... ./mls/
+	$(GO) test -race -shuffle=on -timeout 1h ./gateway/... ./store/... ./xmpp/component/... ./mimi/mimihttp/... ./mucmap/... ./mls/
 
 peers: interop/peers/node_modules/.package-lock.json ## the MLS implementations that interop/ talks to, from npm
 

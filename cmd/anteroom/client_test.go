@@ -16,7 +16,6 @@ import (
 	"testing"
 	"time"
 
-	"anteroom/internal/servertest"
 	"anteroom/mimi"
 	"anteroom/mimi/mimihttp"
 	"anteroom/mls"
@@ -108,16 +107,6 @@ func changeOf(t *testing.T, e clientEvent, kind string) clientChange {
 	}
 	t.Fatalf("epoch %+v has no %s", e, kind)
 	return clientChange{}
-}
-
-// freeAddress returns an address that nobody else takes: a restarted client must come back at the same one.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	address, err := servertest.FreeAddr()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return address
 }
 
 // Two providers over mutual TLS, each in a role of its own: bob's client meets alice in a room of a.example.
