@@ -20,8 +20,8 @@ check: ## formatting, vet, staticcheck, layers and purity
 test: deps peers check build ## everything, with real servers and real clients
 	@GO="$(GO)" scripts/test.sh
 
-soak: ## thousands of seeded histories of three providers; SEEDS=N of each kind
-	ANTEROOM_SIM_SEEDS=$(or $(SEEDS),2000) $(GO) test -count=1 -timeout 3h -run TestSeededHistories ./internal/sim
+soak: ## thousands of seeded histories of three providers; SEEDS=N of each kind, the first with seed FIRST
+	ANTEROOM_SIM_SEEDS=$(or $(SEEDS),2000) ANTEROOM_SIM_FIRST=$(or $(FIRST),0) $(GO) test -count=1 -timeout 3h -run TestSeededHistories ./internal/sim
 
 race: deps ## the packages with goroutines under the race detector
 	$(GO) test -race -shuffle=on -timeout 1h ./gateway/... ./store/... ./xmpp/component/... ./mimi/mimihttp/... ./mucmap/... ./mls/

@@ -124,6 +124,7 @@ func TestClientComesBack(t *testing.T) {
 			}
 		}
 		h.locked(func() { h.say("readable") })
+		synctest.Wait() // it has arrived
 		tell(t, c, "send "+testRoom.String()+" here I am")
 		if got := w.told(); !slices.Equal(got, []string{"message", "sent"}) {
 			t.Errorf("told %q afterwards", got)

@@ -319,7 +319,8 @@ func TestSeededHistories(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			changed := 0
 			certificates := certificates(t)
-			for seed := range seeds(t) {
+			first, many := number(t, "ANTEROOM_SIM_FIRST", 0), number(t, "ANTEROOM_SIM_SEEDS", 35)
+			for seed := first; seed < first+many; seed++ {
 				c := Credentials{}
 				if seed%3 == 2 {
 					c = certificates
@@ -337,15 +338,16 @@ func TestSeededHistories(t *testing.T) {
 	}
 }
 
-// seeds is how many histories of each kind are run: ANTEROOM_SIM_SEEDS, 35 without it.
-func seeds(t *testing.T) uint64 {
-	text := os.Getenv("ANTEROOM_SIM_SEEDS")
+// number is what a variable of the environment says, or the number without it: ANTEROOM_SIM_SEEDS is how many histories of each kind are run,
+// ANTEROOM_SIM_FIRST the seed of the first.
+func number(t *testing.T, variable string, without uint64) uint64 {
+	text := os.Getenv(variable)
 	if text == "" {
-		return 35
+		return without
 	}
 	n, err := strconv.ParseUint(text, 10, 32)
 	if err != nil {
-		t.Fatalf("ANTEROOM_SIM_SEEDS: %v", err)
+		t.Fatalf("%s: %v", variable, err)
 	}
 	return n
 }
@@ -457,5 +459,33 @@ func TestChecksCanFail(t *testing.T) {
 	}
 	if r := w.Providers["b.example"].Rooms["garden%a.example"].follower(); r.Member() || r.Group() == nil {
 		t.Error("the banned provider should hold its last epoch")
+	}
+}
+
+// What happens in a history follows from its seed, so that a failure can be looked at again.
+func TestHistoriesFollowFromTheirSeeds(t *testing.T) {
+	certificates := certificates(t)
+	for seed := range uint64(6) {
+		c := Credentials{}
+		if seed%3 == 2 {
+			c = certificates
+		}
+		var traces [2][]string
+		for i := range traces {
+			w, err := history(seed, Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Crash: 0.05, Partition: 0.05, Reorder: 0.1}, c)
+			if err != nil {
+				traces[i] = append(traces[i], err.Error()) // the same both times is enough here
+			}
+			traces[i] = append(traces[i], w.Trace...)
+		}
+		if len(traces[0]) < 100 {
+			t.Errorf("seed %d: %d lines only", seed, len(traces[0]))
+		}
+		for n := range max(len(traces[0]), len(traces[1])) {
+			if n >= len(traces[0]) || n >= len(traces[1]) || traces[0][n] != traces[1][n] {
+				t.Errorf("seed %d: the second time differs from line %d on:\n%s\n---\n%s", seed, n, strings.Join(tail(traces[0][:min(n+1, len(traces[0]))], 3), "\n"), strings.Join(tail(traces[1][:min(n+1, len(traces[1]))], 3), "\n"))
+				break
+			}
+		}
 	}
 }
