@@ -63,7 +63,8 @@ type poster interface {
 type nativeRoom struct {
 	room    *follower.Room
 	sending bool                           // a goroutine brings its requests to the hub
-	waking  bool                           // a goroutine waits until the room wants to do something by itself
+	wakes   time.Time                      // when a goroutine lets the room do something by itself; zero: none waits
+	rest    context.CancelFunc             // ends its wait; nil: there was none
 	tried   map[mimi.URI]follower.WishKind // of devices that came or went, or were refused that
 }
 
@@ -201,24 +202,35 @@ func (c *nativeClient) stepLocked(uri mimi.URI, f func(*follower.Room) (follower
 	return nil
 }
 
-// wake lets a room do what is due when it is: a room that is behind comes back even if its hub is silent.
+// wake lets a room do what is due when it is: a room that is behind comes back even if its hub is silent. What is due earlier than what is
+// waited for takes its place.
 func (c *nativeClient) wake(uri mimi.URI, entry *nativeRoom) {
 	at := entry.room.Wake()
-	if at.IsZero() || entry.waking || c.ctx == nil || c.ctx.Err() != nil {
+	if at.IsZero() || !entry.wakes.IsZero() && !at.Before(entry.wakes) || c.ctx == nil || c.ctx.Err() != nil {
 		return
 	}
-	entry.waking = true
-	ctx := c.ctx
+	if entry.rest != nil {
+		entry.rest()
+	}
+	ctx, rest := context.WithCancel(c.ctx)
+	entry.wakes, entry.rest = at, rest
 	c.senders.Go(func() {
-		select {
-		case <-ctx.Done():
-			return
-		case <-time.After(time.Until(at)):
-		}
-		c.mu.Lock()
-		entry.waking = false
-		c.mu.Unlock()
-		if err := c.step(uri, func(r *follower.Room) (follower.Output, error) { return r.Tick(time.Now(), freshSeed()), nil }); err != nil {
+		defer rest()
+		for wait := time.Until(at); ; wait = maxRetry {
+			select {
+			case <-ctx.Done():
+				return
+			case <-time.After(wait):
+			}
+			c.mu.Lock()
+			if entry.wakes.Equal(at) {
+				entry.wakes = time.Time{}
+			}
+			c.mu.Unlock()
+			err := c.step(uri, func(r *follower.Room) (follower.Output, error) { return r.Tick(time.Now(), freshSeed()), nil })
+			if err == nil {
+				return
+			}
 			c.print.error(err)
 		}
 	})

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -128,6 +129,50 @@ func TestClientComesBack(t *testing.T) {
 		tell(t, c, "send "+testRoom.String()+" here I am")
 		if got := w.told(); !slices.Equal(got, []string{"message", "sent"}) {
 			t.Errorf("told %q afterwards", got)
+		}
+		// Once more, while keys of the first time are kept for a day: nothing of that is waited for.
+		time.Sleep(time.Hour)
+		h.locked(func() {
+			h.deaf = true
+			h.commit(testKeeper, mls.CommitParams{})
+			h.deaf = false
+			h.say("unreadable")
+		})
+		time.Sleep(follower.GapPatience + time.Second)
+		synctest.Wait()
+		if got := slices.DeleteFunc(w.told(), func(s string) bool { return s == "dropped" }); !slices.Equal(got, []string{"lost", "resynced"}) {
+			t.Errorf("told %q of the second time", got)
+		}
+	})
+}
+
+// What cannot be stored when it is due is tried again.
+func TestClientWakesAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c, w := pairOf(t)
+		h.locked(func() {
+			h.deaf = true
+			h.commit(testKeeper, mls.CommitParams{})
+			h.deaf = false
+			h.say("unreadable")
+		})
+		synctest.Wait()
+		c.mu.Lock()
+		path := c.dir.path
+		c.dir.path = filepath.Join(path, "missing")
+		c.mu.Unlock()
+		time.Sleep(follower.GapPatience + time.Second)
+		synctest.Wait()
+		if got := w.told(); !slices.Contains(got, "error") {
+			t.Errorf("told %q without a place to store", got)
+		}
+		c.mu.Lock()
+		c.dir.path = path
+		c.mu.Unlock()
+		time.Sleep(maxRetry)
+		synctest.Wait()
+		if got := w.told(); !slices.Contains(got, "resynced") {
+			t.Errorf("told %q with one again", got)
 		}
 	})
 }
