@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"anteroom/mimi"
+	"anteroom/mimi/content"
 	"anteroom/mimi/follower"
 	"anteroom/mimi/mimihttp"
 	"anteroom/mls"
@@ -116,10 +117,10 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	printer.ready(native, listener.Addr().String())
+	native.ready(listener.Addr().String())
 	native.start(ctx)
 	lines := make(chan string)
-	go readLines(ctx, in, lines)
+	go readLines(ctx, in, lines, printer)
 	err = native.obey(ctx, lines, served)
 	cancel()
 	native.wait()
@@ -136,16 +137,23 @@ func (c *clientCommand) acceptsBasic(own string) func(provider string) bool {
 	}
 }
 
-// readLines sends each line of in, and closes the channel at its end.
-func readLines(ctx context.Context, in io.Reader, lines chan<- string) {
+// maxLine bounds a command: a text as long as a message may be, and what stands before it.
+const maxLine = content.MaxMessage + 8<<10
+
+// readLines sends each line of in, and closes the channel at its end, or at a line that is too long.
+func readLines(ctx context.Context, in io.Reader, lines chan<- string, print *clientPrinter) {
 	defer close(lines)
 	scanner := bufio.NewScanner(in)
+	scanner.Buffer(nil, maxLine)
 	for scanner.Scan() {
 		select {
 		case lines <- scanner.Text():
 		case <-ctx.Done():
 			return
 		}
+	}
+	if err := scanner.Err(); err != nil {
+		print.error(fmt.Errorf("commands cannot be read on: %w", err))
 	}
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"strings"
 	"testing"
@@ -99,5 +100,60 @@ func TestConsentOfClient(t *testing.T) {
 		if _, err := c.command(line); err == nil {
 			t.Errorf("%q is obeyed", line)
 		}
+	}
+}
+
+// Who asks for key packages must be who it says: consent to one user is none to whoever takes its name.
+func TestConsentIsForWhoProvesItsName(t *testing.T) {
+	dir, err := openStateDir(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	believed := mls.SignaturePublicKey(nil)
+	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: func(_ mls.Credential, key mls.SignaturePublicKey, _ uint64) error {
+		if !bytes.Equal(key, believed) {
+			return errors.New("nobody vouches for this key")
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.consent = consentAsk
+	alice := testAlice.ClientUser()
+	if err := c.decide(alice, mimi.URI{}, &storedConsent{Requester: alice, Granted: true}); err != nil {
+		t.Fatal(err)
+	}
+	signer, err := mls.NewSigner(clientSuite, freshSeed())
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := &mimi.KeyMaterialRequest{Requester: alice, Target: c.user, Room: testRoom, Suites: []mls.CipherSuite{clientSuite},
+		Required: mimi.RequiredCapabilities(), Credential: mimi.BasicCredential(testAlice)}
+	if err := q.Sign(signer); err != nil {
+		t.Fatal(err)
+	}
+	if status, _ := c.KeyMaterial(t.Context(), "a.example", c.user, wire.Marshal(q)); status != 403 || len(c.state.KeyPackages) > 0 {
+		t.Errorf("a key of somebody's own making: status %d, %d key packages", status, len(c.state.KeyPackages))
+	}
+	believed = signer.Public
+	if status, _ := c.KeyMaterial(t.Context(), "a.example", c.user, wire.Marshal(q)); status != 200 || len(c.state.KeyPackages) != 1 {
+		t.Errorf("alice's own: status %d, %d key packages", status, len(c.state.KeyPackages))
+	}
+}
+
+// People read who asks, and for what.
+func TestConsentInWords(t *testing.T) {
+	var out bytes.Buffer
+	p := &clientPrinter{w: &out}
+	alice, bob := testAlice.ClientUser(), testBob.ClientUser()
+	p.consent(&mimi.ConsentEntry{Operation: mimi.ConsentRequest, Requester: alice, Target: bob, Room: testRoom})
+	p.consent(&mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: bob, Target: alice})
+	p.asked(storedAddition{Room: testRoom, User: alice})
+	want := "consent requested: " + alice.String() + ", for " + testRoom.String() + "\nconsent granted: " + alice.String() + ", for all rooms\nconsent asked: " +
+		alice.String() + ", for " + testRoom.String() + "\n"
+	if out.String() != want {
+		t.Errorf("printed\n%swant\n%s", out.String(), want)
 	}
 }

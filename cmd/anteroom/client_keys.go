@@ -101,7 +101,11 @@ func (c *nativeClient) KeyMaterial(_ context.Context, peer string, target mimi.U
 	if err := request.Verify(); err != nil {
 		return http.StatusForbidden, []byte(err.Error())
 	}
-	response, err := c.keyMaterial(&request, time.Now())
+	now := time.Now()
+	if err := c.vouch.authenticate(request.Credential, request.SignatureKey, uint64(now.Unix())); err != nil {
+		return http.StatusForbidden, []byte("credential: is not accepted here") // else anybody could ask as somebody to whom the user has consented
+	}
+	response, err := c.keyMaterial(&request, now)
 	if err != nil {
 		c.print.error(err)
 		return http.StatusInternalServerError, []byte("no key package could be stored")

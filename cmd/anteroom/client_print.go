@@ -120,9 +120,12 @@ func stamp(ms uint64) string {
 	return time.UnixMilli(int64(ms)).UTC().Format("2006-01-02T15:04:05.000Z07:00")
 }
 
-func (p *clientPrinter) ready(c *nativeClient, address string) {
+// ready prints that others reach us; some do already.
+func (c *nativeClient) ready(address string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	d := c.devices()[0]
-	p.emit(clientEvent{Type: "ready", User: c.user.String(), Client: c.clientURI(d).String(), Key: keyPrint(d.SignatureID), Listen: address})
+	c.print.emit(clientEvent{Type: "ready", User: c.user.String(), Client: c.clientURI(d).String(), Key: keyPrint(d.SignatureID), Listen: address})
 }
 
 // device prints what became of a device, or that it is there.
@@ -346,13 +349,13 @@ func partText(part *content.Part) (text, contentType string) {
 	return "", contentType
 }
 
-// clean makes text of other people harmless for a terminal: one line without control characters.
+// clean makes text of other people harmless for a terminal: one line without control characters, also those of writing direction.
 func clean(s string) string {
 	return strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' {
 			return ' '
 		}
-		if unicode.IsControl(r) {
+		if unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) { // the latter let text stand in another order than it is in
 			return -1
 		}
 		return r

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"anteroom/mimi"
@@ -60,7 +61,22 @@ func openStateDir(path string) (*stateDir, error) {
 		lock.Close()
 		return nil, fmt.Errorf("%s: another process uses it: %w", path, err)
 	}
-	return &stateDir{path, lock}, nil
+	d := &stateDir{path, lock}
+	if err := d.sweep(); err != nil {
+		return nil, errors.Join(err, d.Close())
+	}
+	return d, nil
+}
+
+// sweep removes what a crash in the middle of save left: keys that are to be forgotten.
+func (d *stateDir) sweep() error {
+	entries, err := os.ReadDir(d.path)
+	for _, e := range entries {
+		if err == nil && strings.HasPrefix(e.Name(), clientStateFile+".") {
+			err = os.Remove(filepath.Join(d.path, e.Name()))
+		}
+	}
+	return err
 }
 
 // Close lets the directory go.

@@ -32,6 +32,12 @@ func clientText(e *clientEvent) string {
 		line("%s: goes on in a group of %s, in epoch %d", e.Room, e.Suite, *e.Epoch)
 	case "removed":
 		line("%s: removed", e.Room)
+	case "consent_requested", "consent_cancelled", "consent_asked", "consent_granted", "consent_revoked":
+		where := "all rooms"
+		if e.Room != "" {
+			where = e.Room
+		}
+		line("%s: %s, for %s", strings.ReplaceAll(e.Type, "_", " "), e.User, where)
 	case "let_in":
 		line("%s: we knocked and are let in: join", e.Room)
 	case "lost":
@@ -43,7 +49,7 @@ func clientText(e *clientEvent) string {
 	case "expelling":
 		line("%s: the hub accepted that %s is to go", e.Room, e.Client)
 	case "refused":
-		line("%s: %s refused: %s", e.Room, e.Command, clean(e.Text))
+		line("%s: %s refused: %s", e.Room, strings.TrimSpace(e.Command+" "+e.User), clean(e.Text))
 	case "members":
 		line("%s: epoch %d, %d participants, %d clients", e.Room, *e.Epoch, len(e.Participants), len(e.Leaves))
 	default:
