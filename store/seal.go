@@ -95,7 +95,7 @@ func seqPart(n Seq) string { return strconv.FormatUint(uint64(n), 10) }
 func outboxPart(e OutboxEntry) string { return fmt.Sprintf("%d %s", e.ID, e.To) }
 
 // Seal returns inner with events, snapshots, secret parts, outbox bodies, archive bodies and record values encrypted on their way
-// in and decrypted on their way out. In clear stay: room keys, part names, destinations, senders, times and sequences. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
+// in and decrypted on their way out. In clear stay: room keys, part names, destinations, senders, times, sequences and tombstones. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
 // key. What does not open is ErrCorrupt.
 func Seal(ctx context.Context, inner Store, k Key) (Store, error) {
 	s := newSealer(k)

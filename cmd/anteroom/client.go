@@ -233,12 +233,14 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		return false, c.addCommand(room, rest)
 	case "knock":
 		return false, c.knock(room)
+	case "report":
+		return false, c.report(room, rest)
 	case "expel":
 		return false, c.expel(room, rest)
 	case "role", "ban", "kick":
 		return false, c.moderate(room, verb, rest)
 	}
-	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
+	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, report, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
 }
 
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.

@@ -66,6 +66,7 @@ type nativeRoom struct {
 	wakes   time.Time                      // when a goroutine lets the room do something by itself; zero: none waits
 	rest    context.CancelFunc             // ends its wait; nil: there was none
 	tried   map[mimi.URI]follower.WishKind // of devices that came or went, or were refused that
+	heard   []heardMessage                 // the newest last
 }
 
 // newNativeClient restores a client from its directory, or makes one with a new key.
@@ -188,8 +189,11 @@ func (c *nativeClient) stepLocked(uri mimi.URI, f func(*follower.Room) (follower
 	entry.room = out.Next
 	c.rooms[uri] = entry
 	for _, e := range out.Events {
-		if _, out := e.(follower.Removed); out {
+		switch e := e.(type) {
+		case follower.Removed:
 			entry.tried = nil // when the user is back, its devices are
+		case follower.Message:
+			entry.hear(uri, &e)
 		}
 		c.print.event(out.Next, e)
 	}

@@ -15,16 +15,16 @@ import (
 // maxErrands bounds what a client owes to other providers.
 const maxErrands = 256
 
-// storedErrand is a word about consent that a provider has not taken yet. It is stored before it leaves and sent until it is taken, after a restart too; to one
-// provider in order.
+// storedErrand is a word about consent, or a report of abuse, that a provider has not taken yet. It is stored before it leaves and sent until it is taken, after
+// a restart too; to one provider in order.
 type storedErrand struct {
 	Endpoint mimi.Endpoint
-	User     mimi.URI // whom it is about, of the provider that gets it
+	User     mimi.URI // whom it is about, of the provider that gets it; of a report the room
 	Body     []byte
 }
 
 // owe stores an errand and sends it.
-func (c *nativeClient) owe(e mimi.Endpoint, user mimi.URI, q *mimi.ConsentEntry) error {
+func (c *nativeClient) owe(e mimi.Endpoint, user mimi.URI, q wire.Marshaler) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.state.Errands) >= maxErrands {
@@ -73,7 +73,10 @@ func (c *nativeClient) errands(ctx context.Context, provider string) {
 	for e := c.firstErrand(provider); e != nil; e = c.firstErrand(provider) {
 		reply, err := c.http.Post(ctx, provider, e.Endpoint, e.User, e.Body)
 		if err == nil && reply.Status != http.StatusTooManyRequests && reply.Status < http.StatusInternalServerError {
-			if reply.Status != http.StatusCreated {
+			switch {
+			case e.Endpoint == mimi.EndpointReportAbuse:
+				c.print.reported(e.User, &reply)
+			case reply.Status != http.StatusCreated:
 				c.print.error(fmt.Errorf("%s at %s: status %d", e.Endpoint, provider, reply.Status))
 			}
 			if err = c.taken(e); err == nil {

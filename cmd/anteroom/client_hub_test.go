@@ -51,6 +51,9 @@ type testHub struct {
 	heard   chan string // texts of other providers' users
 
 	accepted *hub.Accepted // the last message of theirs
+
+	reports []mimi.AbuseReport // of abuse
+	refuses int                // status with which reports are refused; 0: they are taken
 }
 
 func (h *testHub) must(err error) {
@@ -223,9 +226,22 @@ func (h *testHub) say(text string) []byte {
 	h.must(err)
 	data, err := m.Encode()
 	h.must(err)
+	return h.send(data, mimi.Why{}.AAD())
+}
+
+// commitTo lets alice send content to whose text she commits.
+func (h *testHub) commitTo(m *content.Message) {
+	h.t.Helper()
+	data, err := m.Encode()
+	h.must(err)
+	h.send(data, mimi.FrankingAAD(mimi.FrankingTag(m.Salt[:], data)))
+}
+
+func (h *testHub) send(data, aad []byte) []byte {
+	h.t.Helper()
 	group, err := h.room.Group().Reserve(h.leaf(testAlice), 1)
 	h.must(err)
-	group, sealed, err := group.Protect(freshSeed(), h.leaf(testAlice), data, mimi.Why{}.AAD())
+	group, sealed, err := group.Protect(freshSeed(), h.leaf(testAlice), data, aad)
 	h.must(err)
 	accepted, err := h.room.AcceptLocalMessage(time.Now(), group, sealed, testAlice.ClientUser())
 	h.must(err)
@@ -279,6 +295,20 @@ func (h *testHub) GroupInfo(_ context.Context, peer string, room mimi.URI, body 
 		return http.StatusOK, answer
 	}
 	return answerOf(h.room.GroupInfo(time.Now(), peer, body))
+}
+
+func (h *testHub) ReportAbuse(_ context.Context, _ string, _ mimi.URI, body []byte) (int, []byte) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.refuses != 0 {
+		return h.refuses, []byte("not here")
+	}
+	var q mimi.AbuseReport
+	if err := wire.Unmarshal(body, &q); err != nil {
+		return http.StatusBadRequest, []byte(err.Error())
+	}
+	h.reports = append(h.reports, q)
+	return http.StatusCreated, nil
 }
 
 func (h *testHub) Notify(context.Context, string, mimi.URI, []byte) (int, []byte) {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net/http"
 	"strings"
 	"sync"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/content"
 	"anteroom/mimi/follower"
+	"anteroom/mimi/mimihttp"
 	"anteroom/mimi/policy"
 	"anteroom/mls"
 )
@@ -166,6 +168,16 @@ func (p *clientPrinter) letIn(room mimi.URI) {
 // asked prints that a user was asked whether it may be added.
 func (p *clientPrinter) asked(a storedAddition) {
 	p.emit(clientEvent{Type: "consent_asked", Room: a.Room.String(), User: a.User.String()})
+}
+
+// reported prints what a room's provider says to a report of abuse.
+func (p *clientPrinter) reported(room mimi.URI, reply *mimihttp.Reply) {
+	e := clientEvent{Type: "reported", Room: room.String()}
+	if reply.Status != http.StatusCreated {
+		e.Type, e.Command, e.Endpoint, e.Status = "refused", "report", string(mimi.EndpointReportAbuse), reply.Status
+		e.Text = string(reply.Body[:min(len(reply.Body), mimi.MaxErrorText)])
+	}
+	p.emit(e)
 }
 
 // notAdded prints why a user has no key packages for us.

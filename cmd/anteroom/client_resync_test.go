@@ -74,6 +74,8 @@ func pairOf(t *testing.T) (*testHub, *nativeClient, *terminal) {
 			return h.SubmitMessage(ctx, "b.example", uri, body)
 		case mimi.EndpointGroupInfo:
 			return h.GroupInfo(ctx, "b.example", uri, body)
+		case mimi.EndpointReportAbuse:
+			return h.ReportAbuse(ctx, "b.example", uri, body)
 		}
 		return http.StatusNotFound, nil
 	})

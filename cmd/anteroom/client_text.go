@@ -38,6 +38,8 @@ func clientText(e *clientEvent) string {
 			where = e.Room
 		}
 		line("%s: %s, for %s", strings.ReplaceAll(e.Type, "_", " "), e.User, where)
+	case "reported":
+		line("%s: the report was taken", e.Room)
 	case "let_in":
 		line("%s: we knocked and are let in: join", e.Room)
 	case "lost":
