@@ -13,6 +13,7 @@ import (
 // Parts of a room's secrets that belong to the gateway; the core never sees them.
 const (
 	partClean     = "~clean"     // the room was left with nothing in flight at this sequence
+	partTaken     = "~taken"     // up to which entry of the outbox providers have taken what was for them
 	partTombstone = "~tombstone" // the room was destroyed; what is to take its place
 )
 
@@ -38,11 +39,9 @@ type actor struct {
 	marks   []mark    // where in the queue the stanzas after sent are
 
 	sentStored store.Seq // what the store knows of sent
-	outboxID   uint64    // the last one given out
-	owed       int       // outbox entries in the store
-	outboxDone []uint64  // entries to forget with the next write
-	clean      bool      // the store has partClean
-	tombstone  []byte    // not nil: destroyed, to be deleted when nothing is owed, or at buryBy
+	debts      debts
+	clean      bool   // the store has partClean
+	tombstone  []byte // not nil: destroyed, to be deleted when nothing is owed, or at buryBy
 	buryBy     time.Time
 	wake       time.Time
 	flushAt    time.Time // write progress by then; zero: nothing to note
@@ -161,7 +160,7 @@ func (a *actor) deadlines(now time.Time) []time.Time {
 
 // dispensable: the room may be dropped without anybody noticing.
 func (a *actor) dispensable() bool {
-	return a.jobs == 0 && a.owed == 0 && a.room.Idle()
+	return a.jobs == 0 && len(a.debts.open) == 0 && a.room.Idle()
 }
 
 // mayLeave: there is a reason to drop the room, and nothing against it. A room that does not exist goes at once, others when they
@@ -171,7 +170,7 @@ func (a *actor) mayLeave(now time.Time) bool {
 	case a.g.stopping.Load():
 		return a.jobs == 0
 	case !a.room.Exists():
-		return a.jobs == 0 && a.owed == 0
+		return a.jobs == 0 && len(a.debts.open) == 0
 	}
 	return a.dispensable() && !now.Before(a.idleSince.Add(a.g.opt.Idle))
 }
@@ -190,7 +189,7 @@ func (a *actor) leave() bool {
 	switch {
 	case !a.stored:
 		a.g.dir.remove(a.name)
-	case a.owed == 0:
+	case len(a.debts.open) == 0:
 		a.g.dir.close(a.name, a.wake)
 	} // otherwise it stays open: the next start goes on with what is owed
 	a.unpost()
@@ -239,8 +238,12 @@ func (a *actor) publish(now time.Time, t *turn) {
 		a.note(out.Notes)
 	}
 	t.answerRest()
-	a.owed += len(t.deliveries)
-	a.g.outbox.add(t.deliveries)
+	var posts []delivery
+	for _, d := range t.debts {
+		a.debts.owe(d.id, d.to)
+		posts = append(posts, d.deliveries(a.name)...)
+	}
+	a.g.outbox.add(posts)
 	a.handed(now, last)
 }
 

@@ -133,7 +133,7 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 	err := g.inspect(ctx, name, func(a *actor) {
 		x := a.room.Describe()
 		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Suite: x.Suite, Hub: x.Hub,
-			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.owed}
+			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.debts.count()}
 		for _, p := range x.Policies {
 			d.Policies = append(d.Policies, PolicyLine(p))
 		}

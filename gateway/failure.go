@@ -145,7 +145,7 @@ func (a *actor) reject(it item, text string) {
 	case it.ask != nil:
 		it.ask(a)
 	case it.delivered != 0:
-		a.outboxDone = append(a.outboxDone, it.delivered)
+		a.debts.pay(it.delivered, it.by)
 	}
 }
 

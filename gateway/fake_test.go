@@ -234,6 +234,12 @@ func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit 
 	case body == "bulk":
 		emit(tallyEvent{Who: from, Say: body})
 		out.Outbox = append(out.Outbox, mucmap.Delivery{Provider: "b.example", Endpoint: "notify", Room: "mimi://a.example/r/" + r.name, Body: make([]byte, 1<<20)})
+	case strings.HasPrefix(body, "tell everybody"):
+		emit(tallyEvent{Who: from, Say: body})
+		news := fmt.Appendf(make([]byte, 1<<20), "%s-%d", r.name, r.seq)
+		for i := range 40 {
+			out.Outbox = append(out.Outbox, mucmap.Delivery{Provider: fmt.Sprintf("p%02d.example", i), Endpoint: "notify", Room: "mimi://a.example/r/" + r.name, Body: news})
+		}
 	case body == "search badly":
 		emit(tallyEvent{Who: from, Say: body})
 		out.Archive = append(out.Archive, mucmap.ArchiveEntry{ID: fmt.Sprint(r.seq), Time: now, Data: []byte("said")})

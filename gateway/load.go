@@ -148,9 +148,6 @@ func (a *actor) restore(ctx context.Context, now time.Time, stored *store.Room) 
 		a.g.dir.set(recovery.Summary)
 		last = a.g.send(recovery.Stanzas)
 	}
-	if len(a.outboxDone) > 0 {
-		a.noteProgress(now)
-	}
 	a.handed(now, last)
 	return nil
 }
@@ -259,9 +256,9 @@ const tombstoneFormat = 1
 // is free for a new room. Nothing new is taken meanwhile. False: the gateway stops, and the next one goes on here.
 func (a *actor) bury(now time.Time) bool {
 	for _, it := range a.box.takeDelivered() {
-		a.outboxDone = append(a.outboxDone, it.delivered)
+		a.debts.pay(it.delivered, it.by)
 	}
-	owed := a.owed > len(a.outboxDone)
+	owed := a.debts.count() > 0
 	switch {
 	case (!owed && len(a.marks) == 0) || !now.Before(a.buryBy):
 	case a.g.stopping.Load():
@@ -280,7 +277,7 @@ func (a *actor) bury(now time.Time) bool {
 	a.g.dir.remove(a.name)
 	a.room = a.begin(a.tombstone[1:])
 	a.incarnation++
-	a.jobs, a.owed, a.outboxDone = 0, 0, nil
+	a.jobs, a.debts = 0, debts{last: a.debts.last}
 	a.tombstone, a.clean, a.opened, a.wake, a.flushAt = nil, false, false, time.Time{}, time.Time{}
 	return true
 }

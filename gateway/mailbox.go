@@ -15,11 +15,12 @@ type item struct {
 	done      *jobResult
 	page      *pageResult
 	answered  *peerAnswer
-	delivered uint64       // id of the outbox entry that needs no further attempt
+	delivered uint64       // id of the outbox entry that needs no further attempt at a provider
 	shutdown  bool         // everybody is sent out
 	release   bool         // an operator releases a room that was given up
 	ask       func(*actor) // a.room is nil when the room is not available
 
+	by    string    // the provider of delivered
 	at    time.Time // when it came
 	tries int       // turns it was lost with
 }

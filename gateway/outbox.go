@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -11,40 +10,16 @@ import (
 	"time"
 
 	"anteroom/mimi"
-	"anteroom/store"
 )
 
 // delivery is one POST owed to a provider.
 type delivery struct {
 	room     string
-	id       uint64 // in the room's outbox; about the time it was made, in microseconds
+	id       uint64 // of the debt that it pays
 	provider string
 	endpoint mimi.Endpoint
 	uri      mimi.URI
 	body     []byte
-}
-
-// storedDelivery is what an outbox entry's Body holds.
-type storedDelivery struct {
-	Endpoint mimi.Endpoint
-	URI      mimi.URI
-	Body     []byte
-}
-
-func (d *delivery) encode() []byte {
-	b, err := json.Marshal(storedDelivery{d.endpoint, d.uri, d.body})
-	if err != nil {
-		panic(err) // strings and bytes
-	}
-	return b
-}
-
-func decodeDelivery(room string, e store.OutboxEntry) (delivery, error) {
-	var s storedDelivery
-	if err := json.Unmarshal(e.Body, &s); err != nil {
-		return delivery{}, fmt.Errorf("outbox entry %d: %w", e.ID, err)
-	}
-	return delivery{room: room, id: e.ID, provider: e.To, endpoint: s.Endpoint, uri: s.URI, body: s.Body}, nil
 }
 
 func (d *delivery) made() time.Time { return time.UnixMicro(int64(d.id)) }
@@ -106,7 +81,7 @@ func (o *outbox) finish(e delivery, result string) {
 		o.g.m.posts.WithLabelValues("given up").Inc()
 		o.g.log.Warn("delivery to a provider was given up", "provider", e.provider, "room", e.room, "endpoint", string(e.endpoint), "reason", result)
 	}
-	o.g.force(e.room, item{delivered: e.id, at: time.Now()})
+	o.g.force(e.room, item{delivered: e.id, by: e.provider, at: time.Now()})
 }
 
 // advance sends what may be sent now; o.mu is held.
@@ -276,30 +251,3 @@ func (o *outbox) stop() {
 
 // wait until those that are on their way have ended.
 func (o *outbox) wait() { o.running.Wait() }
-
-// resumeOutbox takes over the stored outbox of a restored room.
-func (a *actor) resumeOutbox(now time.Time, stored *store.Room) {
-	done := make(map[uint64]bool, len(a.outboxDone))
-	for _, id := range a.outboxDone {
-		done[id] = true
-	}
-	a.owed = len(stored.Outbox)
-	a.outboxDone = nil
-	var again []delivery
-	for _, e := range stored.Outbox {
-		a.outboxID = max(a.outboxID, e.ID)
-		if done[e.ID] {
-			a.outboxDone = append(a.outboxDone, e.ID)
-			continue
-		}
-		d, err := decodeDelivery(a.name, e)
-		if err != nil {
-			a.log.Error("delivery cannot be read and is given up", "error", err)
-			a.outboxDone = append(a.outboxDone, e.ID)
-			a.noteProgress(now)
-			continue
-		}
-		again = append(again, d)
-	}
-	a.g.outbox.add(again)
-}

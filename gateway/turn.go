@@ -1,10 +1,12 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"time"
 
 	"anteroom/mimi"
@@ -14,11 +16,11 @@ import (
 
 // turn is one batch of inputs on its way through Step, store and world.
 type turn struct {
-	items      []item
-	outs       []mucmap.Output // of Steps, in order
-	batch      store.Batch
-	durable    bool
-	deliveries []delivery
+	items   []item
+	outs    []mucmap.Output // of Steps, in order
+	batch   store.Batch
+	durable bool
+	debts   []debt
 }
 
 // turn steps for each item, writes what must be durable, and lets the rest go.
@@ -51,7 +53,7 @@ func (a *actor) turn(now time.Time, items []item) {
 	if due {
 		a.flushAt = time.Time{}
 	}
-	if t.durable || due && (a.sent > a.sentStored || len(a.outboxDone) > 0) {
+	if t.durable || due && (a.sent > a.sentStored || a.debts.news) {
 		if err := a.write(now, t); err != nil {
 			a.lost(now, t, err)
 			return
@@ -60,7 +62,7 @@ func (a *actor) turn(now time.Time, items []item) {
 	a.publish(now, t)
 }
 
-// weight is about what a Step wants written, in bytes. Deliveries are stored as text.
+// weight is about what a Step wants written, in bytes.
 func weight(out *mucmap.Output) int {
 	n := len(out.Snapshot)
 	for _, e := range out.Events {
@@ -69,8 +71,10 @@ func weight(out *mucmap.Output) int {
 	for _, part := range out.SetSecrets {
 		n += len(part)
 	}
-	for _, d := range out.Outbox {
-		n += len(d.Body) * 4 / 3
+	for i, d := range out.Outbox {
+		if i == 0 || !bytes.Equal(d.Body, out.Outbox[i-1].Body) {
+			n += len(d.Body)
+		}
 	}
 	for _, e := range out.Archive {
 		n += len(e.Data)
@@ -114,7 +118,7 @@ func (a *actor) step(now time.Time, it item) (out *mucmap.Output, p any, stack [
 		it.ask(a)
 		return nil, nil, nil
 	case it.delivered != 0:
-		a.outboxDone = append(a.outboxDone, it.delivered)
+		a.debts.pay(it.delivered, it.by)
 		a.noteProgress(now)
 		return nil, nil, nil
 	case it.shutdown:
@@ -178,7 +182,9 @@ func (a *actor) assemble(now time.Time, t *turn) error {
 	for name := range drop {
 		b.DropSecrets = append(b.DropSecrets, name)
 	}
-	b.OutboxDone = a.outboxDone
+	for i := range t.debts {
+		b.Outbox = append(b.Outbox, store.OutboxEntry{ID: t.debts[i].id, Body: t.debts[i].encode()})
+	}
 	end := uint64(b.Seq) + uint64(len(b.Events))
 	if n := len(t.outs); n > 0 && len(b.Events) > 0 && t.outs[n-1].Seq != end {
 		return fmt.Errorf("gateway: the room counts %d events, the store would have %d", t.outs[n-1].Seq, end)
@@ -186,17 +192,21 @@ func (a *actor) assemble(now time.Time, t *turn) error {
 	return nil
 }
 
-// owe turns a delivery into an outbox entry. Its id is about the time in microseconds, so that it tells the entry's age after a
-// restart and is never used twice.
+// owe turns a delivery into an outbox entry, or adds its provider to one of this turn that says the same, unless that changed what a provider
+// gets first. An entry's id is about the time in microseconds, so that it tells the entry's age after a restart and is never used twice.
 func (a *actor) owe(now time.Time, t *turn, d mucmap.Delivery) error {
-	a.outboxID = max(a.outboxID+1, uint64(max(now.UnixMicro(), 1)))
 	uri, err := mimi.ParseURI(d.Room)
 	if err != nil {
 		return err
 	}
-	entry := delivery{room: a.name, id: a.outboxID, provider: d.Provider, endpoint: mimi.Endpoint(d.Endpoint), uri: uri, body: d.Body}
-	t.batch.Outbox = append(t.batch.Outbox, store.OutboxEntry{ID: entry.id, To: d.Provider, Body: entry.encode()})
-	t.deliveries = append(t.deliveries, entry)
+	for i := len(t.debts) - 1; i >= 0 && !slices.Contains(t.debts[i].to, d.Provider); i-- {
+		if e := &t.debts[i]; string(e.endpoint) == d.Endpoint && e.uri == uri && bytes.Equal(e.body, d.Body) {
+			e.to = append(e.to, d.Provider)
+			return nil
+		}
+	}
+	a.debts.last = max(a.debts.last+1, uint64(max(now.UnixMicro(), 1)))
+	t.debts = append(t.debts, debt{a.debts.last, []string{d.Provider}, mimi.Endpoint(d.Endpoint), uri, d.Body})
 	return nil
 }
 
@@ -214,6 +224,7 @@ func (a *actor) write(now time.Time, t *turn) error {
 		a.opened = true
 	}
 	t.batch.Fence = a.fence
+	a.debts.write(&t.batch)
 	if err := a.g.writer.write(t.batch); err != nil {
 		return err
 	}
@@ -226,8 +237,7 @@ func (a *actor) written(t *turn) {
 	a.stored, a.failedWrites = true, 0
 	a.seq = t.batch.Seq + store.Seq(len(t.batch.Events))
 	a.sentStored = max(a.sentStored, t.batch.Sent)
-	a.owed -= len(t.batch.OutboxDone)
-	a.outboxDone = nil
+	a.debts.written(&t.batch)
 	a.flushAt = time.Time{}
 	_, a.clean = t.batch.SetSecrets[partClean]
 	if tombstone, ok := t.batch.SetSecrets[partTombstone]; ok {

@@ -10,7 +10,7 @@ const (
 	MaxBatchBytes    = 32 << 20 // all of one batch, a snapshot included
 	MaxBatchItems    = 16 << 10 // events, secret parts, outbox entries and archive entries of one batch together
 	MaxBatches       = 1024     // of one WriteAll
-	MaxKey           = 2048     // bytes of a room, lease, bucket, record, part, destination, sender or archive key
+	MaxKey           = 2048     // bytes of a room, lease, bucket, record, part, sender or archive key
 	MaxTombstone     = 4 << 10  // bytes
 	MaxRecord        = 1 << 20  // bytes of a record's value
 	MaxChanges       = 1024     // of one Update
@@ -80,11 +80,8 @@ func (b *Batch) checkOutbox() (size int, err error) {
 		if e.ID == 0 || e.ID > 1<<53 || i > 0 && e.ID <= last {
 			return 0, invalid("Outbox: ids must ascend from 1")
 		}
-		if err := checkKey("Outbox.To", e.To); err != nil {
-			return 0, err
-		}
 		last = e.ID
-		size += len(e.To) + len(e.Body)
+		size += len(e.Body)
 	}
 	return size, nil
 }

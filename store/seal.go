@@ -27,7 +27,7 @@ const (
 	kindSecret   kind = "secret part"  // room, name
 	kindEvent    kind = "event"        // room, sequence
 	kindSnapshot kind = "snapshot"     // room, sequence
-	kindOutbox   kind = "outbox body"  // room, destination and id
+	kindOutbox   kind = "outbox body"  // room and id
 	kindArchive  kind = "archive body" // room, id
 	kindRecord   kind = "record"       // bucket, key
 	kindCheck    kind = "key check"
@@ -92,10 +92,10 @@ func associated(kd kind, place, part string) []byte {
 
 func seqPart(n Seq) string { return strconv.FormatUint(uint64(n), 10) }
 
-func outboxPart(e OutboxEntry) string { return fmt.Sprintf("%d %s", e.ID, e.To) }
+func outboxPart(e OutboxEntry) string { return strconv.FormatUint(e.ID, 10) }
 
 // Seal returns inner with events, snapshots, secret parts, outbox bodies, archive bodies and record values encrypted on their way
-// in and decrypted on their way out. In clear stay: room keys, part names, destinations, senders, times, sequences and tombstones. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
+// in and decrypted on their way out. In clear stay: room keys, part names, senders, times, sequences and tombstones. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
 // key. What does not open is ErrCorrupt.
 func Seal(ctx context.Context, inner Store, k Key) (Store, error) {
 	s := newSealer(k)

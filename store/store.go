@@ -131,10 +131,9 @@ type Batch struct {
 	Sent Seq // stanzas of events up to here were handed to the server; never lowers the stored value
 }
 
-// OutboxEntry is a delivery that is owed to another provider.
+// OutboxEntry is what is owed to other providers. Who they are is in the body.
 type OutboxEntry struct {
 	ID   uint64 // ascending within a room
-	To   string // destination, in clear
 	Body []byte // sealed
 }
 

@@ -34,7 +34,7 @@ func sound(t *testing.T) (path string, raw []byte) {
 		}
 		err = errors.Join(s.Write(t.Context(), store.Batch{
 			Room: room, Fence: f, Events: [][]byte{bytes.Repeat([]byte{1}, 5000), {2}}, SetSecrets: map[string][]byte{"s": make([]byte, 3000)},
-			Outbox: []store.OutboxEntry{{ID: 1, To: "b.example", Body: make([]byte, 3000)}},
+			Outbox: []store.OutboxEntry{{ID: 1, Body: make([]byte, 3000)}},
 		}), s.Update(t.Context(), "b", store.Change{Key: room, Value: make([]byte, 3000)}))
 		if err != nil {
 			t.Fatal(err)

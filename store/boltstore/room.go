@@ -74,18 +74,13 @@ func read(b *bbolt.Bucket, r *store.Room) error {
 	r.Events = [][]byte{}
 	each(b.Bucket(bucketEvents), func(_, event []byte) { r.Events = append(r.Events, clone(event)) })
 	each(b.Bucket(bucketSecrets), func(name, part []byte) { r.Secrets[string(name)] = clone(part) })
-	var err error
-	each(b.Bucket(bucketOutbox), func(id, raw []byte) {
-		to, body, ok := cut(raw)
-		if !ok {
-			err = store.ErrCorrupt
-		}
-		r.Outbox = append(r.Outbox, store.OutboxEntry{ID: number(id), To: string(to), Body: clone(body)})
+	each(b.Bucket(bucketOutbox), func(id, body []byte) {
+		r.Outbox = append(r.Outbox, store.OutboxEntry{ID: number(id), Body: clone(body)})
 	})
 	if store.Seq(len(r.Events)) != h.seq-h.snapshot {
 		return store.ErrCorrupt
 	}
-	return err
+	return nil
 }
 
 // each goes through a bucket, which may be missing.
@@ -268,7 +263,7 @@ func applyOutbox(room *bbolt.Bucket, b *store.Batch) error {
 		}
 	}
 	for _, e := range b.Outbox {
-		if err := outbox.Put(bytesOf(e.ID), join([]byte(e.To), e.Body)); err != nil {
+		if err := outbox.Put(bytesOf(e.ID), e.Body); err != nil {
 			return err
 		}
 	}

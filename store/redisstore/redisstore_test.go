@@ -156,7 +156,7 @@ func TestNothingLeft(t *testing.T) {
 	left("claimed")
 	b := store.Batch{
 		Room: "r", Fence: f, Events: [][]byte{{1}}, Snapshot: []byte{2}, SetSecrets: map[string][]byte{"s": {1}},
-		Outbox: []store.OutboxEntry{{ID: 1, To: "x"}}, Archive: []store.ArchiveEntry{{ID: "m"}},
+		Outbox: []store.OutboxEntry{{ID: 1}}, Archive: []store.ArchiveEntry{{ID: "m"}},
 	}
 	b.Archive[0].Time = b.Archive[0].Time.AddDate(2000, 0, 0)
 	if err := s.Write(t.Context(), b); err != nil {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"anteroom/store"
 )
@@ -96,19 +95,13 @@ func readHead(fields map[string]string, r *store.Room) error {
 	return nil
 }
 
-// readOutbox parses entries: length of the destination in decimal, colon, destination, body.
 func readOutbox(fields map[string]string, r *store.Room) error {
-	for id, raw := range fields {
+	for id, body := range fields {
 		n, err := parseNumber(id)
 		if err != nil {
 			return err
 		}
-		size, rest, ok := strings.Cut(raw, ":")
-		length, err := parseNumber(size)
-		if !ok || err != nil || length > uint64(len(rest)) {
-			return store.ErrCorrupt
-		}
-		r.Outbox = append(r.Outbox, store.OutboxEntry{ID: n, To: rest[:length], Body: []byte(rest[length:])})
+		r.Outbox = append(r.Outbox, store.OutboxEntry{ID: n, Body: []byte(body)})
 	}
 	slices.SortFunc(r.Outbox, func(x, y store.OutboxEntry) int { return cmp.Compare(x.ID, y.ID) })
 	return nil
@@ -168,7 +161,7 @@ func writeArgs(b *store.Batch) []any {
 	}
 	args = append(args, len(b.Outbox))
 	for _, e := range b.Outbox {
-		args = append(args, number(e.ID), number(uint64(len(e.To)))+":"+e.To+string(e.Body))
+		args = append(args, number(e.ID), bytesOf(e.Body))
 	}
 	args = append(args, len(b.Archive))
 	for _, e := range b.Archive {

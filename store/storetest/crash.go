@@ -57,7 +57,7 @@ func crashBatch(room, n int, f store.Fence) store.Batch {
 	b := store.Batch{
 		Room: crashRoom(room), Fence: f, Seq: store.Seq(n * crashEvents), Sent: store.Seq(n * crashEvents),
 		SetSecrets: map[string][]byte{"batch": fmt.Append(nil, n), fmt.Sprint("batch ", n%2): fmt.Append(nil, n)},
-		Outbox:     []store.OutboxEntry{{ID: uint64(n + 1), To: "b.example", Body: fmt.Append(nil, n)}},
+		Outbox:     []store.OutboxEntry{{ID: uint64(n + 1), Body: fmt.Append(nil, n)}},
 		OutboxDone: []uint64{uint64(n)},
 		Archive:    []store.ArchiveEntry{{ID: fmt.Sprint(n), Time: at(n), Body: fmt.Append(nil, n)}},
 	}

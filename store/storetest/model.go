@@ -71,7 +71,7 @@ func randomBatch(rng *rand.Rand, room string, seq, snap store.Seq, ids *int) sto
 	}
 	id := uint64(rng.IntN(5) + 1)
 	for range rng.IntN(3) {
-		b.Outbox = append(b.Outbox, store.OutboxEntry{ID: id, To: "b.example", Body: fmt.Append(nil, "body ", id)})
+		b.Outbox = append(b.Outbox, store.OutboxEntry{ID: id, Body: fmt.Append(nil, "body ", id)})
 		b.OutboxDone = append(b.OutboxDone, uint64(rng.IntN(60)))
 		id += uint64(rng.IntN(30) + 1)
 	}

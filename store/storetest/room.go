@@ -92,7 +92,7 @@ func testRefused(t *testing.T, p Place) {
 		b := store.Batch{
 			Room: "r", Fence: f, Seq: 3, Events: texts("x"), Sent: 3,
 			SetSecrets: map[string][]byte{"leaf": []byte("new")}, DropSecrets: []string{"empty"},
-			OutboxDone: []uint64{3}, Outbox: []store.OutboxEntry{{ID: 20, To: "b.example"}},
+			OutboxDone: []uint64{3}, Outbox: []store.OutboxEntry{{ID: 20}},
 			Archive: []store.ArchiveEntry{{ID: "m2", Time: at(2)}}, Redact: []store.Redaction{{ID: "m1"}},
 		}
 		c.spoil(&b)
@@ -124,7 +124,6 @@ func testInvalid(t *testing.T, p Place) {
 		{"dropped part with long name", func(b *store.Batch) { b.DropSecrets = []string{long} }},
 		{"outbox id 0", func(b *store.Batch) { b.Outbox[0].ID = 0 }},
 		{"outbox ids descend", func(b *store.Batch) { b.Outbox[0].ID = 13 }},
-		{"outbox without destination", func(b *store.Batch) { b.Outbox[0].To = "" }},
 		{"archive without id", func(b *store.Batch) { b.Archive[0].ID = "" }},
 		{"archive with long sender", func(b *store.Batch) { b.Archive[0].Sender = long }},
 		{"archive before 1970", func(b *store.Batch) { b.Archive[0].Time = at(0).AddDate(-60, 0, 0) }},
@@ -176,13 +175,13 @@ func testOutbox(t *testing.T, p Place) {
 	f := claim(t, s, "r")
 	var all []store.OutboxEntry
 	for id := uint64(1); id <= 120; id += 7 {
-		e := store.OutboxEntry{ID: id, To: "b.example", Body: fmt.Append(nil, id)}
+		e := store.OutboxEntry{ID: id, Body: fmt.Append(nil, id)}
 		all = append(all, e)
 		write(t, s, store.Batch{Room: "r", Fence: f, Outbox: []store.OutboxEntry{e}})
 	}
 	want(t, "outbox", load(t, s, "r").Outbox, all)
-	write(t, s, store.Batch{Room: "r", Fence: f, OutboxDone: []uint64{8, 99, 2}, Outbox: []store.OutboxEntry{{ID: 1 << 40, To: "c", Body: []byte{}}}})
-	all = append(append(all[:1:1], all[2:14]...), append(all[15:len(all):len(all)], store.OutboxEntry{ID: 1 << 40, To: "c", Body: []byte{}})...)
+	write(t, s, store.Batch{Room: "r", Fence: f, OutboxDone: []uint64{8, 99, 2}, Outbox: []store.OutboxEntry{{ID: 1 << 40, Body: []byte{}}}})
+	all = append(append(all[:1:1], all[2:14]...), append(all[15:len(all):len(all)], store.OutboxEntry{ID: 1 << 40, Body: []byte{}})...)
 	want(t, "outbox", load(t, s, "r").Outbox, all)
 }
 
@@ -330,7 +329,7 @@ func testLarge(t *testing.T, p Place) {
 	for i := range 3000 {
 		b.Events = append(b.Events, fmt.Append(nil, "event ", i))
 		b.SetSecrets[fmt.Sprint("part ", i)] = fmt.Append(nil, "secret ", i)
-		b.Outbox = append(b.Outbox, store.OutboxEntry{ID: uint64(i + 1), To: "b.example", Body: fmt.Append(nil, i)})
+		b.Outbox = append(b.Outbox, store.OutboxEntry{ID: uint64(i + 1), Body: fmt.Append(nil, i)})
 		b.Archive = append(b.Archive, store.ArchiveEntry{ID: fmt.Sprint("m", i), Time: at(i), Body: fmt.Append(nil, i)})
 	}
 	write(t, s, b)

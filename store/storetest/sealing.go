@@ -57,7 +57,7 @@ func plant(t *testing.T, s store.Store) (secrets map[string][]byte, public []byt
 	write(t, s, store.Batch{
 		Room: "r", Fence: f, Events: [][]byte{random()},
 		SetSecrets: map[string][]byte{"part": secret("secret part")},
-		Outbox:     []store.OutboxEntry{{ID: 1, To: "b.example", Body: secret("outbox body")}},
+		Outbox:     []store.OutboxEntry{{ID: 1, Body: secret("outbox body")}},
 		Archive:    []store.ArchiveEntry{{ID: "m1", Time: at(1), Sender: string(public), Body: secret("archive body")}, {ID: "m2", Time: at(2)}},
 	})
 	write(t, s, store.Batch{Room: "r", Fence: f, Seq: 1, Events: [][]byte{secret("event")}, Snapshot: secret("snapshot"), SnapshotSeq: 1, Redact: []store.Redaction{{ID: "m2", Body: secret("redaction")}}})

@@ -149,7 +149,7 @@ func full(room string, f store.Fence) store.Batch {
 		Room: room, Fence: f,
 		Events:     texts("one", "", "three\x00\xff"),
 		SetSecrets: map[string][]byte{"epoch/1": []byte("s1"), "leaf": []byte("s2"), "empty": {}},
-		Outbox:     []store.OutboxEntry{{ID: 3, To: "b.example", Body: []byte("first")}, {ID: 12, To: "c.example", Body: []byte("second")}},
+		Outbox:     []store.OutboxEntry{{ID: 3, Body: []byte("first")}, {ID: 12, Body: []byte("second")}},
 		Archive:    []store.ArchiveEntry{{ID: "m1", Time: at(1), Sender: "juliet", Body: []byte("hello")}},
 		Sent:       2,
 	}
@@ -159,7 +159,7 @@ func fullRoom() *store.Room {
 	return &store.Room{
 		Seq: 3, Events: texts("one", "", "three\x00\xff"),
 		Secrets: map[string][]byte{"epoch/1": []byte("s1"), "leaf": []byte("s2"), "empty": {}},
-		Outbox:  []store.OutboxEntry{{ID: 3, To: "b.example", Body: []byte("first")}, {ID: 12, To: "c.example", Body: []byte("second")}},
+		Outbox:  []store.OutboxEntry{{ID: 3, Body: []byte("first")}, {ID: 12, Body: []byte("second")}},
 		Sent:    2,
 	}
 }
