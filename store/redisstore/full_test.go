@@ -24,7 +24,7 @@ func TestFull(t *testing.T) {
 	}
 	b := store.Batch{
 		Room: "r", Fence: claim(lease), Events: [][]byte{{1}, {2}}, SetSecrets: map[string][]byte{"s": {1}},
-		Outbox: []store.OutboxEntry{{ID: 1, To: "x"}}, Archive: []store.ArchiveEntry{{ID: "m", Time: time.Unix(1, 0)}},
+		Outbox: []store.OutboxEntry{{ID: 1}}, Archive: []store.ArchiveEntry{{ID: "m", Time: time.Unix(1, 0)}},
 	}
 	if err := errors.Join(s.Write(t.Context(), b), s.Update(t.Context(), "b", store.Change{Key: "k", Value: []byte("v")})); err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestFull(t *testing.T) {
 		{Events: [][]byte{{3}}},
 		{Snapshot: []byte("s"), SnapshotSeq: 1},
 		{SetSecrets: map[string][]byte{"t": bytes.Repeat([]byte{1}, 100)}},
-		{Outbox: []store.OutboxEntry{{ID: 2, To: "x"}}},
+		{Outbox: []store.OutboxEntry{{ID: 2}}},
 		{Archive: []store.ArchiveEntry{{ID: "n", Time: time.Unix(1, 0)}}},
 		{Redact: []store.Redaction{{ID: "m", Body: []byte("longer")}}},
 	} {
