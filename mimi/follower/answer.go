@@ -22,6 +22,10 @@ func (r *Room) Answer(now time.Time, seed mls.Seed, request *Request, status int
 		return t.done()
 	}
 	t.r.flight = nil
+	if f.kind == flightGroupInfo && !f.probe && r.resyncing() && !r.Behind() {
+		t.start() // what was missing has come: the wish is built anew, for it may be one of several clients that are still to come back
+		return t.done()
+	}
 	if status != 200 && status != 201 {
 		text := string(body)
 		if len(text) > mimi.MaxErrorText {
@@ -39,10 +43,6 @@ func (r *Room) Answer(now time.Time, seed mls.Seed, request *Request, status int
 	case flightGroupInfo:
 		if f.probe {
 			t.probed(f, body)
-			break
-		}
-		if r.resyncing() && !r.Behind() {
-			t.r.queue = t.r.queue[1:] // what was missing has come
 			break
 		}
 		next, refused := t.groupInfo(f, body)

@@ -111,6 +111,54 @@ func TestGapClosesInTime(t *testing.T) {
 	w.want("the gap closed", "lost", "epoch 3", "later")
 }
 
+// One client is back, the other loses a race, and the hub is asked on its behalf; meanwhile the winner's commit comes. It comes back all the same, whatever
+// the hub answers: otherwise nobody would hold the keys of its leaf.
+func TestGapClosesBeforeAllAreBack(t *testing.T) {
+	for _, status := range []int{200, 504} {
+		w := both(t)
+		w.lose()
+		w.wait()
+		for len(w.room.Group().Local()) != 1 {
+			if !w.ask() {
+				t.Fatal("nothing is asked")
+			}
+		}
+		w.post = nil
+		if q := w.room.InFlight(); q == nil || q.Endpoint != mimi.EndpointUpdate {
+			t.Fatalf("bella does not come back, but %v", q)
+		}
+		w.commit(mls.CommitParams{})
+		w.ask() // in vain: it is of the epoch before
+		q := w.room.InFlight()
+		if q == nil || q.Endpoint != mimi.EndpointGroupInfo || !w.room.Behind() {
+			t.Fatalf("the hub is asked %v", q)
+		}
+		answer := w.decide(q)
+		w.deliver()
+		if w.room.Behind() {
+			t.Fatal("the gap is not closed")
+		}
+		if status != 200 {
+			answer = []byte("silence")
+		}
+		w.answer(q, status, answer)
+		for w.ask() {
+		}
+		w.deliver()
+		w.agree()
+		if _, ok := w.room.Leaf(bella); !ok {
+			t.Errorf("after %d bella is not back: %q", status, w.news())
+		}
+		w.wish(follower.Wish{Kind: follower.Send, Client: bella, Data: []byte("mine")})
+		if got := w.news(); !slices.Contains(got, "sent mine") {
+			t.Errorf("after %d bella says nothing: %q", status, got)
+		}
+		if n := leaves(w.hub.Group()); n != 3 {
+			t.Errorf("%d leaves, want 3", n)
+		}
+	}
+}
+
 // A hub that does not let the room come back is asked a bounded number of times, further and further apart; then the room is given up.
 func TestResyncIsBounded(t *testing.T) {
 	w := both(t)
