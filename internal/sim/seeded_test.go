@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"anteroom/mimi"
 	"anteroom/mls"
 	"anteroom/xmpp"
 	"anteroom/xmpp/muc"
@@ -60,6 +61,19 @@ func agree(groups map[string]*mls.Group, hub string) error {
 		if g.Public().Epoch() != want.Public().Epoch() || !bytes.Equal(g.EpochAuthenticator(), want.EpochAuthenticator()) {
 			return fmt.Errorf("%s is in epoch %d with authenticator %x, the hub in %d with %x", name, g.Public().Epoch(), g.EpochAuthenticator(),
 				want.Public().Epoch(), want.EpochAuthenticator())
+		}
+	}
+	return nil
+}
+
+// holdsKeys holds that a provider which is in a room has the keys of all leaves of its users: nobody renews, and nobody speaks by, a leaf without.
+func (w *World) holdsKeys(hub, name string) error {
+	for p, g := range w.groups(hub, name) {
+		local := g.Local()
+		for i, node := range g.Public().Leaves() {
+			if client, err := mimi.CredentialClient(node.Credential); err == nil && client.Provider() == p && !slices.Contains(local, i) {
+				return fmt.Errorf("%s has no keys of leaf %d, %s", p, i, client)
+			}
 		}
 	}
 	return nil
@@ -213,6 +227,9 @@ func history(seed uint64, faults Faults, c Credentials) (*World, error) {
 	if err := w.hours(6); err != nil {
 		return w, err
 	}
+	if err := w.holdsKeys("a.example", "garden"); err != nil {
+		return w, err
+	}
 	if err := w.fresh("a.example", "garden"); err != nil {
 		return w, err
 	}
@@ -308,19 +325,24 @@ func TestSeededHistories(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		faults Faults
+		kept   []uint64 // seeds that once failed
 	}{
-		{"calm", Faults{}},
-		{"lossy", Faults{LoseRequest: 0.2, LoseReply: 0.2, Late: 0.3}},
-		{"crashing", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Crash: 0.05}},
-		{"partitioned", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Partition: 0.1}},
-		{"reordered", Faults{Late: 0.3, Reorder: 0.3, Partition: 0.05}},
-		{"losing commits", Faults{LoseNews: 0.1, Reorder: 0.1, Late: 0.1}},
+		{"calm", Faults{}, nil},
+		{"lossy", Faults{LoseRequest: 0.2, LoseReply: 0.2, Late: 0.3}, nil},
+		{"crashing", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Crash: 0.05}, []uint64{10322}},
+		{"partitioned", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Partition: 0.1}, nil},
+		{"reordered", Faults{Late: 0.3, Reorder: 0.3, Partition: 0.05}, nil},
+		{"losing commits", Faults{LoseNews: 0.1, Reorder: 0.1, Late: 0.1}, []uint64{10085}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			changed := 0
 			certificates := certificates(t)
 			first, many := number(t, "ANTEROOM_SIM_FIRST", 0), number(t, "ANTEROOM_SIM_SEEDS", 35)
+			seeds := tt.kept
 			for seed := first; seed < first+many; seed++ {
+				seeds = append(seeds, seed)
+			}
+			for _, seed := range seeds {
 				c := Credentials{}
 				if seed%3 == 2 {
 					c = certificates
@@ -434,6 +456,13 @@ func TestChecksCanFail(t *testing.T) {
 		w.Step()
 	}
 	fails("somebody who hears nothing", w.everybodyHears(juliet, []*User{juliet, romeo}))
+
+	w, _, _ = fresh()
+	if err := w.holdsKeys("a.example", "garden"); err != nil {
+		t.Fatal(err)
+	}
+	w.Providers["b.example"].Rooms["garden%a.example"].disk.secrets = w.Providers["a.example"].Rooms["garden"].disk.secrets
+	fails("a leaf without keys", w.holdsKeys("a.example", "garden"))
 
 	w, _, _ = fresh()
 	w.Now = w.Now.Add(12 * time.Hour)
