@@ -63,7 +63,7 @@ func LeafNick(node *mls.LeafNode) (string, bool) {
 type Why struct {
 	Reason    string
 	Actor     string // nick of the one who acted
-	Alternate string // address of another room, when this one is destroyed
+	Alternate string // URI or address of another room, when this one is destroyed
 }
 
 // AAD returns the authenticated data that carries w in a group with safe_aad.

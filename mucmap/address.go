@@ -108,7 +108,9 @@ func (s *Service) clientURI(user mimi.URI) mimi.URI {
 const rawMark = "="
 
 // roomURI is the MIMI room of a localpart; ok is false for names that no room of ours can have.
-func (s *Service) roomURI(local string) (u mimi.URI, ok bool) {
+func (s *Service) roomURI(local string) (mimi.URI, bool) { return roomAt(s.cfg.Provider, local) }
+
+func roomAt(provider, local string) (u mimi.URI, ok bool) {
 	if local == "" || strings.Contains(local, "%") {
 		return mimi.URI{}, false
 	}
@@ -118,7 +120,7 @@ func (s *Service) roomURI(local string) (u mimi.URI, ok bool) {
 	} else if strings.HasPrefix(name, rawMark) {
 		return mimi.URI{}, false // it would share its name with another localpart
 	}
-	u, err := mimi.RoomURI(s.cfg.Provider, name)
+	u, err := mimi.RoomURI(provider, name)
 	return u, err == nil
 }
 

@@ -46,10 +46,10 @@ type delta struct {
 	alters map[mls.ComponentID]bool // other components than the participant list
 	why    map[mimi.URI]why
 	config *roomConfig // what the gateway keeps of a configuration, to take effect with it
-	reason string      // travels with the proposals
 	said   string      // id of the message that sets a subject
-	actor  string
-	empty  bool // nothing is left to do: the wish is fulfilled already
+	empty  bool        // nothing is left to do: the wish is fulfilled already
+
+	actor, reason, alternate string // travel with the proposals: mimi.Why
 }
 
 // joiner is an XMPP user who gets a leaf.
@@ -407,8 +407,10 @@ func (b *builder) propose(d *delta, proposals []mls.Proposal) error {
 	return nil
 }
 
-// aad carries reason and acting nick.
-func (d *delta) aad() []byte { return mimi.Why{Reason: d.reason, Actor: d.actor}.AAD() }
+// aad carries reason, acting nick and alternate venue.
+func (d *delta) aad() []byte {
+	return mimi.Why{Reason: d.reason, Actor: d.actor, Alternate: d.alternate}.AAD()
+}
 
 // emptyAAD is a SafeAAD without items.
 var emptyAAD = []byte{0}

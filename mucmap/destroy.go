@@ -20,7 +20,7 @@ type destroyed struct {
 	Reason   string   `json:",omitempty"`
 
 	At     time.Time  `json:",omitzero"`  // with an alternate venue: since when the name points there
-	Owners []mimi.URI `json:",omitempty"` // who may use the name again at once
+	Owners []mimi.URI `json:",omitempty"` // who may use the name again at once, if one of them destroyed it
 }
 
 func (e *destroyed) apply(s *state, p *stage) {
@@ -48,7 +48,7 @@ func (t *turn) destroy(st *xmpp.Stanza, u mimi.URI, d muc.Destroy) {
 func (t *turn) raze(u mimi.URI, d muc.Destroy, done func(*turn), refuse func(*turn, *xmpp.StanzaError)) {
 	by := Attr{"by", u.String()}
 	if !t.r.pub.elsewhere() {
-		t.emit(t.destruction(d))
+		t.emit(t.destruction(u, d))
 		t.note(NoteInfo, "room destroyed", by, Attr{"reason", d.Reason})
 		done(t)
 		t.vanish()
@@ -63,7 +63,7 @@ func (t *turn) raze(u mimi.URI, d muc.Destroy, done func(*turn), refuse func(*tu
 				}
 				x.signer = u
 			}
-			x.reason = d.Reason
+			x.reason, x.alternate = d.Reason, x.r.svc.venueElsewhere(d.Venue)
 			end := x.r.pub.Config
 			end.Fixed = false // everybody is going
 			x.replace(mimi.ComponentRolesList, end.roles(true))
@@ -76,7 +76,7 @@ func (t *turn) raze(u mimi.URI, d muc.Destroy, done func(*turn), refuse func(*tu
 			return nil
 		},
 		done: func(t *turn) {
-			t.emit(t.destruction(d))
+			t.emit(t.destruction(u, d))
 			t.note(NoteInfo, "room destroyed", by, Attr{"reason", d.Reason})
 			done(t)
 			t.close(u)
@@ -137,6 +137,14 @@ func (t *turn) close(owner mimi.URI) {
 
 const goneText = "the room was destroyed"
 
+// gone is the refusal of who waited for something when the room ended.
+func (t *turn) gone() *xmpp.StanzaError {
+	if t.grave() != nil {
+		return t.noRoom(mimi.URI{})
+	}
+	return refusal(xmpp.Gone, goneText)
+}
+
 // vanish forgets the room, and refuses what still waits for an answer. Its next Step begins a new one.
 func (t *turn) vanish() {
 	r := t.r
@@ -150,17 +158,17 @@ func (t *turn) vanish() {
 	for wishes = append(wishes, r.queue...); len(wishes) > 0; wishes = r.queue { // some ask for something else when they are refused
 		r.queue = nil
 		for _, w := range wishes {
-			w.refuse(t, refusal(xmpp.Gone, goneText))
+			w.refuse(t, t.gone())
 		}
 	}
 	if ri := r.reInit; ri != nil {
 		ri.refuse(t, refusal(xmpp.Gone, "the room was destroyed"))
 	}
 	for _, st := range r.waiting {
-		t.refuse(st, refusal(xmpp.Gone, goneText))
+		t.refuse(st, t.gone())
 	}
 	t.out.Destroyed, t.out.Seq = true, r.seq
-	if r.tomb = r.pub.Grave; r.tomb != nil {
+	if r.tomb = t.grave(); r.tomb != nil {
 		t.out.Tombstone = r.tomb.encode()
 	}
 	r.reset()

@@ -57,7 +57,8 @@
 //   - affiliationversion.go tells what changed since a version (XEP-0463)
 //   - create.go makes a room, document.go from the seed's document; config.go is the configuration, options.go the fields that are the gateway's alone,
 //     logging.go keeps field and policy of logging together
-//   - destroy.go ends a room, tombstone.go keeps its name
+//   - destroy.go ends a room, tombstone.go keeps its name, venue.go says where people go instead, in the addresses of each provider;
+//     move.go describes a room to the provider that is to have it
 //
 // Messages and the archive:
 //   - archive.go asks the archive, mam.go answers clients out of it (XEP-0313); historypolicy.go withholds what was said before

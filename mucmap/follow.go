@@ -300,17 +300,21 @@ func (t *turn) granted(w follower.Wish) {
 // denied tells who wanted something that it will not be, and why.
 func (t *turn) denied(e follower.Refused) {
 	t.note(NoteInfo, "wish was refused", Attr{"user", e.Wish.Client.ClientUser().String()}, Attr{"reason", e.Text})
-	if who := t.r.answer(e.Wish.ID); who != nil {
-		t.disappoint(who, t.r.condition(e))
-	}
 	gone := e.Status == statusNotFound || e.Status == statusGone || e.Endpoint == mimi.EndpointGroupInfo && e.Code == uint8(mimi.GroupInfoNoSuchRoom)
+	condition := t.r.condition(e)
+	if gone && t.grave() != nil { // we heard where it went
+		condition = t.noRoom(mimi.URI{})
+	}
+	if who := t.r.answer(e.Wish.ID); who != nil {
+		t.disappoint(who, condition)
+	}
 	if t.r.pub.Exists && gone {
 		t.note(NoteWarn, "the room does not exist any more", Attr{"hub", t.r.uri.Provider()})
 		t.emit(&destroyed{Reason: "the room does not exist any more at " + t.r.uri.Provider()})
 		t.unfollow("")
 		t.r.follow.room = follower.New(t.r.uri, t.r.svc.followOptions())
 		for _, id := range slices.Sorted(maps.Keys(t.r.follow.waiting)) { // whose wishes end with it
-			t.disappoint(t.r.answer(id), t.r.condition(e))
+			t.disappoint(t.r.answer(id), condition)
 		}
 	}
 }

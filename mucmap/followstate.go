@@ -27,7 +27,7 @@ type followed struct {
 }
 
 func (e *followed) apply(s *state, _ *stage) {
-	s.Exists, s.Closing, s.Created, s.Group, s.Epoch, s.Config, s.Until = true, false, e.At, e.Group, e.Epoch, e.Config, time.Time{}
+	s.Exists, s.Closing, s.Created, s.Group, s.Epoch, s.Config, s.Until, s.Grave = true, false, e.At, e.Group, e.Epoch, e.Config, time.Time{}, nil
 	if len(s.Secret) == 0 {
 		s.Secret = e.Secret // whoever follows a room again names its occupants as before
 	}
@@ -94,7 +94,7 @@ func (t *turn) beginFollowing() {
 		}
 		e.Members = append(e.Members, c)
 	}
-	t.r.absent = true
+	t.r.absent, t.r.tomb = true, nil
 	t.note(NoteInfo, "room of another provider is followed", Attr{"hub", t.r.uri.Provider()}, Attr{"epoch", utoa(e.Epoch)})
 	t.emit(e)
 }
@@ -109,10 +109,13 @@ func (t *turn) followEpoch(e follower.Epoch) {
 	roles := translate(e.After)
 	if r.endsWith(e.Effects) && !r.pub.Closing {
 		_, w, _ := mimi.ParseAAD(rolesAAD(e.Effects))
-		t.note(NoteInfo, "room is destroyed by its owner", Attr{"reason", w.Reason})
-		d := &destroyed{}
+		t.note(NoteInfo, "room is destroyed by its owner", Attr{"reason", w.Reason}, Attr{"venue", w.Alternate})
+		d := &destroyed{Venue: r.svc.venueFrom(w.Alternate)}
 		if xmpp.LegalText(w.Reason) {
 			d.Reason = w.Reason
+		}
+		if !d.Venue.IsZero() {
+			d.At = t.now
 		}
 		t.emit(d)
 	}

@@ -230,7 +230,8 @@ func (t *turn) enter(st *xmpp.Stanza, x *xmpp.Element, nick string) {
 		t.limited(st, e)
 		return
 	}
-	if e := t.noRoom(u); !r.pub.Exists && e.Condition == xmpp.Gone {
+	// Of a room elsewhere its hub is asked whether it is there again.
+	if e := t.noRoom(u); (r.pub.Closing || !r.pub.Exists && r.follow == nil) && e.Condition == xmpp.Gone {
 		t.refuse(st, e)
 		return
 	}

@@ -65,6 +65,7 @@ func TestOrders(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	wantIn(t, "the name points to the other room", b.send(t, enter(2)), "<gone", "meadow@rooms.a.example")
+	wantIn(t, "for the owner, too, who did not close it", b.send(t, enter(0)), "<gone", "meadow@rooms.a.example")
 }
 
 // With participants elsewhere the order is answered before the commits that it takes.

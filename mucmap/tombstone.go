@@ -71,18 +71,21 @@ func (s *state) owners() (all []mimi.URI) {
 	return all
 }
 
-// destruction is the event of an owner's order to destroy.
-func (t *turn) destruction(d muc.Destroy) *destroyed {
+// destruction is the event of an order to destroy, by an owner or, if u is zero, by an operator: what operators close owners do not open again.
+func (t *turn) destruction(u mimi.URI, d muc.Destroy) *destroyed {
 	e := &destroyed{Venue: d.Venue, Password: d.Password, Reason: d.Reason}
 	if !d.Venue.IsZero() {
-		e.At, e.Owners = t.now, t.r.pub.owners()
+		e.At = t.now
+	}
+	if !d.Venue.IsZero() && !u.IsZero() {
+		e.Owners = t.r.pub.owners()
 	}
 	return e
 }
 
 // grave is what a destroyed event leaves behind; nil: nothing.
 func (e *destroyed) grave() *tombstone {
-	if len(e.Owners) == 0 {
+	if e.At.IsZero() {
 		return nil
 	}
 	b := &tombstone{At: e.At, Venue: e.Venue.Bare(), Owners: e.Owners}
@@ -92,11 +95,23 @@ func (e *destroyed) grave() *tombstone {
 	return b
 }
 
+// grave is the tombstone under this name, if one stands: of the room that was just destroyed, or of one before.
+func (t *turn) grave() *tombstone {
+	b := t.r.pub.Grave
+	if b == nil {
+		b = t.r.tomb
+	}
+	if b == nil || !t.now.Before(b.At.Add(TombstoneFor)) {
+		return nil
+	}
+	return b
+}
+
 // noRoom is the refusal of who asks for a room that does not exist: gone, with the alternate venue, while a tombstone stands
 // (XEP-0045 §10.9); u may be zero.
 func (t *turn) noRoom(u mimi.URI) *xmpp.StanzaError {
-	b := t.r.tomb
-	if b == nil || !t.now.Before(b.At.Add(TombstoneFor)) || !u.IsZero() && slices.Contains(b.Owners, u) {
+	b := t.grave()
+	if b == nil || !u.IsZero() && slices.Contains(b.Owners, u) {
 		return refusal(xmpp.ItemNotFound, "there is no such room")
 	}
 	text := "this room was destroyed; go to " + b.Venue.String()

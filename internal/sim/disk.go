@@ -15,6 +15,7 @@ type disk struct {
 	events             [][]byte
 	secrets            map[string][]byte
 	archive            []mucmap.ArchiveEntry
+	tombstone          []byte
 }
 
 func newDisk() disk { return disk{secrets: map[string][]byte{}} }
@@ -23,8 +24,10 @@ func newDisk() disk { return disk{secrets: map[string][]byte{}} }
 func (d *disk) write(o *mucmap.Output) {
 	if o.Destroyed {
 		*d = newDisk()
+		d.tombstone = o.Tombstone
 		return
 	}
+	d.tombstone = nil // there is something else now
 	if d.seq+uint64(len(o.Events)) != o.Seq {
 		panic(fmt.Sprintf("sim: store has %d events, %d more do not make %d", d.seq, len(o.Events), o.Seq))
 	}
@@ -45,5 +48,5 @@ func (d *disk) load() mucmap.Snapshot {
 	if len(archive) > mucmap.DefaultHistory {
 		archive = archive[len(archive)-mucmap.DefaultHistory:]
 	}
-	return mucmap.Snapshot{Seq: d.seq, Snapshot: d.snapshot, SnapshotSeq: d.snapSeq, Events: d.events, Secrets: maps.Clone(d.secrets), Archive: archive, Sent: d.sent}
+	return mucmap.Snapshot{Seq: d.seq, Snapshot: d.snapshot, SnapshotSeq: d.snapSeq, Events: d.events, Secrets: maps.Clone(d.secrets), Archive: archive, Sent: d.sent, Tombstone: d.tombstone}
 }

@@ -155,7 +155,7 @@ func TestModerationAcrossProviders(t *testing.T) {
 // The room ends where it lives.
 func TestRoomEndsAcrossProviders(t *testing.T) {
 	w, juliet, romeo, nurse := meeting(t)
-	w.Send(ownerDestroy(w, juliet, "curtain"))
+	w.Send(ownerDestroy(w, juliet, muc.Destroy{Reason: "curtain"}))
 	settle(t, w)
 	expect(t, "destroyed", juliet, "Juliet is gone none/none 110 destroyed curtain", "iq result")
 	expect(t, "destroyed", romeo, "Romeo is gone none/none 110 destroyed curtain")
@@ -163,6 +163,61 @@ func TestRoomEndsAcrossProviders(t *testing.T) {
 	romeo.Join()
 	settle(t, w)
 	expect(t, "there is no such room", romeo, "error item-not-found")
+}
+
+// The alternate venue of a room that ends reaches each user as an address that its own client can enter: the room's own address where it lives, and
+// name%provider elsewhere. Who tries the old name later is told the same, unless there is a room again (XEP-0045 §10.9).
+func TestVenueAcrossProviders(t *testing.T) {
+	for _, test := range []struct{ venue, a, b, c string }{
+		{"garden%b.example@rooms.a.example", "garden%b.example@rooms.a.example", "garden@rooms.b.example", "garden%b.example@rooms.c.example"},
+		{"orchard@rooms.a.example", "orchard@rooms.a.example", "orchard%a.example@rooms.b.example", "orchard%a.example@rooms.c.example"},
+		{"=52ose%b.example@rooms.a.example", "=52ose%b.example@rooms.a.example", "=52ose@rooms.b.example", "=52ose%b.example@rooms.c.example"},
+		{"hall@muc.x.example", "hall@muc.x.example", "hall@muc.x.example", "hall@muc.x.example"},
+	} {
+		w := New(1, "a.example", "b.example", "c.example")
+		juliet := w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")
+		romeo := w.User("romeo@b.example/orchard", "garden%a.example@rooms.b.example", "Romeo")
+		paris := w.User("paris@c.example/house", "garden%a.example@rooms.c.example", "Paris")
+		all := []*User{juliet, romeo, paris}
+		enter := func() {
+			for _, u := range all {
+				u.Join()
+				settle(t, w)
+			}
+			for _, u := range all {
+				u.News()
+			}
+		}
+		enter()
+		w.Send(ownerDestroy(w, juliet, muc.Destroy{Reason: "gone", Venue: mustJID(test.venue)}))
+		settle(t, w)
+		expect(t, "destroyed", juliet, "Juliet is gone none/none 110 destroyed gone, go to "+test.a, "iq result")
+		expect(t, "destroyed", romeo, "Romeo is gone none/none 110 destroyed gone, go to "+test.b)
+		expect(t, "destroyed", paris, "Paris is gone none/none 110 destroyed gone, go to "+test.c)
+
+		late := w.User("tybalt@b.example/street", "garden%a.example@rooms.b.example", "Tybalt")
+		refused := func(when string) {
+			t.Helper()
+			late.Join()
+			settle(t, w)
+			expect(t, when, late, "error gone: this room was destroyed; go to "+test.b+" (gone)")
+		}
+		refused("at once")
+		w.Wait(2 * time.Hour)
+		settle(t, w)
+		if r := w.Providers["b.example"].Rooms["garden%a.example"]; r != nil {
+			r.restore()
+		}
+		for range 2 {
+			refused("when the room is forgotten but for its tombstone")
+		}
+		enter() // juliet could have left the room as it was
+		late.Join()
+		settle(t, w)
+		if got := strings.Join(late.News(), "\n"); !strings.Contains(got, "Tybalt is here none/participant 110") {
+			t.Errorf("the room is there again: %s", got)
+		}
+	}
 }
 
 // A hub that is away costs those who enter an error, and those who are in nothing but time.

@@ -16,8 +16,7 @@ func adminIQ(w *World, u *User, item muc.Item) xmpp.Stanza {
 		Payload: []*xmpp.Element{muc.AdminQuery{Items: []muc.Item{item}}.Element()}}
 }
 
-func ownerDestroy(w *World, u *User, reason string) xmpp.Stanza {
-	d := muc.Destroy{Reason: reason}
+func ownerDestroy(w *World, u *User, d muc.Destroy) xmpp.Stanza {
 	return xmpp.Stanza{Kind: xmpp.IQ, Type: xmpp.TypeSet, From: u.JID, To: u.Room.Bare(), ID: w.ID(),
 		Payload: []*xmpp.Element{xmpp.NewElement(muc.NSOwner, "query").With(d.Element(muc.NSOwner))}}
 }

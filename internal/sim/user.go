@@ -140,6 +140,9 @@ func Line(st xmpp.Stanza) string {
 	}
 	if x.Destroy != nil {
 		line += " destroyed " + x.Destroy.Reason
+		if !x.Destroy.Venue.IsZero() {
+			line += ", go to " + x.Destroy.Venue.String()
+		}
 	}
 	return line
 }

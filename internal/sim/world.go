@@ -264,7 +264,7 @@ func (n *Node) deliver(stanzas []xmpp.Broadcast) {
 func (n *Node) restore() {
 	w := n.p.w
 	w.trace("  %s %s: crash", n.p.Name, n.name)
-	if n.disk.seq == 0 && len(n.disk.secrets) == 0 {
+	if n.disk.seq == 0 && len(n.disk.secrets) == 0 && n.disk.tombstone == nil {
 		n.room = n.p.svc.New(n.name)
 		n.asking, n.asks, n.jobs = nil, nil, nil
 		return
