@@ -20,6 +20,7 @@ type created struct {
 	Locked bool   `json:",omitempty"` // until the owner has configured it
 	Veil   []byte `json:",omitempty"` // of pseudonyms
 
+	Subject string       `json:",omitempty"`
 	Listed  []listedUser `json:",omitempty"` // in a room that an operator made
 	Preauth []preauth    `json:",omitempty"`
 	Bots    []mimi.Bot   `json:",omitempty"`
@@ -29,7 +30,7 @@ func (e *created) apply(s *state, _ *stage) {
 	s.Secret, s.Veil = e.Secret, e.Veil
 	s.Exists, s.Created, s.Group, s.Epoch, s.Config, s.Locked = true, e.At, e.Group, 0, e.Config, e.Locked
 	s.members[e.Keeper] = &member{Role: roleKeeper, Leaves: 1}
-	s.Preauth, s.Bots = e.Preauth, e.Bots
+	s.Preauth, s.Bots, s.Subject = e.Preauth, e.Bots, subject{Text: e.Subject}
 	for _, l := range e.Listed {
 		s.members[l.User] = &member{Role: l.Role}
 		s.veil(l.User, cmp.Or(l.As, l.User))

@@ -89,8 +89,17 @@ func (t *turn) documentRequest(in Request) {
 	switch {
 	case !r.pub.Exists || r.hub == nil || r.pub.Closing || two:
 		reply(statusNotFound, []byte("no such room"))
+	case operator && len(in.Body) > 0:
+		d, err := r.documentFor(string(in.Body))
+		if err != nil {
+			reply(statusBadRequest, []byte(err.Error()))
+			return
+		}
+		reply(statusOK, d.Format())
 	case operator:
-		reply(statusOK, r.document(r.svc.documentName).Format())
+		d := r.document(r.svc.documentName)
+		d.Metadata = r.pub.documentMetadata()
+		reply(statusOK, d.Format())
 	case r.pub.Locked || !r.knows(in.Provider):
 		reply(statusNotFound, []byte("no such room, or not one that this provider takes part in")) // who may not see it learns nothing of it
 	default:
@@ -164,9 +173,38 @@ func (r *Room) document(name func(mimi.URI) string) *roomdoc.Document {
 	return d
 }
 
+// documentMetadata is what a document says about how the room presents itself; nil: nothing.
+func (s *state) documentMetadata() *roomdoc.Metadata {
+	m := roomdoc.Metadata{Name: s.Config.Name, Description: s.Config.Description, Language: s.Config.Lang, Subject: s.Subject.Text}
+	if m == (roomdoc.Metadata{}) {
+		return nil
+	}
+	return &m
+}
+
+// checkMetadata holds a document to what the form of the room's configuration takes.
+func checkMetadata(m *roomdoc.Metadata) error {
+	for _, f := range []struct {
+		name, text string
+		limit      int
+	}{{"name", m.Name, maxName}, {"description", m.Description, maxDescription}, {"language", m.Language, maxLang}, {"subject", m.Subject, maxSubject}} {
+		why := xmpp.TextFault(f.text)
+		switch {
+		case len(f.text) > f.limit:
+			return fmt.Errorf("%s is longer than %d bytes", f.name, f.limit)
+		case !xmpp.LegalText(f.text):
+			return fmt.Errorf("%s holds characters that XML forbids", f.name)
+		case why != "":
+			return fmt.Errorf("%s is not possible: %s", f.name, why)
+		}
+	}
+	return nil
+}
+
 // plan is a room to be made.
 type plan struct {
 	config  roomConfig
+	subject string
 	users   []listedUser
 	preauth []preauth
 	loggers []mimi.URI
@@ -192,6 +230,12 @@ func (s *Service) planned(body []byte) (*plan, error) {
 		return nil, fmt.Errorf("owning-system: the system user of rooms of this provider is %s", s.systemName())
 	case len(d.Affiliations.Owner) == 0:
 		return nil, errors.New("owner: a room has at least one")
+	}
+	if m := d.Metadata; m != nil {
+		c.Name, c.Description, c.Lang, p.subject = m.Name, m.Description, m.Language, m.Subject
+		if err := checkMetadata(m); err != nil {
+			return nil, fmt.Errorf("metadata: %w", err)
+		}
 	}
 	if p.systems, err = s.plannedSystems(d); err != nil {
 		return nil, fmt.Errorf("system-auth: %w", err)
@@ -281,7 +325,7 @@ func (t *turn) createFrom(body []byte) error {
 	first := mimi.NewRoom{
 		Participants: mimi.ParticipantList{Participants: list},
 		Roles:        *roles,
-		Metadata:     *p.config.metadata(&mimi.RoomMetadata{Room: r.uri}),
+		Metadata:     *p.config.metadata(&mimi.RoomMetadata{Room: r.uri, Subject: p.subject}),
 		Base:         *p.config.base(&mimi.BaseRoomPolicy{}),
 		Franking:     r.svc.frankingAgent(suite),
 		Hub:          append([]mls.ExternalSender{r.svc.hubSender(suite)}, p.systems...),
@@ -323,7 +367,8 @@ func (t *turn) createFrom(body []byte) error {
 		return err
 	}
 	r.hub, r.hubChanged, r.tomb = h, true, nil
-	t.emit(&created{At: t.now, Secret: secret[:], Veil: veil[:], Group: group.String(), Keeper: r.keeper, Config: p.config, Listed: p.users, Preauth: p.preauth, Bots: p.bots})
+	t.emit(&created{At: t.now, Secret: secret[:], Veil: veil[:], Group: group.String(), Keeper: r.keeper, Config: p.config, Subject: p.subject, Listed: p.users, Preauth: p.preauth,
+		Bots: p.bots})
 	t.note(NoteInfo, "room created by an operator", Attr{"group", group.String()})
 	return nil
 }

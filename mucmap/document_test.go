@@ -74,6 +74,10 @@ func TestCreateRefused(t *testing.T) {
 		"a device":             {`{"user-affiliations": {"owner": ["user0@a.example/x"]}}`, "owner"},
 		"the keeper":           {`{"user-affiliations": {"owner": ["mimi://a.example/u/garden!"]}}`, "owner"},
 		"two names of one":     {`{"user-affiliations": {"owner": ["user0@a.example"], "member": ["mimi://a.example/u/user0"]}}`, "twice"},
+		"a long name":          {`{"metadata": {"name": "` + strings.Repeat("x", maxName+1) + `"}, "user-affiliations": {"owner": ["user0@a.example"]}}`, "metadata: name is longer"},
+		"a long language":      {`{"metadata": {"language": "` + strings.Repeat("x", maxLang+1) + `"}, "user-affiliations": {"owner": ["user0@a.example"]}}`, "metadata: language is longer"},
+		"a strange subject":    {`{"metadata": {"subject": "\u0001"}, "user-affiliations": {"owner": ["user0@a.example"]}}`, "metadata: subject holds characters"},
+		"a deceiving subject":  {`{"metadata": {"subject": "\u202e"}, "user-affiliations": {"owner": ["user0@a.example"]}}`, "metadata: subject is not possible"},
 		"an unknown team":      {`{"preauth-admin": [{"team": "sales@example.com"}], "user-affiliations": {"owner": ["user0@a.example"]}}`, "sales@example.com"},
 	} {
 		b := newBench(t)

@@ -19,6 +19,7 @@ const (
 	MaxSystems  = 16 // system users of other providers
 	MaxKey      = 1024
 	MaxName     = 3071 // bytes of one name, the limit of a JID
+	MaxText     = 4096 // bytes of one text of the metadata
 	maxDepth    = 8
 )
 
@@ -36,6 +37,7 @@ type Document struct {
 	SystemAuth     []SystemUser `json:"system-auth"`
 	Affiliations   Affiliations `json:"user-affiliations"`
 	Bots           []Bot        `json:"bots,omitempty"`
+	Metadata       *Metadata    `json:"metadata,omitempty"`
 }
 
 // Policy is what the room is like.
@@ -48,6 +50,14 @@ type Policy struct {
 	FixedMembership bool   `json:"fixed-membership"`
 	MultiDevice     bool   `json:"multi-device"`
 	WelcomeDirectly bool   `json:"welcome-directly"` // the Welcome goes with the commit that adds
+}
+
+// Metadata is how the room presents itself. The seed's document has nothing for it; only operators' documents have it here.
+type Metadata struct {
+	Name        string `json:"name,omitempty"`
+	Description string `json:"description,omitempty"`
+	Language    string `json:"language,omitempty"` // of the description and the discussion
+	Subject     string `json:"subject,omitempty"`
 }
 
 // Affiliations lists users by what they are in the room. A user is an address such as alice@example.com, or a mimi:// URI.
@@ -311,6 +321,9 @@ func (d *Document) Check() error {
 		if slices.ContainsFunc(d.SystemAuth[:i], func(o SystemUser) bool { return o.Name == s.Name || bytes.Equal(o.Key, s.Key) }) {
 			return fail("system-auth", "%s or its key occurs twice", s.Name)
 		}
+	}
+	if m := d.Metadata; m != nil && max(len(m.Name), len(m.Description), len(m.Language), len(m.Subject)) > MaxText {
+		return fail("metadata", "a text of more than %d bytes", MaxText)
 	}
 	if err := d.checkBots(seen); err != nil {
 		return fmt.Errorf("roomdoc: bots: %w", err)

@@ -50,6 +50,8 @@ func TestStrict(t *testing.T) {
 	many := `{"user-affiliations": {"member": [` + strings.Repeat(`"a",`, MaxUsers+1) + `"b"]}}`
 	for name, c := range map[string]struct{ text, wants string }{
 		"the missing comma":       {strings.Replace(example, `"moderated": false,`, `"moderated": false`, 1), "invalid character"},
+		"long subject":            {`{"metadata": {"subject": "` + strings.Repeat("x", MaxText+1) + `"}}`, "metadata: a text of more than"},
+		"unknown metadata":        {`{"metadata": {"mood": "x"}}`, "mood"},
 		"unknown member":          {`{"policy": {"opn": true}}`, "opn"},
 		"other case":              {`{"policy": {"Open": true}}`, "Open"},
 		"twice":                   {`{"policy": {"open": true, "open": false}}`, "twice"},
