@@ -220,7 +220,7 @@ func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, err
 }
 
 // AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name},
-// /rooms/{name}/members, /explain and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release and /destroy,
+// /rooms/{name}/members, /explain and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release, /destroy and /move,
 // POST /announce (adminorder.go), and GET and POST /bans and POST /bans/lift (serviceban.go). It is for a socket that only
 // operators can open: it asks for no credentials.
 func (g *Gateway) AdminHandler() http.Handler {

@@ -5,10 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
-	"strings"
 
 	"anteroom/mucmap"
-	"anteroom/xmpp"
 )
 
 // maxOrder bounds the body of an order at the administration's socket, in bytes.
@@ -17,7 +15,7 @@ const maxOrder = 4 * mucmap.MaxAnnouncement
 // DestroyOrder is the body of POST /rooms/{name}/destroy.
 type DestroyOrder struct {
 	Reason   string `json:"reason,omitempty"`
-	Venue    string `json:"venue,omitempty"` // address of a room to go to instead
+	Venue    string `json:"venue,omitempty"` // address or mimi:// URI of a room to go to instead
 	Password string `json:"password,omitempty"`
 }
 
@@ -40,24 +38,27 @@ func (g *Gateway) orderHandlers(mux *http.ServeMux) {
 		}
 		d := mucmap.Destruction{Reason: o.Reason, Password: o.Password}
 		if o.Venue != "" {
-			venue, err := xmpp.ParseJID(o.Venue)
+			venue, err := g.opt.Rooms.ParseVenue(o.Venue)
 			if err != nil {
-				http.Error(w, "venue: "+strings.TrimPrefix(err.Error(), "xmpp: "), http.StatusBadRequest)
+				http.Error(w, "venue: "+err.Error(), http.StatusBadRequest)
 				return
 			}
-			d.Venue = venue.Bare()
+			d.Venue = venue
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
 		status, text := g.RoomDestroy(ctx, r.PathValue("name"), d)
-		switch {
-		case status >= http.StatusBadRequest:
-			http.Error(w, text, status)
-		case text == "":
-			answerJSON(w, OrderAnswer{"destroyed"}, nil)
-		default:
-			answerJSON(w, OrderAnswer{"destroyed; " + text}, nil)
+		answerOrder(w, "destroyed", status, text)
+	})
+	mux.HandleFunc("POST /rooms/{name}/move", func(w http.ResponseWriter, r *http.Request) {
+		var o MoveOrder
+		if !readOrder(w, r, &o) {
+			return
 		}
+		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
+		defer cancel()
+		status, text := g.RoomMove(ctx, r.PathValue("name"), o)
+		answerOrder(w, "moved to "+o.To, status, text)
 	})
 	mux.HandleFunc("POST /rooms/{name}/reinit", func(w http.ResponseWriter, r *http.Request) {
 		var o mucmap.ReInitOrder
@@ -82,6 +83,18 @@ func (g *Gateway) orderHandlers(mux *http.ServeMux) {
 		}
 		answerJSON(w, a, err)
 	})
+}
+
+// answerOrder says that an order was carried out, and what else there is to say of it.
+func answerOrder(w http.ResponseWriter, done string, status int, text string) {
+	switch {
+	case status >= http.StatusBadRequest:
+		http.Error(w, text, status)
+	case text == "":
+		answerJSON(w, OrderAnswer{done}, nil)
+	default:
+		answerJSON(w, OrderAnswer{done + "; " + text}, nil)
+	}
 }
 
 func readOrder(w http.ResponseWriter, r *http.Request, order any) bool {

@@ -21,14 +21,14 @@ func (g *Gateway) RoomDocument(ctx context.Context, peer string, room mimi.URI) 
 	return g.askRoom(ctx, mucmap.RequestDocument, peer, name, nil)
 }
 
-// roomDocument is RoomDocument for operators.
+// roomDocument is RoomDocument for operators, or with ?to=PROVIDER the document of which that provider can make the room again.
 func (g *Gateway) roomDocument(w http.ResponseWriter, r *http.Request) {
 	name := r.PathValue("name")
 	if !g.dir.known(name) {
 		answerJSON(w, nil, ErrNoRoom)
 		return
 	}
-	status, body := g.askRoom(r.Context(), mucmap.RequestDocument, g.opt.Provider, name, nil)
+	status, body := g.askRoom(r.Context(), mucmap.RequestDocument, g.opt.Provider, name, []byte(r.URL.Query().Get("to")))
 	answerBody(w, status, body)
 }
 

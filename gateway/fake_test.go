@@ -77,6 +77,10 @@ func (s *tallies) DirectName(user, peer mimi.URI) string { return "" }
 
 func (s *tallies) ParseBan(who string) (xmpp.JID, error) { return xmpp.ParseJID(who) }
 
+func (s *tallies) ParseVenue(text string) (xmpp.JID, error) { return xmpp.ParseJID(text) }
+
+func (s *tallies) RoomURI(string, string) (mimi.URI, bool) { return mimi.URI{}, false }
+
 func (s *tallies) Route(st *xmpp.Stanza, _ func(string) bool) string {
 	if st.To.Local() == "nowhere" {
 		panic("told to")
@@ -386,6 +390,10 @@ func (p *posts) Post(_ context.Context, provider string, _ mimi.Endpoint, _ mimi
 		return answer(provider, string(body), n) // which may take its time, and be asked for several rooms at once
 	}
 	return PeerReply{Status: 201}, nil
+}
+
+func (p *posts) Document(context.Context, mimi.URI) (PeerReply, error) {
+	return PeerReply{Status: 404}, nil
 }
 
 func (p *posts) forget() {

@@ -40,6 +40,11 @@ func (l link) Post(ctx context.Context, provider string, e mimi.Endpoint, uri mi
 	return PeerReply{Status: status, Body: answer}, nil
 }
 
+func (l link) Document(ctx context.Context, room mimi.URI) (PeerReply, error) {
+	status, answer := l.to[room.Provider()].g.RoomDocument(ctx, l.from, room)
+	return PeerReply{Status: status, Body: answer}, nil
+}
+
 // inPair runs a test with two gateways in a synctest bubble.
 func inPair(t *testing.T, f func(p *pair), change ...func(*mucmap.Config)) {
 	t.Helper()

@@ -28,6 +28,8 @@ type Mark int64
 type Peers interface {
 	// Post sends one request about uri, zero for the provider itself. An error means that no complete answer came.
 	Post(ctx context.Context, provider string, endpoint mimi.Endpoint, uri mimi.URI, body []byte) (PeerReply, error)
+	// Document asks the provider of a room for the room's JSON document.
+	Document(ctx context.Context, room mimi.URI) (PeerReply, error)
 }
 
 // PeerReply is a provider's answer; RetryAfter is positive when it asks for patience.
@@ -53,9 +55,11 @@ type Room interface {
 type Rooms interface {
 	New(name string) Room
 	Restore(name string, snap mucmap.Snapshot) (Room, mucmap.Recovery, error)
-	RoomName(uri mimi.URI) string     // "": not one of ours
-	FollowedName(uri mimi.URI) string // "": one of ours, or one that has no address here
-	PersonName(uri mimi.URI) string   // where consent of one of our users is kept; "": nobody of ours
+	RoomName(uri mimi.URI) string                    // "": not one of ours
+	FollowedName(uri mimi.URI) string                // "": one of ours, or one that has no address here
+	PersonName(uri mimi.URI) string                  // where consent of one of our users is kept; "": nobody of ours
+	RoomURI(provider, local string) (mimi.URI, bool) // the room with a localpart at an anteroom of a provider
+	ParseVenue(text string) (xmpp.JID, error)        // which room an operator sends people to
 	DirectName(user, peer mimi.URI) string
 	ParseBan(who string) (xmpp.JID, error)                              // whom an operator means who bans
 	Route(st *xmpp.Stanza, direct func(name string) bool) string        // "": to the service itself

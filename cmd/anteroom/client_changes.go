@@ -64,9 +64,9 @@ func externalSender(pg *mls.PublicGroup, index uint32) string {
 }
 
 func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []byte) {
-	reason := ""
+	reason, alternate := "", ""
 	if _, why, err := mimi.ParseAAD(aad); err == nil {
-		reason = why.Reason
+		reason, alternate = why.Reason, why.Alternate
 	}
 	switch p := p.(type) {
 	case mls.Add: // in a commit its leaf is listed by itself, with its index
@@ -86,6 +86,10 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 			w.removal(sender.Leaf, by, reason)
 		}
 	case mls.AppDataUpdate:
+		if p.Component == mimi.ComponentRolesList { // by which rooms of anteroom begin to end
+			w.add(clientChange{Kind: "roles", Proposer: by, Reason: reason, Alternate: alternate})
+			return
+		}
 		w.component(p, by, reason)
 	case mls.ExternalInit:
 	case mls.ReInit:
@@ -120,8 +124,6 @@ func (w *changeList) component(p mls.AppDataUpdate, by, reason string) {
 			c.Name, c.Subject = metadata.Name, metadata.Subject
 		}
 		w.add(c)
-	case mimi.ComponentRolesList:
-		w.add(clientChange{Kind: "roles", Proposer: by, Reason: reason})
 	default:
 		w.add(clientChange{Kind: "policy", Proposer: by, Reason: reason})
 	}

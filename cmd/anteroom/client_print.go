@@ -69,6 +69,8 @@ type clientChange struct {
 	Name     string  `json:"name,omitempty"`
 	Subject  string  `json:"subject,omitempty"`
 	Reason   string  `json:"reason,omitempty"`
+
+	Alternate string `json:"alternate,omitempty"` // where to go from a room that ends
 }
 
 type clientParticipant struct {

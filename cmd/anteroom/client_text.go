@@ -104,5 +104,8 @@ func changeText(c *clientChange) string {
 	if c.Reason != "" {
 		s += ": " + c.Reason
 	}
+	if c.Alternate != "" {
+		s += "; go to " + c.Alternate
+	}
 	return clean(s)
 }

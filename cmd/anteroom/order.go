@@ -14,7 +14,7 @@ type roomDestroyCommand struct {
 	configFile
 	Name     string `arg:"" help:"Localpart of the room's address."`
 	Reason   string `help:"What those who are in it are told."`
-	Venue    string `placeholder:"ADDRESS" help:"Room to go to instead; the name points there for 30 days."`
+	Venue    string `placeholder:"ROOM" help:"Room to go to instead, by address or mimi:// URI; the name points there for 30 days."`
 	Password string `help:"Password of that room."`
 }
 

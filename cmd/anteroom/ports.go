@@ -61,3 +61,8 @@ func (p *peers) Post(ctx context.Context, provider string, e mimi.Endpoint, uri 
 	r, err := p.client.Load().Post(ctx, provider, e, uri, body)
 	return gateway.PeerReply{Status: r.Status, Body: r.Body, RetryAfter: r.RetryAfter}, err
 }
+
+func (p *peers) Document(ctx context.Context, room mimi.URI) (gateway.PeerReply, error) {
+	r, err := p.client.Load().Document(ctx, room)
+	return gateway.PeerReply{Status: r.Status, Body: r.Body, RetryAfter: r.RetryAfter}, err
+}

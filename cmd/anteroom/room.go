@@ -25,6 +25,7 @@ type roomCommand struct {
 	Members roomMembersCommand `cmd:"" help:"List who may enter one room, takes part in it and is in its group: roles, leaves and occupants."`
 	Abuse   roomAbuseCommand   `cmd:"" help:"List what users, here and elsewhere, reported as abuse in our rooms."`
 	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
+	Move    roomMoveCommand    `cmd:"" help:"Move one of our rooms to another provider."`
 	Destroy roomDestroyCommand `cmd:"" help:"Destroy one room, whoever owns it."`
 	Reinit  roomReinitCommand  `cmd:"" help:"Give the group of one of our rooms another cipher suite (ReInit)."`
 }

@@ -44,12 +44,12 @@ func TestSeed(t *testing.T) {
 	}
 	var err error
 	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain},
-		Users: map[string]string{"juliet": password}}); err != nil {
+		Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.here.Stop()
 	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here,
-		Users: map[string]string{"benvolio": password}}); err != nil {
+		Users: map[string]string{"benvolio": password, "rosaline": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.there.Stop()
@@ -75,7 +75,7 @@ func TestSeed(t *testing.T) {
 		name string
 		play func(*scene)
 	}{
-		{"devices", devices}, {"consent", joinsByConsent}, {"preauthorised", joinsPreauthorised}, {"link", joinsByLink}, {"knock", joinsByKnock}, {"logged", logged}, {"states", states}, {"bots", bots}, {"system users", systemUsers}, {"reported", reported}, {"unlogged", unlogged}, {"full", full}, {"reinitialised", reinitialised},
+		{"devices", devices}, {"consent", joinsByConsent}, {"preauthorised", joinsPreauthorised}, {"link", joinsByLink}, {"knock", joinsByKnock}, {"logged", logged}, {"states", states}, {"bots", bots}, {"system users", systemUsers}, {"reported", reported}, {"unlogged", unlogged}, {"full", full}, {"reinitialised", reinitialised}, {"moved", moved},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

@@ -101,6 +101,22 @@ func (c *Client) Post(ctx context.Context, peer string, e mimi.Endpoint, uri mim
 	return reply, nil
 }
 
+// Document asks a provider for the document of one of its rooms, by the path that the seed gives it (Documents). Errors and refusals are as in Post.
+func (c *Client) Document(ctx context.Context, room mimi.URI) (Reply, error) {
+	ctx, cancel := context.WithTimeout(ctx, ExchangeTimeout)
+	defer cancel()
+	target := "https://" + room.Provider() + "/room/" + room.Provider() + "/" + url.PathEscape(room.Name())
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
+	if err != nil {
+		return Reply{}, fmt.Errorf("mimihttp: document of %s: %w", room, err)
+	}
+	reply, err := c.do(request, MaxResponseBody)
+	if err != nil {
+		return Reply{}, fmt.Errorf("mimihttp: document of %s: %w", room, err)
+	}
+	return reply, nil
+}
+
 func (c *Client) do(request *http.Request, limit int64) (Reply, error) {
 	request.Header.Set("From", "mimi@"+c.domain)
 	response, err := c.http.Do(request)

@@ -50,6 +50,26 @@ func TestRoomDocument(t *testing.T) {
 	}
 }
 
+// The client asks for a document as the seed has it, and a refusal is an answer.
+func TestClientGetsDocument(t *testing.T) {
+	ca := newAuthority(t)
+	address := listen(t, ca.issue("a.example"), NewHandler("a.example", describing{}, slog.New(slog.DiscardHandler)))
+	client := NewClient(ClientConfig{Domain: "b.example", Identity: ca.issue("b.example"), Peers: map[string]string{"a.example": address, "c.example": address}})
+	defer client.Close()
+	for _, name := range []string{"garden", "##hash", "a/b c"} {
+		room, err := mimi.RoomURI("a.example", name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if reply, err := client.Document(t.Context(), room); err != nil || reply.Status != http.StatusOK || string(reply.Body) != "b.example "+room.String() {
+			t.Errorf("%s: %+v %v", room, reply, err)
+		}
+	}
+	if reply, err := client.Document(t.Context(), mimi.MustURI("mimi://c.example/r/garden")); err == nil {
+		t.Errorf("of somebody who is not c.example: %+v", reply)
+	}
+}
+
 func mustRoom(t *testing.T, name string) string {
 	t.Helper()
 	u, err := mimi.RoomURI("a.example", name)

@@ -45,7 +45,7 @@ type (
 		Kind, Proposer, User, Client, Key string
 		Role, From, Leaf                  uint32
 		RoleName                          string `json:"role_name"`
-		Reason, Subject                   string
+		Reason, Subject, Alternate        string
 	}
 	Participant struct {
 		User     string

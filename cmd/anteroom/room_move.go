@@ -1,0 +1,58 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+
+	"anteroom/gateway"
+)
+
+// roomMoveCommand moves a room to another provider, in two steps with the other operator's in between (docs/decisions/141-moving.md).
+type roomMoveCommand struct {
+	configFile
+	Name   string `arg:"" help:"Localpart of the room's address."`
+	To     string `required:"" placeholder:"PROVIDER" help:"Provider that is to have the room, such as b.example."`
+	As     string `placeholder:"NAME" help:"Localpart of its address there, if it is another."`
+	Done   bool   `help:"The room has been made there: end the one here. Its name points to the new one for 30 days."`
+	Reason string `help:"With --done: what those who are in it are told."`
+	Unseen bool   `help:"With --done: also if the new room cannot be seen from here, or has not the same users."`
+}
+
+// Run prints the document for the other operator, or ends the room.
+func (c *roomMoveCommand) Run() error {
+	if c.As == "" {
+		c.As = c.Name
+	}
+	path := "/rooms/" + url.PathEscape(c.Name)
+	if c.Done {
+		var a gateway.OrderAnswer
+		if err := c.order(path+"/move", gateway.MoveOrder{To: c.To, As: c.As, Reason: c.Reason, Unseen: c.Unseen}, &a); err != nil {
+			return err
+		}
+		fmt.Printf("%s: %s\n", c.Name, a.Text)
+		return nil
+	}
+	cfg, err := c.load()
+	if err != nil {
+		return err
+	}
+	document, err := askSocket(cfg.Admin.Socket, http.MethodGet, path+"/document?to="+url.QueryEscape(c.To), nil)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stdout.Write(document); err != nil {
+		return err
+	}
+	as := ""
+	if c.As != c.Name {
+		as = " --as " + c.As
+	}
+	fmt.Fprintf(os.Stderr, `Nothing has changed yet. Give the document to the operator of %[1]s, who runs
+    anteroom room create --config FILE --from DOCUMENT %[2]s
+Then end the room here:
+    anteroom room move --config %[3]s %[4]s --to %[1]s%[5]s --done
+`, c.To, c.As, c.Config, c.Name, as)
+	return nil
+}
