@@ -17,11 +17,11 @@
 //
 // Backends: memstore (tests, faults), boltstore (one file, one process), redisstore (shared between gateways). They
 // store what they are given; Seal wraps any of them and encrypts events, snapshots, secret parts, outbox bodies, archive
-// bodies and records, each for its place alone: none opens in another's.
+// bodies, tombstones and records, each for its place alone: none opens in another's.
 //
 // Not implemented: changing the sealing key of a store that is in use, and protection against somebody who may write to
 // the store beyond that: who puts back an older copy, of all or of one part or record, takes away the newest events or
-// whole entries, or changes what stays in clear (see Seal), such as an archive entry's sender and time or a tombstone, is not noticed.
+// whole entries, or changes what stays in clear (see Seal), such as an archive entry's sender and time, is not noticed.
 //
 // All implementations are safe for concurrent use. They neither keep nor change the slices they are given, and what
 // they return is the caller's.

@@ -144,7 +144,7 @@ func CheckDelete(room string, f Fence, tombstone []byte) error {
 	if f == 0 {
 		return ErrConflict
 	}
-	if len(tombstone) > MaxTombstone {
+	if len(tombstone) > MaxTombstone+sealAllowance {
 		return invalid("tombstone: longer than %d bytes", MaxTombstone)
 	}
 	return nil

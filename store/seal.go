@@ -30,6 +30,7 @@ const (
 	kindOutbox   kind = "outbox body"  // room and id
 	kindArchive  kind = "archive body" // room, id
 	kindRecord   kind = "record"       // bucket, key
+	kindGrave    kind = "tombstone"    // room
 	kindCheck    kind = "key check"
 )
 
@@ -46,7 +47,7 @@ type sealer struct {
 
 func newSealer(k Key) *sealer {
 	s := &sealer{id: k.id(), aead: make(map[kind]cipher.AEAD)}
-	for _, kd := range []kind{kindSecret, kindEvent, kindSnapshot, kindOutbox, kindArchive, kindRecord, kindCheck} {
+	for _, kd := range []kind{kindSecret, kindEvent, kindSnapshot, kindOutbox, kindArchive, kindRecord, kindGrave, kindCheck} {
 		aead, err := chacha20poly1305.NewX(k.derive(string(kd), chacha20poly1305.KeySize))
 		if err != nil {
 			panic(err) // only for a wrong key length
@@ -94,8 +95,8 @@ func seqPart(n Seq) string { return strconv.FormatUint(uint64(n), 10) }
 
 func outboxPart(e OutboxEntry) string { return strconv.FormatUint(e.ID, 10) }
 
-// Seal returns inner with events, snapshots, secret parts, outbox bodies, archive bodies and record values encrypted on their way
-// in and decrypted on their way out. In clear stay: room keys, part names, senders, times, sequences and tombstones. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
+// Seal returns inner with events, snapshots, secret parts, outbox bodies, archive bodies, tombstones and record values encrypted on their way
+// in and decrypted on their way out. In clear stay: room keys, part names, senders, times and sequences. On a fresh store it leaves a key check; ErrWrongKey: the store was sealed with another
 // key. What does not open is ErrCorrupt.
 func Seal(ctx context.Context, inner Store, k Key) (Store, error) {
 	s := newSealer(k)

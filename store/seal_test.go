@@ -140,6 +140,22 @@ func TestTampered(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	grave := func(room string) []byte {
+		t.Helper()
+		f, err := s.Claim(t.Context(), store.RoomLease(room), "o", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Delete(t.Context(), room, f, []byte(planted)); err != nil {
+			t.Fatal(err)
+		}
+		r, err := inner.Load(t.Context(), room)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r.Tombstone
+	}
+	elsewhere := grave("elsewhere")
 	record, err := inner.Get(t.Context(), "b", "l")
 	if err != nil {
 		t.Fatal(err)
@@ -158,6 +174,8 @@ func TestTampered(t *testing.T) {
 		{"an outbox body in place of a part", tampered{room: func(r *store.Room) { r.Secrets["a"] = r.Outbox[0].Body }}},
 		{"an outbox body of another entry", tampered{room: func(r *store.Room) { r.Outbox[0].Body = r.Outbox[1].Body }}},
 		{"an archive body of another entry", tampered{page: func(p *store.ArchivePage) { p.Entries[0].Body = p.Entries[1].Body }}},
+		{"a tombstone where there is none", tampered{room: func(r *store.Room) { *r = store.Room{Tombstone: []byte(planted)} }}},
+		{"a tombstone of another room", tampered{room: func(r *store.Room) { *r = store.Room{Tombstone: elsewhere} }}},
 		{"a record of another key", tampered{rec: func(r *store.Record) { r.Value = record.Value }}},
 		{"a flipped bit", tampered{room: func(r *store.Room) { r.Secrets["a"][40] ^= 1 }}},
 		{"an unknown format", tampered{room: func(r *store.Room) { r.Secrets["a"][0] = 2 }}},
@@ -202,5 +220,21 @@ func TestSealedTwice(t *testing.T) {
 	}
 	if bytes.Equal(values[0], values[1]) {
 		t.Error("the same bytes")
+	}
+}
+
+// TestLargestTombstone: what may be deleted with may be sealed.
+func TestLargestTombstone(t *testing.T) {
+	s := seal(t, memstore.New(), store.NewKey())
+	f, err := s.Claim(t.Context(), store.RoomLease("r"), "o", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := bytes.Repeat([]byte{7}, store.MaxTombstone)
+	if err := s.Delete(t.Context(), "r", f, want); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := s.Load(t.Context(), "r"); err != nil || !bytes.Equal(r.Tombstone, want) {
+		t.Errorf("%d bytes came back, %v", len(r.Tombstone), err)
 	}
 }

@@ -15,6 +15,11 @@ func (w *sealed) Load(ctx context.Context, room string) (*Room, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.Tombstone != nil {
+		if r.Tombstone, err = w.s.open(kindGrave, room, "", r.Tombstone); err != nil {
+			return nil, err
+		}
+	}
 	if r.Snapshot != nil {
 		if r.Snapshot, err = w.s.open(kindSnapshot, room, seqPart(r.SnapshotSeq), r.Snapshot); err != nil {
 			return nil, err
@@ -60,6 +65,16 @@ func (w *sealed) WriteAll(ctx context.Context, batches []Batch) []error {
 		}
 	}
 	return errs
+}
+
+func (w *sealed) Delete(ctx context.Context, room string, f Fence, tombstone []byte) error {
+	if err := CheckDelete(room, f, tombstone); err != nil {
+		return err
+	}
+	if len(tombstone) > 0 {
+		tombstone = w.s.seal(kindGrave, room, "", tombstone)
+	}
+	return w.Store.Delete(ctx, room, f, tombstone)
 }
 
 // batch returns a copy with sealed parts; it changes nothing that the caller holds.

@@ -62,5 +62,11 @@ func plant(t *testing.T, s store.Store) (secrets map[string][]byte, public []byt
 	})
 	write(t, s, store.Batch{Room: "r", Fence: f, Seq: 1, Events: [][]byte{secret("event")}, Snapshot: secret("snapshot"), SnapshotSeq: 1, Redact: []store.Redaction{{ID: "m2", Body: secret("redaction")}}})
 	update(t, s, "b", store.Change{Key: "k", Value: secret("record")})
+	if err := s.Delete(t.Context(), "gone", claim(t, s, "gone"), secret("tombstone")); err != nil {
+		t.Fatalf("delete: %v", err)
+	}
+	if r := load(t, s, "gone"); !bytes.Equal(r.Tombstone, secrets["tombstone"]) {
+		t.Errorf("tombstone %x", r.Tombstone)
+	}
 	return secrets, public
 }
