@@ -67,3 +67,25 @@ func TestMarkersAndMentions(t *testing.T) {
 		}
 	}
 }
+
+// A message that has the id of one that was said before is not shown again: salt and content are the same, and so would be all that refers to it.
+func TestSaidTwice(t *testing.T) {
+	b, bob := meet(t)
+	user := bob.client.ClientUser()
+	m := &content.Message{Salt: saltOf(b.seed()), Sender: user.String(), Room: b.room.uri.String(),
+		Body: content.Part{Disposition: content.Render, Cardinality: content.Single, ContentType: content.TypePlain, Content: []byte("Hello")}}
+	submit := func() string {
+		t.Helper()
+		b.out.Reset()
+		if a, _ := bob.submit(m, user); a.Code != mimi.SubmitAccepted {
+			t.Fatalf("refused: %+v", a)
+		}
+		return b.out.String()
+	}
+	wantIn(t, "the first", submit(), "<body>Hello</body>")
+	if out := submit(); strings.Contains(out, "<message") {
+		t.Errorf("the second: %s", out)
+	}
+	m.Salt = saltOf(b.seed())
+	wantIn(t, "with another salt", submit(), "<body>Hello</body>")
+}

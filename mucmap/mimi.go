@@ -120,11 +120,16 @@ func (t *turn) show(u mimi.URI, nick string, data, proof []byte) {
 		t.note(NoteInfo, "message cannot be shown to XMPP users", Attr{"user", u.String()}, Attr{"reason", err.Error()})
 		return
 	}
+	id := content.ID(u, t.r.uri, data, m.Salt)
+	if t.r.pub.recordByMessage(id) != nil { // draft-ietf-mimi-content, Security Considerations, General handling
+		t.note(NoteInfo, "message was said before and is not shown again", Attr{"user", u.String()})
+		return
+	}
 	gone, ok := t.replaces(u, m)
 	if !ok {
 		return
 	}
-	from := origin(u, m, content.ID(u, t.r.uri, data, m.Salt))
+	from := origin(u, m, id)
 	from.Proof = proof
 	if gone != nil && gone.From.User != u {
 		t.moderated(gone, u, nick, "", provenance{Message: from.Message})

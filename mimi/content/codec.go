@@ -156,8 +156,12 @@ func (r *reader) id(b []byte, field string) MessageID {
 	}
 	var id MessageID
 	copy(id[:], v)
-	if r.err == nil && id.IsZero() {
+	switch {
+	case r.err != nil:
+	case id.IsZero():
 		r.err = bad(field, "is all zero, which is no message id")
+	case id[0] != hashSHA256:
+		r.err = bad(field, "begins with %d, which is no hash algorithm for message ids", id[0]) // draft-ietf-mimi-content, Security Considerations, General handling
 	}
 	return id
 }

@@ -154,7 +154,7 @@ func (p *inlineParser) entity(i int) int {
 	return len(entity)
 }
 
-// autolink is an address between angle brackets. Other tags are text (GFM-MIMI).
+// autolink is an address between angle brackets, which may be that of a user. Other tags are text (GFM-MIMI).
 func (p *inlineParser) autolink(i int) int {
 	end := strings.IndexAny(p.s[i+1:min(i+1+MaxURL, len(p.s))], "<> \n")
 	if end < 2 || p.s[i+1+end] != '>' || p.r.links >= MaxLinks {
@@ -166,6 +166,13 @@ func (p *inlineParser) autolink(i int) int {
 		return 0
 	}
 	p.r.links++
+	if p.r.user != nil {
+		if mention, known := p.r.user(uri); known {
+			p.flush()
+			p.nodes = append(p.nodes, node{run: run{text: uri, uri: mention}})
+			return end + 2
+		}
+	}
 	p.plain = append(p.plain, uri...)
 	return end + 2
 }

@@ -27,6 +27,9 @@ const (
 	MaxURL        = 4096      // bytes of a URL or sender and room URI
 )
 
+// hashSHA256 is the hash algorithm of message ids (§3.3).
+const hashSHA256 = 1
+
 // SaltSize is the size of the random salt in bytes.
 const SaltSize = 16
 
@@ -62,7 +65,7 @@ func ID(sender, room mimi.URI, encoded []byte, salt [SaltSize]byte) MessageID {
 	h.Write(encoded)
 	h.Write(salt[:])
 	var id MessageID
-	id[0] = 1
+	id[0] = hashSHA256
 	copy(id[1:], h.Sum(nil))
 	return id
 }

@@ -93,6 +93,10 @@ func TestMarkdownToStyling(t *testing.T) {
 	if len(mentions) != 1 || body[mentions[0].from:mentions[0].to] != "Romeo" || mentions[0].uri != "xmpp:romeo@a.example" {
 		t.Errorf("%q mentions %+v", body, mentions)
 	}
+	body, mentions = fromMarkdown("hello <mimi://a.example/u/romeo>, not <mimi://a.example/u/rosaline>", users)
+	if len(mentions) != 1 || body[mentions[0].from:mentions[0].to] != "mimi://a.example/u/romeo" || body != "hello mimi://a.example/u/romeo, not mimi://a.example/u/rosaline" {
+		t.Errorf("%q mentions %+v", body, mentions)
+	}
 }
 
 // Hostile text costs no more than its length, and what is beyond the bounds is text.

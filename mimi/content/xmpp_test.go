@@ -242,6 +242,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"other NaN":                 {extension([]byte{5}, []byte{0xf9, 0x7e, 1}), false},
 		"indefinite":                {extension([]byte{5}, []byte{0x9f, 0xff}), false},
 		"unsorted inner map":        {extension([]byte{5}, []byte{0xa2, 2, 0, 1, 0}), false},
+		"reply to an unknown hash":  {&Message{InReplyTo: MessageID{2, 1}}, false},
+		"edit of an unknown hash":   {&Message{Replaces: MessageID{0, 1}}, false},
 		"key twice":                 {&Message{Extensions: []Extension{{[]byte{5}, []byte{0}}, {[]byte{5}, []byte{0}}}}, false},
 	} {
 		if _, err := c.m.Encode(); (err == nil) != c.ok {
