@@ -219,6 +219,13 @@ func TestKeyMaterialIsBounded(t *testing.T) {
 			t.Fatalf("user %d: %+v", i, a)
 		}
 	}
+	there.room.pub.members[mimi.MustURI("mimi://c.example/u/member")] = &member{Role: roleMember, Leaves: 1}
+	if _, a := there.material(t, "a.example", bob.keyRequest(signer, "mimi://c.example/u/member", nil)); a.Clients[0].Code != mimi.ClientSuccess {
+		t.Errorf("a member cannot go on to another group: %+v", a)
+	}
+	if _, a := there.material(t, "a.example", bob.keyRequest(signer, "mimi://c.example/u/n0", nil)); a.Clients[0].Code != mimi.ClientSuccess {
+		t.Errorf("one of those for whom key packages are out: %+v", a)
+	}
 }
 
 // Two participants of a room elsewhere want one nick: each speaks under the one by which it is shown.

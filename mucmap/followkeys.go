@@ -22,7 +22,7 @@ const (
 	// MaxKeyPackages is how many key packages of one user for one room may be out and not used yet. Beyond it, all get the one of
 	// last resort.
 	MaxKeyPackages = 4
-	// MaxKeyUsers is for how many users key packages for one room may be out.
+	// MaxKeyUsers is for how many users key packages for one room may be out who are not in it.
 	MaxKeyUsers = 256
 
 	keyPackageLifetime = 7 * 24 * time.Hour
@@ -128,8 +128,11 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	out := 0
 	var last *outKey
 	t.expireKeys()
+	in := func(u mimi.URI) bool { m := t.r.pub.members[u]; return m != nil && m.Leaves > 0 }
 	for _, k := range t.r.keys {
-		users[k.user] = true
+		if !in(k.user) {
+			users[k.user] = true
+		}
 		if k.user == q.Target {
 			out++
 			if k.lastResort && k.keys.KeyPackage.Suite == suite && (last == nil || bytes.Compare(k.keys.KeyPackage.InitKey, last.keys.KeyPackage.InitKey) < 0) { // always the same
@@ -137,7 +140,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 			}
 		}
 	}
-	if !users[q.Target] && len(users) >= MaxKeyUsers {
+	if !users[q.Target] && !in(q.Target) && len(users) >= MaxKeyUsers {
 		answer.Code = mimi.KeyMaterialSuccess
 		answer.Clients = []mimi.ClientKeyMaterial{{Code: mimi.ClientExhausted, Client: client}}
 		return answer
@@ -243,10 +246,10 @@ func (r *Room) lastExpiry() time.Time {
 }
 
 // usedKeys forgets the key packages of users that are members now, but the ones of last resort.
-func (t *turn) usedKeys(u mimi.URI) {
+func (t *turn) usedKeys(users map[mimi.URI]bool) {
 	var refs []string
 	for ref, k := range t.r.keys {
-		if k.user == u && !k.lastResort {
+		if users[k.user] && !k.lastResort {
 			refs = append(refs, ref)
 		}
 	}
@@ -310,7 +313,7 @@ func (t *turn) welcomed(e follower.Joined) {
 	u := e.Client.ClientUser()
 	by := t.r.follow.adders[u]
 	delete(t.r.follow.adders, u)
-	t.usedKeys(u)
+	t.usedKeys(map[mimi.URI]bool{u: true})
 	t.tellUsed(u)
 	if !t.r.follow.inviters[u].IsZero() {
 		t.setInviter(u, mimi.URI{})

@@ -12,9 +12,11 @@ import (
 func (t *turn) followReinitialised(e follower.Reinitialised) {
 	r := t.r
 	r.renewing = renewing{}
+	here := map[mimi.URI]bool{}
 	for _, i := range r.follow.room.Group().Local() {
-		t.usedKeys(leafUser(r.follow.room.Group().Public(), i))
+		here[leafUser(r.follow.room.Group().Public(), i)] = true
 	}
+	t.usedKeys(here)
 	if !r.pub.Exists {
 		return
 	}

@@ -60,7 +60,7 @@ func (r *Room) noKeysFor(q *mimi.KeyMaterialRequest) string {
 func (t *turn) adopted(a *hub.Accepted) {
 	for _, i := range a.Adopt {
 		u := leafUser(a.Effects.After, i)
-		t.usedKeys(u)
+		t.usedKeys(map[mimi.URI]bool{u: true})
 		t.tellUsed(u)
 		if t.r.pub.occupant(u) != nil {
 			continue

@@ -38,7 +38,7 @@ type reInit struct {
 	rounds   int
 	users    []mimi.URI // still to be asked for
 	asked    int
-	lacking  []string // what is wrong with whom
+	answers  map[mimi.URI]*xmpp.StanzaError // of this round: why there is nothing for a user; nil if there is something
 }
 
 // reinitialised says that the room goes on in another group.
@@ -147,12 +147,14 @@ func (t *turn) allowReInit(ri *reInit) {
 
 // missing are the users of other providers with a client whose key package is not here yet, sorted.
 func (ri *reInit) missing(r *Room) (users []mimi.URI) {
+	seen := map[mimi.URI]bool{}
 	for _, node := range r.hub.Group().Public().Leaves() {
 		client, err := mimi.CredentialClient(node.Credential)
 		if err != nil || r.svc.local(client.ClientUser()) {
 			continue
 		}
-		if _, have := ri.packages[client]; !have && !slices.Contains(users, client.ClientUser()) {
+		if _, have := ri.packages[client]; !have && !seen[client.ClientUser()] {
+			seen[client.ClientUser()] = true
 			users = append(users, client.ClientUser())
 		}
 	}
@@ -175,7 +177,7 @@ func (t *turn) gather(ri *reInit) {
 		ri.refuse(t, refusal(xmpp.ResourceConstraint, "too many users of other providers come and go just now").WithType(xmpp.Wait))
 		return
 	}
-	ri.users, ri.lacking = users, nil
+	ri.users, ri.answers = users, map[mimi.URI]*xmpp.StanzaError{}
 	t.gatherNext(ri)
 }
 
@@ -191,18 +193,16 @@ func (t *turn) gatherNext(ri *reInit) {
 					ri.packages[client] = kp
 				}
 			}
-			if why := ri.lacks(t.r, user, m); why != "" {
-				ri.lacking = append(ri.lacking, why)
-			}
+			ri.answers[user] = m.refused
 			t.gatherNext(ri)
 		})
 	}
 	if len(ri.users) > 0 || ri.asked > 0 || t.r.reInit != ri {
 		return
 	}
-	if n := len(ri.lacking); n > 0 {
-		slices.Sort(ri.lacking)
-		text := strings.Join(ri.lacking[:min(n, reInitNamed)], "; ")
+	lacking := ri.lacking(t.r)
+	if n := len(lacking); n > 0 {
+		text := strings.Join(lacking[:min(n, reInitNamed)], "; ")
 		if n > reInitNamed {
 			text += "; and " + utoa(uint64(n-reInitNamed)) + " more"
 		}
@@ -213,23 +213,29 @@ func (t *turn) gatherNext(ri *reInit) {
 	t.gather(ri)
 }
 
-// lacks says which clients of a user cannot follow, and why; empty: all can.
-func (ri *reInit) lacks(r *Room, user mimi.URI, m material) string {
-	var names []string
+// lacking says which clients of those who were asked for cannot follow, and why, sorted.
+func (ri *reInit) lacking(r *Room) (all []string) {
+	without := map[mimi.URI][]string{}
 	for _, node := range r.hub.Group().Public().Leaves() {
-		if client, err := mimi.CredentialClient(node.Credential); err == nil && client.ClientUser() == user {
-			if _, have := ri.packages[client]; !have {
-				names = append(names, client.String())
-			}
+		client, err := mimi.CredentialClient(node.Credential)
+		if err != nil {
+			continue
+		}
+		user := client.ClientUser()
+		_, have := ri.packages[client]
+		if _, asked := ri.answers[user]; asked && !have {
+			without[user] = append(without[user], client.String())
 		}
 	}
-	switch {
-	case len(names) == 0:
-		return ""
-	case m.refused != nil:
-		return user.String() + ": " + m.refused.Text
+	for user, clients := range without {
+		if e := ri.answers[user]; e != nil {
+			all = append(all, user.String()+": "+e.Text)
+		} else {
+			all = append(all, user.String()+": no key package of this suite for "+strings.Join(clients, ", "))
+		}
 	}
-	return user.String() + ": no key package of this suite for " + strings.Join(names, ", ")
+	slices.Sort(all)
+	return all
 }
 
 // seekOf asks a user's provider for key packages of the new suite. The keeper asks with its key of that suite.
