@@ -42,7 +42,7 @@ func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
 	if refused := r.newcomer(act); refused != nil {
 		return refused
 	}
-	if act.From == roleNone && !r.svc.local(act.Actor) && len(r.pub.members) >= r.svc.cfg.Limits.Affiliation {
+	if act.From == roleNone && !r.svc.local(act.Actor) && act.Listed > r.svc.cfg.Limits.Affiliation {
 		return &mimi.Refusal{Endpoint: mimi.EndpointUpdate, Code: uint8(mimi.UpdateNotAllowed), Rule: "participants-limit", Text: fullListText}
 	}
 	return strict(before, act)
@@ -62,7 +62,7 @@ func (r *Room) newcomer(act policy.Act) *mimi.Refusal {
 	switch {
 	case e != nil:
 		refused.Text = e.Text
-	case len(r.pub.members) >= r.svc.cfg.Limits.Affiliation:
+	case act.Listed > r.svc.cfg.Limits.Affiliation:
 		refused.Text = fullListText
 	case act.ClientsNow == 0 && standingOf(act.ActorRole).affiliation < muc.AffiliationAdmin:
 		refused.Text = "who adds a guest adds a client of it"

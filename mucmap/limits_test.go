@@ -190,3 +190,22 @@ func TestListLimitForOthers(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// An admin of another provider does not go beyond it by listing many in one commit, whether members, guests or people to keep out.
+func TestListLimitInOneCommit(t *testing.T) {
+	b, bob := asOwner(t)
+	b.svc.cfg.Limits.Affiliation = len(b.room.pub.members) + 2
+	for _, role := range []mimi.RoleIndex{roleMember, roleGuest, roleBanned} {
+		var list mimi.ParticipantListUpdate
+		for _, name := range []string{"eve", "mallory", "trudy"} {
+			list.Added = append(list.Added, mimi.Participant{User: mimi.MustURI("mimi://c.example/u/" + name), Role: role})
+		}
+		if a := bob.commitOf(listUpdate(list)); a.Code != mimi.UpdateNotAllowed || !strings.Contains(a.Text, fullListText) {
+			t.Errorf("role %d: %+v", role, a)
+		}
+	}
+	list := mimi.ParticipantListUpdate{Added: []mimi.Participant{{User: mimi.MustURI("mimi://c.example/u/eve"), Role: roleMember}, {User: mimi.MustURI("mimi://c.example/u/mallory"), Role: roleMember}}}
+	if a := bob.commitOf(listUpdate(list)); a.Code != mimi.UpdateSuccess {
+		t.Errorf("up to it: %+v", a)
+	}
+}

@@ -13,6 +13,7 @@ type Act struct {
 	Target     mimi.URI
 	From, To   mimi.RoleIndex // of Target; equal where its role does not change
 	ClientsNow int            // of Target after the commit
+	Listed     int            // how many participants there are after the commit, where it changes Target's role
 }
 
 // ActKind names an Act.

@@ -53,7 +53,8 @@ func (c *change) judgeTogether(*State) *mimi.Refusal {
 func (c *change) judgeTransitions(after *State) *mimi.Refusal {
 	for _, user := range c.order {
 		t := c.transitions[user]
-		act := Act{Actor: t.by.user, ActorRole: t.by.role, Target: user, From: t.from, To: t.to, ClientsNow: after.clients[user]}
+		act := Act{Actor: t.by.user, ActorRole: t.by.role, Target: user, From: t.from, To: t.to, ClientsNow: after.clients[user],
+			Listed: len(after.list.Participants)}
 		var r *mimi.Refusal
 		if act.Kind, r = c.judgeTransition(t, after); r != nil {
 			return r
