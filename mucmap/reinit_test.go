@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mls"
@@ -129,5 +130,26 @@ func TestReInitByOwner(t *testing.T) {
 	b.send(t, "<presence from='romeo@a.example/orchard' to='"+room+"/Romeo' id='2'>"+joinX+"</presence>")
 	if n := len(b.room.hub.Group().Local()); n != 3 {
 		t.Errorf("%d leaves are ours", n)
+	}
+}
+
+// The bounds on the time between two renewals hold from the new group's first epoch on: all keys in it are of then.
+func TestReInitKeepsUpdateTimes(t *testing.T) {
+	b, bob := meet(t)
+	b.send(t, timesForm("7200", "86400"))
+	kp, err := b.svc.keyPackageOf(mls.SuiteP256AES128SHA256P256, b.seed(), b.now, bob.client, "Bob")
+	bob.must(err)
+	b.peers = func(q PeerRequest) (int, []byte) {
+		return 200, wire.Marshal(&mimi.KeyMaterialResponse{User: bob.client.ClientUser(),
+			Clients: []mimi.ClientKeyMaterial{{Client: bob.client, KeyPackage: &kp.KeyPackage}}})
+	}
+	if b.orderReInit("2"); b.room.suite() != mls.SuiteP256AES128SHA256P256 {
+		t.Fatal("the group is the old one")
+	}
+	if err := b.restart(true); err != nil {
+		t.Fatal(err)
+	}
+	if stale, next := b.room.hub.Stale(b.now); len(stale) > 0 || next.Before(b.now.Add(86000*time.Second)) || next.After(b.now.Add(87000*time.Second)) {
+		t.Errorf("too old now %v, the next at %v", stale, next)
 	}
 }

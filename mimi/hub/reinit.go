@@ -70,6 +70,7 @@ func (r *Room) AcceptReInit(now time.Time, end, first *mls.Staged, o Options) (*
 		return nil, refusal
 	}
 	next.routes, next.remembered = a.Next.routes, a.Next.remembered
+	next.renewals = renewals(nil).after(now, first.Effects, next.state.UpdateTimes())
 	next.formers = append(slices.Clone(r.formers[max(0, len(r.formers)-MaxFormers+1):]), former{group: end.Effects.After.GroupID(), epoch: end.Effects.After.Epoch()})
 	next.routes = slices.DeleteFunc(slices.Clone(next.routes), func(e route) bool {
 		return slices.ContainsFunc(added, func(n addition) bool { return bytes.Equal(n.ref, e.ref) })
