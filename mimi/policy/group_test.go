@@ -259,3 +259,22 @@ func TestNickInLeaf(t *testing.T) {
 		t.Errorf("nick %q %v", nick, ok)
 	}
 }
+
+// A policy that is updated and removed at once is neither: in one bundle, in one commit, or in bundles that wait together (draft-ietf-mls-extensions §4.7).
+func TestUpdatedAndRemovedAtOnce(t *testing.T) {
+	forever := mimi.MessageExpiration{Expiring: mimi.Optional, Max: 60}
+	share := mimi.HistoryPolicy{Sharing: mimi.Optional, Roles: []mimi.RoleIndex{owner}}
+	files := mimi.AssetPolicy{}
+	bots := mimi.BotPolicy{Allowed: []mimi.Bot{{Name: "x"}}}
+	for id, v := range map[mls.ComponentID]wire.Marshaler{mimi.ComponentMessageExpiration: &forever, mimi.ComponentChatHistoryPolicy: &share,
+		mimi.ComponentAssetPolicy: &files, mimi.ComponentBotPolicy: &bots} {
+		update, remove := mls.AppDataUpdate{Component: id, Update: wire.Marshal(v)}, mls.AppDataUpdate{Component: id, Remove: true}
+		r := newRoom(t)
+		r.must(r.commit("owner", mls.CommitParams{ByValue: []mls.Proposal{update}}))
+		for _, two := range [][]mls.Proposal{{update, remove}, {remove, update}} {
+			g, bundle := r.propose("owner", two...)
+			wantRule(t, AuthorizeProposals(r.state, g.Public(), bundle, Options{}), "component-removed")
+			wantRule(t, AuthorizeProposals(r.state, g.Public(), bundle[1:], Options{Seed: true}), "pending")
+		}
+	}
+}

@@ -10,6 +10,9 @@ import (
 
 // judgeComponents decides on updates of room policy and metadata (room-policy §8.2 and §8.6).
 func (c *change) judgeComponents(after *State) *mimi.Refusal {
+	if r := c.updatedOrRemoved(); r != nil {
+		return r
+	}
 	metadata := 0
 	for i := range c.components {
 		u := &c.components[i]
@@ -44,6 +47,19 @@ func (c *change) judgeComponents(after *State) *mimi.Refusal {
 		if r != nil {
 			return r
 		}
+	}
+	return nil
+}
+
+// updatedOrRemoved holds that no component is updated and removed at once (draft-ietf-mls-extensions §4.7).
+func (c *change) updatedOrRemoved() *mimi.Refusal {
+	removed := map[mls.ComponentID]bool{}
+	for i := range c.components {
+		p := &c.components[i].p
+		if was, twice := removed[p.Component]; twice && was != p.Remove {
+			return deny("component-removed", "component 0x%04x is updated and removed at once", uint16(p.Component))
+		}
+		removed[p.Component] = p.Remove
 	}
 	return nil
 }
