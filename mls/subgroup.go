@@ -176,20 +176,22 @@ func sameExtensions(a, b []Extension) bool {
 // says to be of the same client, if same is not nil.
 func contained(a, b tree, same func(old, successor Credential) bool) (missing LeafIndex, ok bool) {
 	known := map[string]bool{}
+	var list []*LeafNode
 	b.eachLeaf(func(_ LeafIndex, y *LeafNode) bool {
 		known[string(wire.Marshal(y.Credential))] = true
+		list = append(list, y)
 		return true
 	})
 	ok = true
+	next := 0 // members mostly come in the same order
 	a.eachLeaf(func(i LeafIndex, x *LeafNode) bool {
 		missing, ok = i, known[string(wire.Marshal(x.Credential))]
-		if ok || same == nil {
-			return ok
+		for k := 0; !ok && same != nil && k < len(list); k++ {
+			at := (next + k) % len(list)
+			if ok = same(list[at].Credential, x.Credential); ok {
+				next = at + 1
+			}
 		}
-		b.eachLeaf(func(_ LeafIndex, y *LeafNode) bool {
-			ok = same(y.Credential, x.Credential)
-			return !ok
-		})
 		return ok
 	})
 	return missing, ok

@@ -3,6 +3,7 @@ package mls
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"testing"
 )
 
@@ -311,3 +312,40 @@ func TestPreSharedKeys(t *testing.T) {
 }
 
 func (s Seed) slice() []byte { return s[:] }
+
+// Where all credentials are renewed, the members of two groups are compared in about as many steps as there are members: they come in the same order.
+func TestMembersAreComparedInOrder(t *testing.T) {
+	const n = 40
+	var s testSeed
+	of := func(prefix string) tree {
+		var p CommitParams
+		for i := range n - 1 {
+			kp := s.newClient(t, fmt.Sprintf("%s%02d", prefix, i+1))
+			p.ByValue, p.Joiners = append(p.ByValue, Add{kp.KeyPackage}), append(p.Joiners, kp)
+		}
+		g, err := NewGroup(s.next(), NewGroupParams{GroupID: []byte(prefix), Creator: s.newClient(t, prefix+"00"), Config: testConfig()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		staged, err := g.Commit(s.next(), 0, p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return staged.Group.public.tree
+	}
+	older, newer := of("old "), of("new ")
+	compared := 0
+	same := func(a, b Credential) bool {
+		compared++
+		return bytes.Equal(a.Identity[4:], b.Identity[4:])
+	}
+	if i, ok := contained(newer, older, same); !ok || compared > 2*n {
+		t.Errorf("%v at %d, %d comparisons of %d members", ok, i, compared, n)
+	}
+	if i, ok := contained(newer, older, func(a, b Credential) bool { return !bytes.HasSuffix(b.Identity, []byte("07")) && same(a, b) }); ok || i != 7 {
+		t.Errorf("a stranger is found %v, at %d", !ok, i)
+	}
+	if i, ok := contained(newer, older, nil); ok || i != 0 {
+		t.Errorf("other credentials are the same: %v, %d", ok, i)
+	}
+}
