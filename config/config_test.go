@@ -172,6 +172,7 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "port out of range", text: minimal + "port = 65536\n", line: 4, key: "component.port", rule: "between 1 and 65535"},
 		{why: "secret twice", text: minimal + "secret_file = 'f'\n", line: 4, key: "component.secret_file", rule: "keep one"},
 		{why: "secret file missing", text: "[component]\ndomain='a.b'\nsecret_file='none.such'\n", line: 3, key: "component.secret_file", rule: "no such file"},
+		{why: "secret file of two lines", text: "[component]\ndomain='a.b'\nsecret_file='two'\n", line: 3, key: "component.secret_file", rule: "more than one line"},
 		{why: "listener without certificate", text: minimal + "[provider]\nlisten=':8443'\n", line: 4, key: "provider.certificate", rule: "is missing"},
 		{why: "certificate missing", text: minimal + "[provider]\nlisten=':8443'\ncertificate='none'\nkey='none'\ntrust=['none']", line: 6, key: "provider.certificate", rule: "no such file"},
 		{why: "certificate without listener", text: minimal + "[provider]\ncertificate='c'\n", line: 5, key: "provider.certificate", rule: "no use"},
@@ -210,6 +211,9 @@ func TestBadConfiguration(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.why, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "anteroom.toml")
+			if err := os.WriteFile(filepath.Join(filepath.Dir(path), "two"), []byte("a\nb\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
 			_, err := Parse(path, []byte(tt.text), tt.env)
 			var e *Error
 			if !errors.As(err, &e) {

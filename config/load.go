@@ -238,6 +238,9 @@ func (s *source) secretFile(section string, secret *Secret, path, key string) er
 	if v == "" {
 		return s.fault(fileKey, "%s is empty", path)
 	}
+	if strings.ContainsAny(v, "\r\n") {
+		return s.fault(fileKey, "%s has more than one line", path)
+	}
 	*secret = Secret(v)
 	return nil
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -69,7 +70,7 @@ func (g *Gateway) Ban(ctx context.Context, b mucmap.ServiceBan) error {
 		if _, known := now.Of(b.Who); !known && now.Len() >= mucmap.MaxServiceBans {
 			return nil, store.Change{}, &badOrder{"a service bans at most " + strconv.Itoa(mucmap.MaxServiceBans) + " users and domains"}
 		}
-		g.log.Info("an operator bans from all rooms", "who", b.Who.String(), "reason", b.Reason, "operator", b.By)
+		g.log.Info("an operator bans from all rooms", "who", b.Who.String(), "reason", b.Reason, "operator", whoOrders(b.By))
 		return now.With(b), store.Change{Key: b.Who.String(), Value: value}, nil
 	})
 }
@@ -80,10 +81,13 @@ func (g *Gateway) Unban(ctx context.Context, who xmpp.JID, by string) error {
 		if _, known := now.Of(who); !known {
 			return nil, store.Change{}, ErrNotBanned
 		}
-		g.log.Info("an operator lifts a ban from all rooms", "who", who.String(), "operator", by)
+		g.log.Info("an operator lifts a ban from all rooms", "who", who.String(), "operator", whoOrders(by))
 		return now.Without(who), store.Change{Key: who.String()}, nil
 	})
 }
+
+// whoOrders names, in the log, who gave an order without an address.
+func whoOrders(by string) string { return cmp.Or(by, "command line") }
 
 // changeBans stores a change, and only then makes it, one at a time.
 func (g *Gateway) changeBans(ctx context.Context, change func(*mucmap.Bans) (*mucmap.Bans, store.Change, error)) error {

@@ -64,8 +64,10 @@ func (r *Room) Explain(user, act, target string) (Explanation, error) {
 	switch alone, others := ExplainedActs(); {
 	case !upon && !slices.Contains(alone, act):
 		return e, fmt.Errorf("act %q is none of %s, %s", act, strings.Join(alone, ", "), strings.Join(others, ", "))
-	case upon != (target != ""):
-		return e, fmt.Errorf("act %s takes a target: %v", act, upon)
+	case upon && target == "":
+		return e, fmt.Errorf("act %s needs a target: the address of the user whom it is done to", act)
+	case !upon && target != "":
+		return e, fmt.Errorf("act %s has no target", act)
 	}
 	d := &delta{r: r, state: listing{state, r.pub}, why: map[mimi.URI]why{}, alters: map[mls.ComponentID]bool{}, signer: u, actor: r.nickOf(u)}
 	switch act {
@@ -135,6 +137,9 @@ func (r *Room) named(text string) (mimi.URI, error) {
 	j, err := xmpp.ParseJID(text)
 	if err != nil {
 		return mimi.URI{}, err
+	}
+	if j.Local() == "" {
+		return mimi.URI{}, fmt.Errorf("%q is not the address of a user, like juliet@%s", text, r.svc.cfg.Provider)
 	}
 	return r.svc.UserURI(j.Bare())
 }

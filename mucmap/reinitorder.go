@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"encoding/json"
+	"strings"
 
 	"anteroom/mimi"
 	"anteroom/mls"
@@ -35,7 +36,7 @@ func (t *turn) orderReInit(body []byte, reply func(int, string)) {
 	if o.Suite != "" {
 		suite, known := mls.ParseCipherSuite(o.Suite)
 		if !known {
-			reply(statusBadRequest, "suite: "+clipText(o.Suite)+" is not known here")
+			reply(statusBadRequest, "suite: "+clipText(o.Suite)+" is none of "+suiteNames())
 			return
 		}
 		if e := r.mayReInit(suite, mimi.URI{}); e != nil {
@@ -50,6 +51,15 @@ func (t *turn) orderReInit(body []byte, reply func(int, string)) {
 		s.Wanted = r.reInit.suite.Name()
 	}
 	reply(status, string(encodeJSON(s)))
+}
+
+// suiteNames are the cipher suites that groups can have, in words.
+func suiteNames() string {
+	var names []string
+	for _, s := range mls.CipherSuites() {
+		names = append(names, s.Name())
+	}
+	return strings.Join(names, ", ")
 }
 
 const commandReInit = "urn:anteroom:room#reinit"

@@ -112,6 +112,8 @@ func (s *Service) ParseBan(text string) (xmpp.JID, error) {
 	switch u, err := s.UserURI(j); {
 	case j.Domain() == s.cfg.Domain.Domain() && j.Local() == "":
 		return xmpp.JID{}, fmt.Errorf("%s is this service itself", j)
+	case j.Local() == "" && slices.ContainsFunc(s.cfg.Operators, func(o xmpp.JID) bool { return o.Domain() == j.Domain() }):
+		return xmpp.JID{}, fmt.Errorf("operators of this service are users of %s", j)
 	case j.Local() != "" && err != nil:
 		return xmpp.JID{}, fmt.Errorf("%s is no user: users of other providers are u%%name%%provider@%s, or mimi://provider/u/name", j, s.cfg.Domain)
 	case j.Local() != "" && s.local(u) && s.operator(s.UserJID(u)):

@@ -23,6 +23,7 @@ func TestWhoIsBanned(t *testing.T) {
 		" Romeo@A.example/orchard":             "romeo@a.example",
 		"mimi://a.example/u/romeo":             "romeo@a.example",
 		"m.example":                            "m.example",
+		"a.example":                            "!operators of this service are users of a.example",
 		"nurse@m.example":                      "nurse@m.example",
 		"mimi://a.example/u/nurse%40m.example": "nurse@m.example",
 		"u%bob%b.example@rooms.a.example":      "u%bob%b.example@rooms.a.example",

@@ -61,9 +61,18 @@ func LoadOrCreateKeyFile(path string) (key Key, created bool, err error) {
 		return key, false, err
 	}
 	if err != nil {
-		return Key{}, false, fmt.Errorf("store: cannot create key file: %w", err)
+		return Key{}, false, fmt.Errorf("store: cannot create key file %s: %w", path, cause(err))
 	}
 	return key, true, nil
+}
+
+// cause is an error without the name of the temporary file.
+func cause(err error) error {
+	var pe *fs.PathError
+	if errors.As(err, &pe) {
+		return pe.Err
+	}
+	return err
 }
 
 // LoadKeyFile reads the sealing key; see LoadOrCreateKeyFile. A missing file is fs.ErrNotExist.

@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"crypto/rand"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strconv"
@@ -104,6 +105,20 @@ func Seal(ctx context.Context, inner Store, k Key) (Store, error) {
 		return nil, err
 	}
 	return &sealed{Store: inner, s: s}, nil
+}
+
+// SealedWith names the key that a store was sealed with; "" is a fresh one.
+func SealedWith(ctx context.Context, inner Store) (id string, err error) {
+	rec, err := inner.Get(ctx, checkBucket, checkKeyRec)
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return "", nil
+	case err != nil:
+		return "", fmt.Errorf("store: cannot read the key check: %w", err)
+	case len(rec.Value) < sealOverhead:
+		return "", fmt.Errorf("%w: the key check is too short to be sealed", ErrCorrupt)
+	}
+	return hex.EncodeToString(rec.Value[1:sealHead]), nil
 }
 
 func (s *sealer) check(ctx context.Context, inner Store) error {

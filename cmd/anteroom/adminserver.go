@@ -83,18 +83,18 @@ func observeConnection(reg *prometheus.Registry, conn *component.Conn) {
 // listenSocket listens on the administration's socket. One that a dead process left is removed, one in use is not.
 func listenSocket(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+		return nil, writable(err, filepath.Dir(path))
 	}
 	if c, err := net.Dial("unix", path); err == nil {
 		c.Close()
-		return nil, fmt.Errorf("admin.socket %s is in use: another anteroom is running", path)
+		return nil, fmt.Errorf("%s is in use: another anteroom is running", path)
 	}
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return nil, err
+		return nil, writable(err, path)
 	}
 	l, err := net.Listen("unix", path)
 	if err != nil {
-		return nil, err
+		return nil, writable(err, path)
 	}
 	if err := os.Chmod(path, 0o600); err != nil {
 		return nil, errors.Join(err, l.Close())

@@ -27,11 +27,11 @@ type caCommand struct {
 }
 
 type caInitCommand struct {
-	Dir string `required:"" type:"path" help:"Directory for ca.pem and ca.key; made if missing."`
+	Dir string `required:"" type:"path" placeholder:"DIR" help:"Directory for ca.pem and ca.key; made if missing."`
 }
 
 type caIssueCommand struct {
-	Dir    string `required:"" type:"existingdir" help:"Directory that holds ca.pem and ca.key."`
+	Dir    string `required:"" type:"existingdir" placeholder:"DIR" help:"Directory that holds ca.pem and ca.key."`
 	Domain string `arg:"" help:"The provider's domain."`
 }
 
@@ -60,7 +60,11 @@ func (c *caInitCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	return writePair(c.Dir, "ca", der, key)
+	if err := writePair(c.Dir, "ca", der, key); err != nil {
+		return err
+	}
+	fmt.Printf("%s is for all providers of the circle (trust under [provider]); ca.key beside it stays here, and anteroom ca issue signs with it\n", filepath.Join(c.Dir, "ca.pem"))
+	return nil
 }
 
 // Run issues a certificate whose only name is the domain, for both ends of a connection, and one for the authority that vouches for the
@@ -101,7 +105,12 @@ func (c *caIssueCommand) Run() error {
 	if err := writePair(c.Dir, c.Domain, der, key); err != nil {
 		return err
 	}
-	return writePair(c.Dir, c.Domain+"-users", users, usersKey)
+	if err := writePair(c.Dir, c.Domain+"-users", users, usersKey); err != nil {
+		return err
+	}
+	path := filepath.Join(c.Dir, c.Domain)
+	fmt.Printf("for %s, with ca.pem, under [provider]:\ncertificate = \"%s.pem\"\nkey = \"%s.key\"\nauthority = \"%s-users.pem\"\nauthority_key = \"%s-users.key\"\n", c.Domain, path, path, path, path)
+	return nil
 }
 
 // users issues the certificate of the authority for the provider's users (package pki has the profile).

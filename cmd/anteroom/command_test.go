@@ -3,11 +3,16 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io/fs"
+	"log/slog"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"anteroom/config"
+	"anteroom/store"
 )
 
 // asCommand makes the test binary behave as anteroom itself, so that tests see exit status and output of a real process.
@@ -80,6 +85,18 @@ func TestExampleIsAcceptedByCheckConfig(t *testing.T) {
 	}
 }
 
+// A wrong command line is answered with its usage in a few lines and status 80; without --config it is the file in /etc.
+func TestWrongCommandLine(t *testing.T) {
+	for _, args := range [][]string{{"dance"}, {"room", "show"}, {"ca", "issue", "--dir", "none.such", "a.example"}, {"serve", "--loud"}} {
+		if status, out, errs := run(t, nil, args...); status != 80 || strings.Count(out+errs, "\n") > 5 || !strings.Contains(errs, "anteroom: error: ") {
+			t.Errorf("%q: status %d, output %q %q", args, status, out, errs)
+		}
+	}
+	if status, out, _ := run(t, nil, "serve", "--help"); status != 0 || !strings.Contains(strings.Join(strings.Fields(out), " "), "/etc/anteroom/anteroom.toml if not given") {
+		t.Errorf("status %d, output %q", status, out)
+	}
+}
+
 // A bad configuration ends with status 1 and one line that names file, line and key, whichever command reads it.
 func TestBadConfigurationEndsWithOneLine(t *testing.T) {
 	path := writeConfig(t, minimal+"port = 'many'\n")
@@ -98,6 +115,74 @@ func TestBadConfigurationEndsWithOneLine(t *testing.T) {
 	}
 }
 
+// What check-config can see of the store without opening it it says before serve does.
+func TestCheckConfigLooksAtTheStore(t *testing.T) {
+	dir := t.TempDir()
+	for why, tt := range map[string]struct {
+		text, key string
+		mode      os.FileMode
+		want      string
+	}{
+		"no key yet":         {"", "", 0, ""},
+		"key of others":      {"", "x", 0o644, "set it to 0600"},
+		"no key at all":      {"", "x", 0o600, "malformed"},
+		"Redis":              {"url = 'redis://127.0.0.1/1'\n", "", 0, ""},
+		"Redis at no number": {"url = 'redis://127.0.0.1/x'\n", "", 0, "store.url: redisstore: the store URL is not of a form like redis://HOST:PORT/NUMBER"},
+		"in memory":          {"url = 'memory:'\n", "x", 0o644, ""},
+	} {
+		path, key := filepath.Join(dir, "anteroom.toml"), filepath.Join(dir, "key")
+		os.Remove(key)
+		if tt.key != "" {
+			if err := os.WriteFile(key, []byte(tt.key), tt.mode); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(path, []byte(minimal+"[store]\nkey_file = 'key'\n"+tt.text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, out, errs := run(t, nil, "check-config", "--config", path)
+		if good := tt.want == ""; good != (status == 0) || good != strings.Contains(out, "is good") || !strings.Contains(errs, tt.want) || strings.Count(errs, "\n") > 1 {
+			t.Errorf("%s: status %d, output %q %q, want %q", why, status, out, errs, tt.want)
+		}
+	}
+}
+
+// A key file that is gone is not replaced by a new one that opens nothing: the store says which key it wants.
+func TestMissingKeyOfASealedStore(t *testing.T) {
+	dir := t.TempDir()
+	cfg := &config.Store{URL: "bolt://" + filepath.Join(dir, "rooms.db"), KeyFile: filepath.Join(dir, "key")}
+	log := slog.New(slog.DiscardHandler)
+	s, err := openStore(t.Context(), cfg, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	key, err := store.LoadKeyFile(cfg.KeyFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(cfg.KeyFile, filepath.Join(dir, "copy")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openStore(t.Context(), cfg, log); err == nil || !strings.Contains(err.Error(), "is sealed with key "+key.ID()+": put the copy") {
+		t.Errorf("without its key: %v", err)
+	}
+	if _, err := os.Stat(cfg.KeyFile); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("a key file was made: %v", err)
+	}
+	if err := os.Rename(filepath.Join(dir, "copy"), cfg.KeyFile); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = openStore(t.Context(), cfg, log); err != nil {
+		t.Fatalf("with its key again: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 // What serve cannot start with ends it with one line on top of its log.
 func TestServeThatCannotStart(t *testing.T) {
 	dir := t.TempDir()
@@ -111,7 +196,8 @@ func TestServeThatCannotStart(t *testing.T) {
 	for _, tt := range []struct{ why, text, want string }{
 		{"key that others may read", "[store]\nkey_file = 'open.key'\n", "set it to 0600"},
 		{"key that is none", "[store]\nkey_file = 'bad.key'\n", "malformed"},
-		{"store that is a directory", "[store]\nurl = 'bolt:.'\n", "anteroom: error: "},
+		{"store that is a directory", "[store]\nurl = 'bolt:.'\n", "is a directory: name a file in it"},
+		{"Redis at no database", "[store]\nurl = 'redis://127.0.0.1/x'\n", "store.url: redisstore: "},
 		{"address that is not ours", "[store]\nurl='memory:'\n[admin]\nlisten = '192.0.2.1:9090'\n", "admin.listen: listen tcp 192.0.2.1:9090"},
 	} {
 		path := filepath.Join(dir, "anteroom.toml")

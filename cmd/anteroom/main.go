@@ -32,7 +32,7 @@ type commands struct {
 
 func main() {
 	var c commands
-	k := kong.Parse(&c, kong.Name("anteroom"), kong.Description("A gateway between XMPP multi-user chat and MIMI rooms."), kong.UsageOnError())
+	k := kong.Parse(&c, kong.Name("anteroom"), kong.Description("A gateway between XMPP multi-user chat and MIMI rooms."), kong.ShortUsageOnError())
 	k.FatalIfErrorf(k.Run())
 }
 
@@ -63,7 +63,7 @@ func fullVersion() string {
 
 // configFile is the flag that every command with a configuration has.
 type configFile struct {
-	Config string `required:"" type:"path" placeholder:"FILE" help:"Configuration file (TOML); see anteroom config example."`
+	Config string `type:"path" placeholder:"FILE" default:"/etc/anteroom/anteroom.toml" help:"Configuration file (TOML), ${default} if not given; see anteroom config example."`
 }
 
 func (f *configFile) load() (*config.Config, error) { return config.Load(f.Config, os.Environ()) }
@@ -78,10 +78,13 @@ func (configExampleCommand) Run() error { return config.Example(os.Stdout) }
 
 type checkConfigCommand struct{ configFile }
 
-// Run says nothing that is secret.
+// Run says nothing that is secret. It connects to nothing.
 func (c *checkConfigCommand) Run() error {
 	cfg, err := c.load()
 	if err != nil {
+		return err
+	}
+	if err := checkStore(&cfg.Store); err != nil {
 		return err
 	}
 	fmt.Printf("%s is good.\n", c.Config)

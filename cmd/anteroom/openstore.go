@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -28,25 +29,67 @@ func openStore(ctx context.Context, cfg *config.Store, log *slog.Logger) (store.
 		return store.Seal(ctx, memstore.New(), store.NewKey())
 	}
 	if err := os.MkdirAll(filepath.Dir(cfg.KeyFile), 0o700); err != nil {
-		return nil, err
+		return nil, writable(err, filepath.Dir(cfg.KeyFile))
 	}
-	key, created, err := store.LoadOrCreateKeyFile(cfg.KeyFile)
-	if err != nil {
+	if err := checkStore(cfg); err != nil {
 		return nil, err
-	}
-	if created {
-		log.Warn("sealing key created; keep a copy, without it the store cannot be read", "file", cfg.KeyFile, "key", key.ID())
 	}
 	inner, err := openBackend(ctx, cfg, log)
 	if err != nil {
 		return nil, err
 	}
-	sealed, err := store.Seal(ctx, inner, key)
+	sealed, key, err := sealStore(ctx, inner, cfg.KeyFile, log)
 	if err != nil {
 		return nil, errors.Join(err, inner.Close())
 	}
 	log.Info("store opened", "url", cfg.Redacted(), "key", key.ID())
 	return sealed, nil
+}
+
+// checkStore says what keeps a store from being opened, as far as that can be told without opening it.
+func checkStore(cfg *config.Store) error {
+	if cfg.URL == "memory:" {
+		return nil
+	}
+	if !strings.HasPrefix(cfg.URL, "bolt:") {
+		if err := redisstore.CheckURL(cfg.URL); err != nil {
+			return fmt.Errorf("store.url: %w", err)
+		}
+	}
+	if _, err := store.LoadKeyFile(cfg.KeyFile); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// sealStore seals a store with the key of a file. A new key is only made for a new store: beside one that is sealed it would be taken
+// for the key that is missing.
+func sealStore(ctx context.Context, inner store.Store, file string, log *slog.Logger) (store.Store, store.Key, error) {
+	if _, err := os.Lstat(file); errors.Is(err, fs.ErrNotExist) {
+		switch id, err := store.SealedWith(ctx, inner); {
+		case err != nil:
+			return nil, store.Key{}, err
+		case id != "":
+			return nil, store.Key{}, fmt.Errorf("store.key_file %s is missing, and the store is sealed with key %s: put the copy of that key file there", file, id)
+		}
+	}
+	key, created, err := store.LoadOrCreateKeyFile(file)
+	if err != nil {
+		return nil, key, writable(err, file)
+	}
+	if created {
+		log.Warn("sealing key created; keep a copy, without it the store cannot be read", "file", file, "key", key.ID())
+	}
+	sealed, err := store.Seal(ctx, inner, key)
+	return sealed, key, err
+}
+
+// writable says, of a file that this user may not make or write, who must be able to.
+func writable(err error, file string) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w: user %d, who runs anteroom, must be able to write in %s", err, os.Getuid(), filepath.Dir(file))
+	}
+	return err
 }
 
 func openBackend(ctx context.Context, cfg *config.Store, log *slog.Logger) (store.Store, error) {
@@ -56,9 +99,10 @@ func openBackend(ctx context.Context, cfg *config.Store, log *slog.Logger) (stor
 			return nil, err
 		}
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-			return nil, err
+			return nil, writable(err, filepath.Dir(path))
 		}
-		return boltstore.Open(path)
+		s, err := boltstore.Open(path)
+		return s, writable(err, path)
 	}
 	redis.SetLogger(redisLog{log})
 	for pause := time.Second; ; pause = min(2*pause, 30*time.Second) {
@@ -69,7 +113,7 @@ func openBackend(ctx context.Context, cfg *config.Store, log *slog.Logger) (stor
 			}
 			return s, nil
 		}
-		log.Error("store cannot be opened; trying again", "url", cfg.Redacted(), "error", err, "retry_in", pause)
+		log.Error("store cannot be opened; trying again", "url", cfg.Redacted(), "advice", "start the server that store.url names, or correct the URL", "error", err, "retry_in", pause.String())
 		select {
 		case <-time.After(pause):
 		case <-ctx.Done():
@@ -105,5 +149,9 @@ func hubSigner(ctx context.Context, s store.Store, suite mls.CipherSuite, fresh 
 type redisLog struct{ log *slog.Logger }
 
 func (l redisLog) Printf(ctx context.Context, format string, args ...any) {
-	l.log.WarnContext(ctx, "store: "+fmt.Sprintf(format, args...))
+	level := slog.LevelWarn
+	if strings.Contains(format, "failed to dial") {
+		level = slog.LevelDebug // the store says so itself, and again when it waits
+	}
+	l.log.Log(ctx, level, "store: "+fmt.Sprintf(format, args...))
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
 
 	"anteroom/gateway"
 )
@@ -12,7 +11,7 @@ import (
 // roomDestroyCommand destroys a room by the administration's socket.
 type roomDestroyCommand struct {
 	configFile
-	Name     string `arg:"" help:"Localpart of the room's address."`
+	Name     string `arg:"" help:"The room's address, or its localpart."`
 	Reason   string `help:"What those who are in it are told."`
 	Venue    string `placeholder:"ROOM" help:"Room to go to instead, by address or mimi:// URI; the name points there for 30 days."`
 	Password string `help:"Password of that room."`
@@ -21,7 +20,7 @@ type roomDestroyCommand struct {
 // Run destroys a room.
 func (c *roomDestroyCommand) Run() error {
 	var a gateway.OrderAnswer
-	if err := c.order("/rooms/"+url.PathEscape(c.Name)+"/destroy", gateway.DestroyOrder{Reason: c.Reason, Venue: c.Venue, Password: c.Password}, &a); err != nil {
+	if err := c.order(roomPath(c.Name)+"/destroy", gateway.DestroyOrder{Reason: c.Reason, Venue: c.Venue, Password: c.Password}, &a); err != nil {
 		return err
 	}
 	fmt.Printf("%s: %s\n", c.Name, a.Text)
@@ -58,7 +57,7 @@ func (f *configFile) order(path string, order, answer any) error {
 	if err != nil {
 		return err
 	}
-	if body, err = askSocket(cfg.Admin.Socket, http.MethodPost, path, body); err != nil {
+	if body, err = askSocket(cfg, http.MethodPost, path, body); err != nil {
 		return err
 	}
 	if err := json.Unmarshal(body, answer); err != nil {

@@ -15,7 +15,7 @@ type policyCommand struct {
 
 type policyExplainCommand struct {
 	roomFlags
-	Room   string `arg:"" help:"Localpart of the room's address."`
+	Room   string `arg:"" help:"The room's address, or its localpart."`
 	User   string `arg:"" help:"Who would act: an address such as juliet@a.example, or a mimi:// URI."`
 	Act    string `arg:"" help:"enter, speak or subject; or, upon a target, kick, mute, voice, moderator, ban, unlist, member, admin or owner."`
 	Target string `arg:"" optional:"" help:"Upon whom."`
@@ -28,7 +28,7 @@ func (c *policyExplainCommand) Run() error {
 		q.Set("target", c.Target)
 	}
 	var e gateway.ExplainLine
-	return c.ask("/rooms/"+url.PathEscape(c.Room)+"/explain?"+q.Encode(), &e, func(w io.Writer) { c.explain(w, &e) })
+	return c.ask(roomPath(c.Room)+"/explain?"+q.Encode(), &e, func(w io.Writer) { c.explain(w, &e) })
 }
 
 // explain names people as the question did, and beside it as the group lists them, which may be by a pseudonym.

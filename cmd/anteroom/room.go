@@ -14,6 +14,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"anteroom/config"
 	"anteroom/gateway"
 )
 
@@ -42,17 +43,17 @@ type roomAbuseCommand struct{ roomFlags }
 type roomShowCommand struct {
 	roomFlags
 	Format string `enum:"table,seed-json" default:"table" help:"table, or seed-json: the JSON document of draft-mahy-mimi-group-chat."`
-	Name   string `arg:"" help:"Localpart of the room's address."`
+	Name   string `arg:"" help:"The room's address, or its localpart."`
 }
 
 type roomMembersCommand struct {
 	roomFlags
-	Name string `arg:"" help:"Localpart of the room's address."`
+	Name string `arg:"" help:"The room's address, or its localpart."`
 }
 
 type roomReleaseCommand struct {
 	roomFlags
-	Name string `arg:"" help:"Localpart of the room's address."`
+	Name string `arg:"" help:"The room's address, or its localpart."`
 }
 
 // Run lists rooms.
@@ -74,10 +75,10 @@ func (c *roomListCommand) Run() error {
 func (c *roomShowCommand) Run() error {
 	if c.Format == "seed-json" {
 		c.JSON = true
-		return c.ask("/rooms/"+url.PathEscape(c.Name)+"/document", nil, nil)
+		return c.ask(roomPath(c.Name)+"/document", nil, nil)
 	}
 	var d gateway.RoomDetail
-	return c.ask("/rooms/"+url.PathEscape(c.Name), &d, func(w io.Writer) {
+	return c.ask(roomPath(c.Name), &d, func(w io.Writer) {
 		for _, row := range [][2]string{
 			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
 			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"locked", yes(d.Locked)}, {"occupants", fmt.Sprint(d.Occupants)},
@@ -118,7 +119,7 @@ func describeBot(b gateway.BotLine) string {
 // Run lists the participants of a room.
 func (c *roomMembersCommand) Run() error {
 	var members []gateway.MemberLine
-	return c.ask("/rooms/"+url.PathEscape(c.Name)+"/members", &members, func(w io.Writer) {
+	return c.ask(roomPath(c.Name)+"/members", &members, func(w io.Writer) {
 		fmt.Fprintln(w, "USER\tJID\tSTATE\tAFFILIATION\tROLE\tLEAVES\tNICK\tPRESENT")
 		for _, m := range members {
 			if m.Bot {
@@ -154,7 +155,7 @@ func (c *roomAbuseCommand) Run() error {
 // Run releases a room.
 func (c *roomReleaseCommand) Run() error {
 	var d gateway.RoomDetail
-	return c.send(http.MethodPost, "/rooms/"+url.PathEscape(c.Name)+"/release", &d, func(w io.Writer) {
+	return c.send(http.MethodPost, roomPath(c.Name)+"/release", &d, func(w io.Writer) {
 		if d.Trouble != "" {
 			fmt.Fprintf(w, "%s is still in trouble: %s\n", d.Name, printable(d.Trouble))
 			return
@@ -173,7 +174,7 @@ func (f *roomFlags) send(method, path string, v any, table func(io.Writer)) erro
 	if err != nil {
 		return err
 	}
-	body, err := askSocket(cfg.Admin.Socket, method, path, nil)
+	body, err := askSocket(cfg, method, path, nil)
 	if err != nil {
 		return err
 	}
@@ -189,7 +190,15 @@ func (f *roomFlags) send(method, path string, v any, table func(io.Writer)) erro
 	return w.Flush()
 }
 
-func askSocket(socket, method, path string, body []byte) ([]byte, error) {
+// roomPath is where the socket has a room, which may be named by its localpart or by its address.
+func roomPath(name string) string { return "/rooms/" + url.PathEscape(name) }
+
+// askSocket asks the running gateway.
+func askSocket(cfg *config.Config, method, path string, body []byte) ([]byte, error) {
+	socket := cfg.Admin.Socket
+	if rest, ok := strings.CutPrefix(path, "/rooms/"); ok { // "@" is nowhere else in paths
+		path = "/rooms/" + strings.Replace(rest, "@"+cfg.Component.Domain, "", 1)
+	}
 	client := &http.Client{
 		Timeout: time.Minute,
 		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {

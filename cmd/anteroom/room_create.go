@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"strings"
 
@@ -15,7 +14,7 @@ import (
 // roomCreateCommand makes a room of a document, or of one of the presets.
 type roomCreateCommand struct {
 	configFile
-	Name string `arg:"" help:"Localpart of the room's address."`
+	Name string `arg:"" help:"The room's address, or its localpart."`
 
 	From   string `placeholder:"FILE" xor:"what" help:"JSON document of the room, - for standard input. room show --format seed-json prints such."`
 	Preset string `placeholder:"NAME" xor:"what" help:"one-on-one, administrated, open, semi-open, moderated or fixed-with-logging."`
@@ -42,7 +41,7 @@ func (c *roomCreateCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	if _, err = askSocket(cfg.Admin.Socket, http.MethodPost, "/rooms/"+url.PathEscape(c.Name), d.Format()); err != nil {
+	if _, err = askSocket(cfg, http.MethodPost, roomPath(c.Name), d.Format()); err != nil {
 		return err
 	}
 	fmt.Printf("%s is made\n", c.Name)

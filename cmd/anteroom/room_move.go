@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strings"
 
 	"anteroom/gateway"
 )
@@ -12,7 +13,7 @@ import (
 // roomMoveCommand moves a room to another provider, in two steps with the other operator's in between (docs/decisions/141-moving.md).
 type roomMoveCommand struct {
 	configFile
-	Name   string `arg:"" help:"Localpart of the room's address."`
+	Name   string `arg:"" help:"The room's address, or its localpart."`
 	To     string `required:"" placeholder:"PROVIDER" help:"Provider that is to have the room, such as b.example."`
 	As     string `placeholder:"NAME" help:"Localpart of its address there, if it is another."`
 	Done   bool   `help:"The room has been made there: end the one here. Its name points to the new one for 30 days."`
@@ -23,9 +24,9 @@ type roomMoveCommand struct {
 // Run prints the document for the other operator, or ends the room.
 func (c *roomMoveCommand) Run() error {
 	if c.As == "" {
-		c.As = c.Name
+		c.As, _, _ = strings.Cut(c.Name, "@")
 	}
-	path := "/rooms/" + url.PathEscape(c.Name)
+	path := roomPath(c.Name)
 	if c.Done {
 		var a gateway.OrderAnswer
 		if err := c.order(path+"/move", gateway.MoveOrder{To: c.To, As: c.As, Reason: c.Reason, Unseen: c.Unseen}, &a); err != nil {
@@ -38,7 +39,7 @@ func (c *roomMoveCommand) Run() error {
 	if err != nil {
 		return err
 	}
-	document, err := askSocket(cfg.Admin.Socket, http.MethodGet, path+"/document?to="+url.QueryEscape(c.To), nil)
+	document, err := askSocket(cfg, http.MethodGet, path+"/document?to="+url.QueryEscape(c.To), nil)
 	if err != nil {
 		return err
 	}
@@ -46,7 +47,7 @@ func (c *roomMoveCommand) Run() error {
 		return err
 	}
 	as := ""
-	if c.As != c.Name {
+	if local, _, _ := strings.Cut(c.Name, "@"); c.As != local {
 		as = " --as " + c.As
 	}
 	fmt.Fprintf(os.Stderr, `Nothing has changed yet. Give the document to the operator of %[1]s, who runs

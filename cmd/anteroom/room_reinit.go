@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"time"
 
 	"anteroom/mucmap"
@@ -14,8 +13,8 @@ import (
 // roomReinitCommand gives the group of a room another cipher suite by the administration's socket.
 type roomReinitCommand struct {
 	configFile
-	Name  string        `arg:"" help:"Localpart of the room's address."`
-	Suite string        `required:"" help:"Registered name or number of the cipher suite, such as MLS_128_DHKEMP256_AES128GCM_SHA256_P256."`
+	Name  string        `arg:"" help:"The room's address, or its localpart."`
+	Suite string        `required:"" placeholder:"SUITE" help:"Registered name or number of the cipher suite, such as MLS_128_DHKEMP256_AES128GCM_SHA256_P256."`
 	Wait  time.Duration `default:"30s" help:"How long to wait for it to take effect."`
 }
 
@@ -31,7 +30,7 @@ func (c *roomReinitCommand) Run() error {
 	ask := func(o mucmap.ReInitOrder) (s mucmap.ReInitState, err error) {
 		body, err := json.Marshal(o)
 		if err == nil {
-			body, err = askSocket(cfg.Admin.Socket, http.MethodPost, "/rooms/"+url.PathEscape(c.Name)+"/reinit", body)
+			body, err = askSocket(cfg, http.MethodPost, roomPath(c.Name)+"/reinit", body)
 		}
 		if err == nil {
 			err = json.Unmarshal(body, &s)

@@ -104,7 +104,7 @@ func TestCommandLine(t *testing.T) {
 
 	uses(
 		use{"announce Back_at_noon", 0, "on its way to 2 rooms"},
-		use{"announce ", 80, "Usage: anteroom announce …--config=FILE…expected \"<text>\""},
+		use{"announce ", 80, "Usage: anteroom announce …expected \"<text>\""},
 	)
 	sees("the announcement", func(st *xmpp.Stanza) bool {
 		body, _ := st.Body()
@@ -139,6 +139,9 @@ func TestCommandLine(t *testing.T) {
 		use{"room members study", 0, "USER JID STATE AFFILIATION ROLE LEAVES NICK PRESENT …juliet@a.example participant owner moderator 0 …"},
 		use{"room members garden", 0, "USER JID STATE AFFILIATION ROLE LEAVES NICK PRESENT …juliet@a.example MLS member owner moderator 1 juliet 1…"},
 		use{"room members cellar", 1, "anteroom: error: there is no such room"},
+		use{"room show garden@rooms.a.example", 0, "name garden …"},
+		use{"room show garden@rooms.b.example", 1, "anteroom: error: there is no such room"},
+		use{"ban add a.example", 1, "anteroom: error: operators of this service are users of a.example"},
 		use{"room show garden", 0, "name garden …listed yes …occupants 1 uri mimi://a.example/r/garden …epoch …"},
 		use{"room abuse", 0, "nothing was reported"},
 		use{"room abuse --json", 0, "[]"},
@@ -146,6 +149,9 @@ func TestCommandLine(t *testing.T) {
 		use{"policy explain garden romeo@a.example enter", 0, "who romeo@a.example (not listed) listed as mimi://a.example/u/anon%3A…XEP-0045 forbidden: you are banned from this service: a duel policy allowed"},
 		use{"policy explain garden juliet@a.example subject", 0, "who juliet@a.example (owner) listed as …XEP-0045 allowed policy allowed"},
 		use{"policy explain garden juliet@a.example fly", 1, "anteroom: error: …"},
+		use{"policy explain garden juliet@a.example kick", 1, "anteroom: error: act kick needs a target: the address of the user whom it is done to"},
+		use{"policy explain garden juliet@a.example enter romeo@a.example", 1, "anteroom: error: act enter has no target"},
+		use{"policy explain garden juliet enter", 1, "anteroom: error: user: \"juliet\" is not the address of a user, like juliet@a.example"},
 		use{"policy explain cellar juliet@a.example enter", 1, "anteroom: error: there is no such room"},
 		use{"policy explain garden", 80, "Usage: anteroom policy explain …"},
 		use{"room release study", 1, "anteroom: error: the room was not given up: there is nothing to release"},

@@ -29,7 +29,7 @@ var presets = []struct {
 		func(d *Document) { d.Policy.Membership = KnockFirst }},
 	{"open", "an owner", nil,
 		func(d *Document) { d.Policy.Open, d.Policy.Discoverable = true, true }},
-	{"semi-open", "an owner, and who is preauthorised", func(n *Names) bool { return len(n.Preauth) > 0 },
+	{"semi-open", "an owner, and who is preauthorised (preauth)", func(n *Names) bool { return len(n.Preauth) > 0 },
 		func(d *Document) { d.Policy.Discoverable, d.Policy.Membership = true, KnockFirst }},
 	{"moderated", "an owner", nil,
 		func(d *Document) { d.Policy.Open, d.Policy.Discoverable, d.Policy.Moderated = true, true, true }},

@@ -87,6 +87,8 @@ func Open(path string) (*Store, error) {
 	switch {
 	case err != nil && !created:
 		return nil, fmt.Errorf("boltstore: %w", err)
+	case err == nil && info.IsDir():
+		return nil, fmt.Errorf("boltstore: %s is a directory: name a file in it", path)
 	case err == nil && info.Mode().Perm()&0o077 != 0:
 		return nil, fmt.Errorf("boltstore: %s has mode %04o: others may read it; set it to 0600", path, info.Mode().Perm())
 	}

@@ -11,6 +11,12 @@ import (
 	"github.com/redis/go-redis/v9"
 )
 
+// CheckURL says what is wrong with a URL that Open cannot ever open.
+func CheckURL(rawURL string) error {
+	_, _, err := parseURL(rawURL, Options{})
+	return err
+}
+
 // parseURL reads the forms that Open documents. Its errors never show the URL, which may hold a password.
 func parseURL(rawURL string, o Options) (*redis.UniversalOptions, string, error) {
 	scheme, rest, ok := strings.Cut(rawURL, "://")
@@ -58,7 +64,7 @@ func parseURL(rawURL string, o Options) (*redis.UniversalOptions, string, error)
 	}
 	single, err := redis.ParseURL(u.String())
 	if err != nil {
-		return nil, "", errors.New("redisstore: the store URL is not of a known form")
+		return nil, "", errors.New("redisstore: the store URL is not of a form like redis://HOST:PORT/NUMBER")
 	}
 	for i := range addrs {
 		if i == 0 {

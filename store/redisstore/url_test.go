@@ -55,7 +55,7 @@ func TestParseURLRefused(t *testing.T) {
 		"redis://u:secret@h/x", "redis://u:secret@h:port", "redis://u:secret@h?unknown=1", "redis://u:secret@h?prefix={", "redis://u:sec%ret@h",
 		"redis+sentinel://u:secret@h", "redis+sentinel://u:secret@h/", "redis+cluster://u:secret@h/2",
 	} {
-		if _, _, err := parseURL(url, Options{}); err == nil {
+		if err := CheckURL(url); err == nil {
 			t.Errorf("%s: accepted", url)
 		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "sec%ret") {
 			t.Errorf("%s: the error shows the password: %v", url, err)

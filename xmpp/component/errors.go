@@ -41,9 +41,10 @@ var causes = map[Cause]struct{ name, advice string }{
 		"a host under ejabberd_service in ejabberd.yml; reload the server after adding it"},
 	SecondOne: {"another component holds the domain", "stop the other gateway with this domain, or give Prosody " +
 		"component_conflict_resolve = \"kick_old\" in the Component block of prosody.cfg.lua and run the second gateway as a standby"},
-	ShuttingDown:  {"server is shutting down", "nothing to do: the connection returns with the server"},
-	StreamError:   {"server ended the stream", "the server's log says more"},
-	ServerClosed:  {"server closed the connection", "the server stopped, or its log says why it threw the component out"},
+	ShuttingDown: {"server is shutting down", "nothing to do: the connection returns with the server"},
+	StreamError:  {"server ended the stream", "the server's log says more"},
+	ServerClosed: {"server closed the connection", "the server stopped, or its log says why it threw the component out; if it never let the component in, " +
+		"port under [component] may not be the one for components"},
 	NotWellFormed: {"server sent no well-formed XML", "check that nothing between here and the server changes the bytes"},
 	TimedOut:      {"server does not answer", "check that the server is alive and that no firewall drops the packets"},
 }
