@@ -175,7 +175,7 @@ func (t *turn) describe(a *hub.Accepted, reasons map[mimi.URI]why, behind func(m
 			continue
 		}
 		if w, known := reasons[u]; known {
-			c.Cause, c.Actor, c.Reason = w.cause, w.actor, w.reason
+			c.Cause, c.Actor, c.Reason, c.Ordered = w.cause, w.actor, w.reason, w.ordered
 		} else {
 			b := by[name]
 			b.actor = behind(b.actor)
@@ -202,7 +202,7 @@ func (t *turn) explain(c *change, b blame) {
 		return
 	}
 	if !b.actor.IsZero() {
-		c.Actor = t.r.nickOf(b.actor)
+		c.Actor, c.Ordered = t.r.nickOf(b.actor), t.r.pub.role(b.actor) != roleKeeper
 	}
 	if _, w, err := mimi.ParseAAD(b.aad); err == nil && xmpp.LegalText(w.Reason) {
 		c.Reason = w.Reason

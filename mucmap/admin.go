@@ -213,7 +213,7 @@ func (d *delta) item(actor mimi.URI, it *muc.Item) *xmpp.StanzaError {
 	if e != nil {
 		return e
 	}
-	w := why{actor: d.actor, reason: it.Reason}
+	w := why{actor: d.actor, reason: it.Reason, ordered: target != actor}
 	if it.Reason != "" {
 		d.reason = it.Reason
 	}

@@ -64,6 +64,7 @@ type joiner struct {
 type why struct {
 	cause         cause
 	actor, reason string
+	ordered       bool // by another user
 }
 
 // job is a commit under way.

@@ -62,6 +62,7 @@ type change struct {
 	Leaves   int    // afterwards
 	Nick     string `json:",omitempty"` // of a remote user who appears
 	Actor    string `json:",omitempty"` // nick, or address, of who did it
+	Ordered  bool   `json:",omitempty"` // somebody else did it, who may have no nick
 	Reason   string `json:",omitempty"`
 	Cause    cause  `json:",omitempty"`
 }
@@ -156,11 +157,15 @@ func (c *change) apply(s *state, p *stage, at time.Time) {
 // tellAbsent lets an XMPP user who is not in the room know that somebody gave it another affiliation (XEP-0045 §15.6.2, code 101).
 func (s *state) tellAbsent(c *change, p *stage) {
 	from, to := standingOf(c.From).affiliation, standingOf(c.To).affiliation
-	if from == to || c.Actor == "" || !s.svc.local(c.User) {
+	if from == to || c.Actor == "" && !c.Ordered || !s.svc.local(c.User) {
 		return
 	}
+	item := muc.Item{Affiliation: to, Role: muc.RoleNone, Reason: c.Reason}
+	if c.Actor != "" {
+		item.Actor = &muc.Actor{Nick: c.Actor}
+	}
 	p.send(func() []xmpp.Broadcast {
-		x := muc.User{Items: []muc.Item{{Affiliation: to, Role: muc.RoleNone, Actor: &muc.Actor{Nick: c.Actor}, Reason: c.Reason}},
+		x := muc.User{Items: []muc.Item{item},
 			Statuses: []muc.Status{muc.StatusAffiliationChanged}}
 		st := xmpp.Stanza{Kind: xmpp.Message, From: s.addr, Payload: []*xmpp.Element{x.Element()}}
 		return []xmpp.Broadcast{{Template: xmpp.NewTemplate(st), To: []xmpp.JID{s.svc.UserJID(c.User)}}}

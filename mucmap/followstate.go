@@ -165,7 +165,11 @@ func (t *turn) followEpoch(e follower.Epoch) {
 		t.emit(&configured{Config: cfg, Codes: was.codes(&cfg), ID: t.id()})
 	}
 	if text := e.After.Metadata().Subject; e.Before != nil && text != e.Before.Metadata().Subject && xmpp.LegalText(text) {
-		t.title(t.id(), t.subjectNick(a), t.subjectUser(a), text)
+		id := r.subjectAsked(t.subjectUser(a), text)
+		if id == "" {
+			id = t.id()
+		}
+		t.title(id, t.subjectNick(a), t.subjectUser(a), text)
 	}
 }
 

@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -154,12 +155,31 @@ func (t *turn) followSubject(st *xmpp.Stanza, u mimi.URI) {
 	case !state.Can(u, mimi.CanChangeRoomSubject):
 		t.refuse(st, refusal(xmpp.Forbidden, "your role in this room lacks canChangeRoomSubject"))
 	case state.Metadata().Subject == text:
-		t.title(t.id(), t.r.nickOf(u), u, text)
+		id := st.ID
+		if id == "" {
+			id = t.id()
+		}
+		t.title(id, t.r.nickOf(u), u, text)
 	default:
 		m := *state.Metadata()
 		m.Subject = text
 		t.wish(&asker{st: st}, follower.Wish{Kind: follower.Change, Client: t.r.svc.clientURI(u), Metadata: &m})
 	}
+}
+
+// subjectAsked is the id of the message by which a user of ours asked for a subject that it now has, the first of several; "" if there is none.
+// Its answer to who asked has the same one (XEP-0045 §7.4).
+func (r *Room) subjectAsked(u mimi.URI, text string) string {
+	for _, n := range slices.Sorted(maps.Keys(r.follow.waiting)) {
+		st := r.follow.waiting[n].st
+		if st == nil || st.Kind != xmpp.Message || !isSubject(st) || st.Child(xmpp.NSClient, "subject").Text() != text {
+			continue
+		}
+		if o := r.pub.here.BySession(st.From); o != nil && userOf(o) == u {
+			return st.ID
+		}
+	}
+	return ""
 }
 
 // followAdmin changes roles and affiliations, all items or none: one commit, signed by the acting user's leaf.

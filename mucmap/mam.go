@@ -170,6 +170,9 @@ func (s *state) withPublisher(u mimi.URI, with xmpp.JID, ask *Query) *xmpp.Stanz
 	return nil
 }
 
+// noEntryForYou is said of a message that the history policy withholds.
+const noEntryForYou = "the archive has no message with this id for you"
+
 // archivePage sends what was found, and fin. Whether the user may have it is looked at once more: time has passed.
 func (t *turn) archivePage(st *xmpp.Stanza, q *muc.MAMQuery, p *ArchivePage) {
 	u, e := t.reader(st)
@@ -179,7 +182,7 @@ func (t *turn) archivePage(st *xmpp.Stanza, q *muc.MAMQuery, p *ArchivePage) {
 	}
 	from := t.r.pub.historyFrom(u, t.now)
 	if i := slices.IndexFunc(p.Entries, func(e ArchiveEntry) bool { return e.Time.Before(from) }); i >= 0 && len(q.IDs) > 0 {
-		t.refuse(st, refusal(xmpp.ItemNotFound, "the archive has no message with this id for you"))
+		t.refuse(st, refusal(xmpp.ItemNotFound, noEntryForYou))
 		return
 	}
 	p.Entries = slices.DeleteFunc(p.Entries, func(e ArchiveEntry) bool { return e.Time.Before(from) }) // the policy may have changed meanwhile

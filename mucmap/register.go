@@ -293,7 +293,7 @@ func (t *turn) admit(st *xmpp.Stanza, by mimi.URI, a applicant) {
 			if d.empty = d.r.pub.affiliation(a.User) >= muc.AffiliationMember; d.empty {
 				return nil
 			}
-			return d.changeAffiliation(by, a.User, muc.AffiliationMember, why{actor: d.actor})
+			return d.changeAffiliation(by, a.User, muc.AffiliationMember, why{actor: d.actor, ordered: true})
 		},
 		done: func(t *turn) {
 			t.emit(&applied{User: a.User, Settled: true})

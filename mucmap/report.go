@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -62,6 +63,11 @@ func (t *turn) reportAbuse(st *xmpp.Stanza) {
 		note += ": " + text.Text()
 	}
 	t.query(st, Query{IDs: ids, Limit: maxReported}, func(t *turn, p *ArchivePage) {
+		from := t.r.pub.historyFrom(u, t.now)
+		if slices.ContainsFunc(p.Entries, func(e ArchiveEntry) bool { return e.Time.Before(from) }) {
+			t.refuse(st, refusal(xmpp.ItemNotFound, noEntryForYou))
+			return
+		}
 		if e := t.reportOf(u, clipText(note), p.Entries); e != nil {
 			t.refuse(st, e)
 			return

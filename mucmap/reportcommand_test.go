@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"testing"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mimi/content"
@@ -52,4 +53,26 @@ func TestReportByCommand(t *testing.T) {
 		report("nick", "nick1", "reason", spam)
 	}
 	wantIn(t, "too much at once", report("nick", "nick1", "reason", spam), "policy-violation", "you report too much")
+}
+
+// What the history policy withholds from somebody it cannot report either, by stanza-id or by nick: a report would tell that there is such a message.
+func TestReportsObeyTheHistoryPolicy(t *testing.T) {
+	c := newCommander(t)
+	c.configure(fieldHistory, "none")
+	c.say("user1", "before")
+	before := c.disk.archive[len(c.disk.archive)-1].ID
+	c.now = c.now.Add(time.Minute)
+	c.send(t, enter(11))
+	c.say("user1", "after")
+	after := c.disk.archive[len(c.disk.archive)-1].ID
+	report := func(user, id string) string {
+		return c.send(t, "<iq from='"+user+"@a.example/x' to='"+room+"' type='set' id='r'><report xmlns='urn:xmpp:reporting:1' reason='urn:xmpp:reporting:spam'>"+
+			"<stanza-id xmlns='urn:xmpp:sid:0' by='"+room+"' id='"+id+"'/></report></iq>")
+	}
+	wantIn(t, "from before somebody joined", report("user11", before), "item-not-found", noEntryForYou)
+	wantIn(t, "from after it joined", report("user11", after), "type='result'")
+	wantIn(t, "by who was there", report("user2", before), "type='result'")
+	if n := len(c.disk.outbox); n != 2 {
+		t.Errorf("%d reports, want 2", n)
+	}
 }
