@@ -187,9 +187,11 @@ func TestRoomsTakeTurns(t *testing.T) {
 				t.Errorf("%s: %d requests in the time of three turns", room, got)
 			}
 		}
+		mu.Lock()
 		if most != MaxPosts {
 			t.Errorf("%d requests at once", most)
 		}
+		mu.Unlock()
 		time.Sleep(time.Minute)
 		b.settle()
 		seen := 0
