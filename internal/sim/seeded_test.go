@@ -227,8 +227,10 @@ func history(seed uint64, faults Faults, c Credentials) (*World, error) {
 	if err := w.hours(6); err != nil {
 		return w, err
 	}
-	if err := w.holdsKeys("a.example", "garden"); err != nil {
-		return w, err
+	if faults.LoseNews == 0 { // a Welcome that is lost for good leaves a leaf whose keys nobody has, until its user enters again
+		if err := w.holdsKeys("a.example", "garden"); err != nil {
+			return w, err
+		}
 	}
 	if err := w.fresh("a.example", "garden"); err != nil {
 		return w, err
