@@ -79,3 +79,20 @@ func TestOrderToDestroyAFederatedRoom(t *testing.T) {
 	}
 	wantIn(t, "destroying", out, "<destroy><reason>spam</reason>", "room is gone", "deliver notify to b.example")
 }
+
+// Who comes while the others are still being removed is told where to go already.
+func TestEnteringWhileTheRoomIsEmptied(t *testing.T) {
+	b := newBench(t)
+	b.send(t, enter(0))
+	newRemote(t, b, "mimi://b.example/d/bob/cli").join("Bob")
+	b.hold = true
+	b.order(t, RequestDestroy, destroyOrder(t, muc.Destroy{Venue: xmpp.MustParseJID("meadow@rooms.a.example")}))
+	first := b.held[0]
+	b.held = nil
+	if err := b.run(first); err != nil || !b.room.pub.Closing || len(b.held) != 1 {
+		t.Fatalf("%v; the removal is not under way: %d jobs", err, len(b.held))
+	}
+	for _, who := range []int{0, 1} {
+		wantIn(t, "entering", b.send(t, enter(who)), "<gone", "xmpp:meadow@rooms.a.example?join")
+	}
+}
