@@ -48,12 +48,16 @@ func (r *Room) strict(before *policy.State, act policy.Act) *mimi.Refusal {
 	return strict(before, act)
 }
 
-// newcomer refuses whom the gateway keeps out, by itself or brought along by somebody who gives it no affiliation. Below an admin, who brings somebody along brings a
+// newcomer refuses whom the gateway keeps out, by itself or brought along by somebody who gives it no affiliation; below an admin nobody lifts the ban of a domain by an
+// affiliation either. Below an admin, who brings somebody along brings a
 // client of it: else a guest could fill the list with names. The keeper asks before it acts.
 func (r *Room) newcomer(act policy.Act) *mimi.Refusal {
+	admin := standingOf(act.ActorRole).affiliation >= muc.AffiliationAdmin
 	switch {
 	case act.Kind == policy.ActJoin:
-	case act.Kind == policy.ActAddUser && act.ActorRole != roleKeeper && standingOf(act.To).affiliation == muc.AffiliationNone:
+	case act.Kind != policy.ActAddUser || act.ActorRole == roleKeeper:
+		return nil
+	case standingOf(act.To).affiliation == muc.AffiliationNone, !admin && r.pub.domainBan(act.Target) != nil:
 	default:
 		return nil
 	}
@@ -64,7 +68,7 @@ func (r *Room) newcomer(act policy.Act) *mimi.Refusal {
 		refused.Text = e.Text
 	case act.Listed > r.svc.cfg.Limits.Affiliation:
 		refused.Text = fullListText
-	case act.ClientsNow == 0 && standingOf(act.ActorRole).affiliation < muc.AffiliationAdmin:
+	case act.ClientsNow == 0 && !admin:
 		refused.Text = "who adds a guest adds a client of it"
 	default:
 		return nil

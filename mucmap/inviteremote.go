@@ -33,10 +33,10 @@ func (t *turn) inviteRemote(st *xmpp.Stanza, by, target mimi.URI, reason string)
 func (r *Room) addable(target mimi.URI) *xmpp.StanzaError {
 	m := r.pub.members[target]
 	switch {
+	case r.pub.barred(target):
+		return refusal(xmpp.NotAllowed, "this user is banned: an admin would have to lift the ban first")
 	case m == nil:
 		return nil
-	case m.Role == roleBanned:
-		return refusal(xmpp.NotAllowed, "this user is banned: an admin would have to lift the ban first")
 	case m.Leaves > 0:
 		return refusal(xmpp.Conflict, "this user is in the room already")
 	}

@@ -268,6 +268,10 @@ func TestInviteRemoteUserWithConsent(t *testing.T) {
 			return h.tell("b.example", c)
 		},
 		"granted, yet no key packages": func(_ *bench, h *guestHouse) string { return h.tell("b.example", h.grant()) },
+		"banned meanwhile, with its domain": func(b *bench, h *guestHouse) string {
+			b.send(t, adminSet("<item affiliation='outcast' jid='b.example'/>"))
+			return h.tell("b.example", h.grant(h.bob.keyPackage("Bobby").KeyPackage))
+		},
 		"silence": func(b *bench, h *guestHouse) string {
 			b.now = b.now.Add(consentPatience + time.Second)
 			b.out.Reset()
@@ -281,9 +285,16 @@ func TestInviteRemoteUserWithConsent(t *testing.T) {
 		b, h := atHome(t, membersOnlyField)
 		h.consent = false
 		b.send(t, inviteBob("juliet@a.example/balcony"))
-		wantIn(t, what, end(b, h), "to juliet@a.example/balcony", "<decline from='"+bobJID+"'>", "mimi://b.example/u/bob")
+		reason := "mimi://b.example/u/bob"
+		if strings.HasPrefix(what, "banned") {
+			reason = "this user is banned"
+		}
+		wantIn(t, what, end(b, h), "to juliet@a.example/balcony", "<decline from='"+bobJID+"'><reason>"+reason)
 		if len(b.room.pub.Awaiting) != 0 {
 			t.Errorf("%s: the room still waits for bob", what)
+		}
+		if b.room.pub.members[h.bob.client.ClientUser()] != nil {
+			t.Errorf("%s: bob is on the list", what)
 		}
 	}
 }

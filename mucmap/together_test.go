@@ -63,6 +63,8 @@ func TestGuestsBringNoStrangers(t *testing.T) {
 		{"closed to newcomers", configure("juliet@a.example/balcony", "x-anteroom_closed=1"), roleGuest, true, "closed to newcomers"},
 		{"members-only", adminSet("<item affiliation='member' jid='u%bob%b.example@rooms.a.example'/>") + configure("juliet@a.example/balcony", "muc#roomconfig_membersonly=1"), roleGuest, true, "canAddParticipant"},
 		{"a banned domain", adminSet("<item affiliation='member' jid='u%bob%b.example@rooms.a.example'/>") + adminSet(domain), roleGuest, true, "your domain is banned"},
+		{"a member's member of a banned domain", adminSet("<item affiliation='member' jid='u%bob%b.example@rooms.a.example'/>") +
+			configure("juliet@a.example/balcony", "muc#roomconfig_membersonly=1", "muc#roomconfig_allowinvites=1") + adminSet(domain), roleMember, true, "your domain is banned"},
 		{"an admin's guest of a banned domain", adminSet("<item affiliation='owner' jid='u%bob%b.example@rooms.a.example'/>") + adminSet(domain), roleGuest, true, "your domain is banned"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
