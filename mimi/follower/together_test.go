@@ -199,6 +199,9 @@ func TestTogetherInAPlaceThatIsLeft(t *testing.T) {
 		if got := w.hub.Group().Public().Epoch() - before; got != 2 {
 			t.Errorf("%s leaves: %d commits", leaves, got)
 		}
+		if _, in := w.room.Leaf(leaves); in {
+			t.Errorf("%s is still in: its removal was made void", leaves)
+		}
 		fulfilled, _ := w.outcome()
 		got := slices.DeleteFunc(w.news(), func(s string) bool { return !strings.HasPrefix(s, "joined") })
 		if len(got) != 3 || !slices.Equal(fulfilled, ids(3)) {
