@@ -336,7 +336,7 @@ func TestForgedMessages(t *testing.T) {
 			w.must(err)
 			w.take(accepted, nil)
 			for i := range 600 { // more than the hub remembers by body
-				w.room = w.room.Remember(memory(i))
+				w.room = w.room.Remember(memory("b.example", i))
 			}
 			return request
 		}},

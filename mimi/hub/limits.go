@@ -2,7 +2,7 @@ package hub
 
 // Limits on what peers can make a room remember.
 const (
-	// MaxRemembered is how many accepted request bodies are recognised when they come again. The oldest is forgotten first.
+	// MaxRemembered is how many accepted request bodies are recognised when they come again. The oldest of the provider that has the most is forgotten first.
 	MaxRemembered = 512
 	// MaxRoutes is how many claimed key packages are waiting for their Welcome. The one that expires first is forgotten first.
 	MaxRoutes = 8192

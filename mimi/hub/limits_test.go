@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"testing"
@@ -12,7 +13,8 @@ import (
 	"anteroom/mls/wire"
 )
 
-func memory(i int) (m hub.Memory) {
+func memory(provider string, i int) (m hub.Memory) {
+	m.Provider = provider
 	binary.BigEndian.PutUint64(m.Digest[:], uint64(i))
 	return m
 }
@@ -21,10 +23,10 @@ func memory(i int) (m hub.Memory) {
 func TestLimits(t *testing.T) {
 	w := newWorld(t)
 	for i := range hub.MaxRemembered {
-		w.room = w.room.Remember(memory(i))
+		w.room = w.room.Remember(memory("b.example", i))
 	}
 	full := len(w.room.Encode())
-	w.room = w.room.Remember(memory(hub.MaxRemembered))
+	w.room = w.room.Remember(memory("b.example", hub.MaxRemembered))
 	if got := len(w.room.Encode()); got != full {
 		t.Errorf("memory of requests grows from %d to %d bytes", full, got)
 	}
@@ -62,6 +64,43 @@ func TestLimits(t *testing.T) {
 	learn("y.example", hub.MaxRoutesShare)
 	if got := len(w.room.Encode()); got != full {
 		t.Errorf("routes grow from %d to %d bytes", full, got)
+	}
+}
+
+// A provider that asks much makes the hub forget what it asked itself: a repetition of another's request has its first answer.
+func TestWhoAsksMuchForgetsItsOwn(t *testing.T) {
+	w := newWorld(t)
+	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
+	group, leaf := bobsGroup(w)
+	_, m, err := group.Protect(w.seed(), leaf, []byte("text"), aad())
+	w.must(err)
+	body := wire.Marshal(&mimi.SubmitMessageRequest{Message: m, Sender: bob.ClientUser()})
+	accepted, first, err := w.room.AcceptSubmit(w.now, "b.example", body)
+	w.must(err)
+	w.take(accepted, nil)
+	again := func(when string) {
+		t.Helper()
+		accepted, answer, err := w.room.AcceptSubmit(w.now, "b.example", body)
+		if err != nil || accepted != nil || !bytes.Equal(answer, first) {
+			t.Errorf("%s: a repetition is answered with %x, %v", when, answer, err)
+		}
+	}
+	for i := range 2 * hub.MaxRemembered {
+		w.room = w.room.Remember(memory("c.example", i))
+	}
+	again("after another provider asked much")
+	restored, err := hub.Load(w.room.Encode(), w.room.Group(), w.options)
+	w.must(err)
+	w.room = restored
+	for i := range 2 * hub.MaxRemembered {
+		w.room = w.room.Remember(memory("d.example", i))
+	}
+	again("after a restart")
+	for i := range 2 * hub.MaxRemembered {
+		w.room = w.room.Remember(memory("b.example", i))
+	}
+	if accepted, _, err := w.room.AcceptSubmit(w.now, "b.example", body); err == nil || accepted != nil {
+		t.Errorf("after it asked much itself: %v", err)
 	}
 }
 

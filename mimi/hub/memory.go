@@ -15,8 +15,9 @@ import (
 
 // Memory is an accepted request with its answer, kept to answer a repetition.
 type Memory struct {
-	Digest [32]byte // of provider and body
-	Answer []byte
+	Provider string
+	Digest   [32]byte // of endpoint, provider and body
+	Answer   []byte
 }
 
 // route says to which provider the Welcome for a claimed key package goes (draft-ietf-mimi-protocol-06 §5.2).
@@ -59,12 +60,23 @@ func (r *Room) Remember(m Memory) *Room {
 	return &next
 }
 
+// remember forgets, when there are too many, the oldest of the provider that has the most: none can make the hub forget what others asked.
 func (r *Room) remember(m Memory) {
-	kept := r.remembered
-	if len(kept) >= MaxRemembered {
-		kept = kept[len(kept)-MaxRemembered+1:]
+	kept := slices.Clone(r.remembered)
+	for len(kept) >= MaxRemembered {
+		i := oldestOfMost(kept)
+		kept = slices.Delete(kept, i, i+1)
 	}
-	r.remembered = append(slices.Clip(slices.Clone(kept)), m)
+	r.remembered = slices.Clip(append(kept, m))
+}
+
+func oldestOfMost(list []Memory) int {
+	count, most := map[string]int{}, 0
+	for i := range list {
+		count[list[i].Provider]++
+		most = max(most, count[list[i].Provider])
+	}
+	return slices.IndexFunc(list, func(m Memory) bool { return count[m.Provider] == most })
 }
 
 // LearnKeyMaterial notes to whom the Welcomes for the key packages in a key material response go, and that the response's provider gave them out for
@@ -128,9 +140,10 @@ func (r *Room) welcomeProvider(ref mls.KeyPackageRef, client mimi.URI) string {
 }
 
 const (
-	encodingVersion = 3
-	withoutFormers  = 2
-	withoutRenewals = 1
+	encodingVersion  = 4
+	withoutProviders = 3 // of remembered requests
+	withoutFormers   = 2
+	withoutRenewals  = 1
 )
 
 // Encode returns everything but the group and the options: routes of Welcomes, remembered requests, times of pending proposals.
@@ -147,6 +160,7 @@ func (r *Room) Encode() []byte {
 	})
 	w.Vector(func(w *wire.Writer) {
 		for _, m := range r.remembered {
+			w.OpaqueString(m.Provider)
 			w.Raw(m.Digest[:])
 			w.Opaque(m.Answer)
 		}
@@ -179,6 +193,9 @@ func Load(b []byte, g *mls.Group, o Options) (*Room, error) {
 	var remembered []Memory
 	in.At("room.remembered").Vector(func(in *wire.Reader) {
 		var m Memory
+		if version > withoutProviders {
+			m.Provider = in.String()
+		}
 		copy(m.Digest[:], in.Raw(len(m.Digest)))
 		m.Answer = bytes.Clone(in.Opaque())
 		remembered = append(remembered, m)

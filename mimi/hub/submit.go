@@ -26,7 +26,7 @@ func (r *Room) AcceptSubmit(now time.Time, from string, body []byte) (*Accepted,
 		return nil, wire.Marshal(&response), refusal
 	}
 	answer := wire.Marshal(&mimi.SubmitMessageResponse{Code: mimi.SubmitAccepted, AcceptedAt: accepted.AcceptedAt, Frank: accepted.Frank})
-	accepted.Memory = &Memory{digest, answer}
+	accepted.Memory = &Memory{from, digest, answer}
 	accepted.Next.remember(*accepted.Memory)
 	return accepted, answer, nil
 }

@@ -24,7 +24,7 @@ func (r *Room) AcceptUpdate(now time.Time, from string, body []byte) (*Accepted,
 		return nil, updateAnswer(refusal, r.epochFor(refusal)), refusal
 	}
 	answer := wire.Marshal(&mimi.UpdateResponse{Code: mimi.UpdateSuccess, AcceptedAt: accepted.AcceptedAt})
-	accepted.Memory = &Memory{digest, answer}
+	accepted.Memory = &Memory{from, digest, answer}
 	accepted.Next.remember(*accepted.Memory)
 	return accepted, answer, nil
 }
