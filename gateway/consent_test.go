@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"slices"
 	"testing"
@@ -9,6 +10,9 @@ import (
 
 	"anteroom/mimi"
 	"anteroom/mls/wire"
+	"anteroom/mucmap"
+	"anteroom/store"
+	"anteroom/store/memstore"
 )
 
 // A provider decides only for its own users, and learns nothing of who asked (draft-ietf-mimi-protocol-06 §5.7).
@@ -166,4 +170,42 @@ func TestNewPersonsOfOneProvider(t *testing.T) {
 			t.Errorf("a day later: %d", status)
 		}
 	})
+}
+
+// Which rooms wait for consent is known without looking at all of them, also after a start.
+func TestRoomsThatWaitAreIndexed(t *testing.T) {
+	s := memstore.New()
+	for _, name := range []string{"garden", "hall", "tower"} { // the directory forgets what is not there
+		f, err := s.Claim(t.Context(), store.RoomLease(name), "o", time.Minute)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Write(t.Context(), store.Batch{Room: name, Fence: f, Events: [][]byte{{1}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := newDirectory(s, slog.New(slog.DiscardHandler))
+	want := func(when string, d *directory, names ...string) {
+		t.Helper()
+		if got := d.awaiting(); !slices.Equal(got, names) {
+			t.Errorf("%s: %q, want %q", when, got, names)
+		}
+	}
+	for _, name := range []string{"tower", "garden", "hall"} {
+		d.set(mucmap.Summary{Name: name, Awaiting: name != "hall"})
+	}
+	want("two wait", d, "garden", "tower")
+	if !d.flush() {
+		t.Fatal("not written")
+	}
+	again := newDirectory(s, d.log)
+	if _, err := again.load(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	want("after a start", again, "garden", "tower")
+	d.set(mucmap.Summary{Name: "tower"})
+	d.close("garden", time.Time{})
+	want("one has its answer, one is not loaded any more", d, "garden")
+	d.remove("garden")
+	want("a room ends", d)
 }

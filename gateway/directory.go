@@ -34,6 +34,7 @@ type directory struct {
 
 	mu      sync.Mutex
 	rooms   map[string]entry
+	waiting map[string]bool // names of rooms that wait for somebody's consent
 	dirty   map[string]bool
 	waiters []chan error
 	sorted  []string // names, nil when out of date
@@ -48,7 +49,7 @@ const behind = time.Second
 func newDirectory(s store.Store, log *slog.Logger) *directory {
 	return &directory{
 		store: s, log: log,
-		rooms: make(map[string]entry), dirty: make(map[string]bool),
+		rooms: make(map[string]entry), waiting: make(map[string]bool), dirty: make(map[string]bool),
 		urgent: make(chan struct{}, 1), soon: make(chan struct{}, 1), quit: make(chan struct{}),
 	}
 }
@@ -93,6 +94,7 @@ func (d *directory) load(ctx context.Context) ([]entry, error) {
 	}
 	out := make([]entry, 0, len(d.rooms))
 	for _, name := range slices.Sorted(maps.Keys(d.rooms)) {
+		d.index(d.rooms[name])
 		out = append(out, d.rooms[name])
 	}
 	return out, nil
@@ -137,13 +139,10 @@ func (d *directory) direct(name string) bool {
 }
 
 // awaiting names the rooms that wait for somebody's consent, sorted.
-func (d *directory) awaiting() (names []string) {
-	for s := range d.all() {
-		if s.Awaiting {
-			names = append(names, s.Name)
-		}
-	}
-	return names
+func (d *directory) awaiting() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Sorted(maps.Keys(d.waiting))
 }
 
 // hides says that a room does not tell who the users of our provider are.
@@ -197,6 +196,7 @@ func (d *directory) remove(name string) {
 	defer d.mu.Unlock()
 	if _, ok := d.rooms[name]; ok {
 		delete(d.rooms, name)
+		delete(d.waiting, name)
 		d.dirty[name] = true
 		d.sorted = nil
 		ring(d.soon)
@@ -213,7 +213,17 @@ func (d *directory) put(e entry) {
 		d.sorted = nil
 	}
 	d.rooms[e.Name] = e
+	d.index(e)
 	d.dirty[e.Name] = true
+}
+
+// index keeps the set of rooms that wait for consent; d.mu is held.
+func (d *directory) index(e entry) {
+	if e.Awaiting {
+		d.waiting[e.Name] = true
+	} else {
+		delete(d.waiting, e.Name)
+	}
 }
 
 // all yields the summaries of all rooms that exist, sorted by name, as of one moment.
