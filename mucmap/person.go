@@ -26,6 +26,9 @@ const MaxQuestions = 64
 // askPause is how long a question that is put again is taken for the same.
 const askPause = 10 * time.Minute
 
+// questionPatience is how long a question waits for the user. Rooms of ours that ask give up before (consentPatience).
+const questionPatience = 2 * consentPatience
+
 // personMark begins the name of a person's actor. A localpart cannot contain it (RFC 7622 §3.3.1).
 const personMark = "@"
 
@@ -123,6 +126,7 @@ func loadPerson(u mimi.URI, secrets map[string][]byte) (*person, error) {
 // personStep is Step for a person.
 func (t *turn) personStep(in Input) {
 	p := t.r.person
+	p.forgetQuestions(t.now)
 	switch in := in.(type) {
 	case StanzaIn:
 		t.personStanza(in.Stanza)
@@ -257,6 +261,11 @@ func (p *person) note(now time.Time, requester, room mimi.URI, d decision) bool 
 	}
 	p.Consents = append(p.Consents, consent{Requester: requester, Room: room, Decided: d, At: now})
 	return true
+}
+
+// forgetQuestions drops those that nobody waits for any more. A user who answers one later decides all the same.
+func (p *person) forgetQuestions(now time.Time) {
+	p.Consents = slices.DeleteFunc(p.Consents, func(c consent) bool { return c.Decided == undecided && !now.Before(c.At.Add(questionPatience)) })
 }
 
 // drop forgets a question or a decision.

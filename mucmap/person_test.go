@@ -219,6 +219,30 @@ func TestPersonLimits(t *testing.T) {
 	}
 }
 
+// A question that the user does not answer is forgotten, a decision is not.
+func TestQuestionsEnd(t *testing.T) {
+	h := newHome(t)
+	h.entry(RequestRequestConsent, "b.example", mimi.ConsentRequest, atBob)
+	h.entry(RequestRequestConsent, "b.example", mimi.ConsentRequest, atBob2)
+	h.entry(RequestUpdateConsent, "a.example", mimi.ConsentRevoke, atBob2)
+	for _, tt := range []struct {
+		after time.Duration
+		kept  int
+	}{{questionPatience - time.Hour, 2}, {2 * time.Hour, 1}, {10 * questionPatience, 1}} {
+		h.now = h.now.Add(tt.after)
+		if h.may(atBob) || h.may(atBob2) {
+			t.Errorf("after %v: bob may add juliet", tt.after)
+		}
+		if got := h.room.person.Consents; len(got) != tt.kept || got[len(got)-1].Decided != refused {
+			t.Errorf("after %v are kept %+v", tt.after, got)
+		}
+	}
+	h.entry(RequestRequestConsent, "b.example", mimi.ConsentRequest, mimi.URI{})
+	if len(h.sent) != 1 {
+		t.Errorf("asked again, juliet hears %v", h.sent)
+	}
+}
+
 // A user gets one message for a question, however often it is put, and one provider's questions neither drive out those of others nor what is decided.
 func TestPersonIsNotFlooded(t *testing.T) {
 	h := newHome(t)
