@@ -113,7 +113,7 @@ func (t *turn) fanout(a *hub.Accepted) {
 // take makes what the hub accepted the room's state. deltas are the wishes behind an own commit.
 func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 	r := t.r
-	r.hub, r.hubChanged = a.Next, true
+	r.hub = a.Next
 	t.fanout(a)
 	if a.Effects == nil {
 		return

@@ -242,7 +242,7 @@ func (t *turn) openDirect(user, peer mimi.URI) error {
 	if r.hub, err = hub.New(r.uri, g, r.hubOptions(suite)); err != nil {
 		return err
 	}
-	r.hubChanged, r.keeper = true, user
+	r.keeper = user
 	t.emit(&opened{At: t.now, Group: group.String(), Pair: pair{user, peer}})
 	if theirs, err := mimi.RoomURI(peer.Provider(), r.uri.Name()); err == nil { // who writes wants to be answered
 		t.consent(r.svc.cfg.Provider, mimi.EndpointUpdateConsent, user, &mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: peer, Target: user, Room: theirs})

@@ -366,7 +366,7 @@ func (t *turn) createFrom(body []byte) error {
 	if err != nil {
 		return err
 	}
-	r.hub, r.hubChanged, r.tomb = h, true, nil
+	r.hub, r.tomb = h, nil
 	t.emit(&created{At: t.now, Secret: secret[:], Veil: veil[:], Group: group.String(), Keeper: r.keeper, Config: p.config, Subject: p.subject, Listed: p.users, Preauth: p.preauth,
 		Bots: p.bots})
 	t.note(NoteInfo, "room created by an operator", Attr{"group", group.String()})

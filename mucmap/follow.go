@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"anteroom/mimi"
@@ -66,12 +65,7 @@ const secretFollow = "follow/"
 
 // loadFollow rebuilds what follows the hub, which must be where the log is.
 func (r *Room) loadFollow(secrets map[string][]byte) error {
-	parts := map[string][]byte{}
-	for name, b := range secrets {
-		if rest, ok := strings.CutPrefix(name, secretFollow); ok {
-			parts[rest] = b
-		}
-	}
+	parts := behind(secrets, secretFollow)
 	if err := r.loadKeys(secrets); err != nil {
 		return err
 	}

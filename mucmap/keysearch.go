@@ -193,6 +193,6 @@ func (t *turn) learn(target mimi.URI, suite mls.CipherSuite, a *mimi.KeyMaterial
 		m.packages, m.refused = nil, refusal(xmpp.UndefinedCondition, target.Provider()+" gives key packages that cannot be used: "+err.Error())
 		return m
 	}
-	r.hub, r.hubChanged = h, true
+	r.hub = h
 	return m
 }

@@ -383,7 +383,7 @@ func (t *turn) takeReInit(j *job, res *jobResult) {
 		t.retryAlone(j, err)
 		return
 	}
-	r.hub, r.hubChanged = a.Next, true
+	r.hub = a.Next
 	t.fanout(a)
 	r.leaves, r.renewing, r.unclean = nil, renewing{}, false
 	e := t.describe(a, nil, r.pub.unveiling(nil))

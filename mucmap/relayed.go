@@ -24,7 +24,7 @@ func (t *turn) learnRelayed(in Request) {
 			reply.Status, reply.Body = statusBadGateway, []byte("the target's provider gives key packages that cannot be used: "+err.Error())
 			break
 		}
-		r.hub, r.hubChanged = h, true
+		r.hub = h
 	}
 	t.out.Replies = append(t.out.Replies, reply)
 }

@@ -27,9 +27,9 @@ type Room struct {
 	person *person // not nil: no room, but what is kept of one XMPP user
 	follow *follow // not nil: a room of another provider; hub is nil then
 
-	stored     *mls.Group // as the secrets that are stored, or will be with the last Output
-	hubChanged bool
-	leaves     map[mimi.URI]mls.LeafIndex // of our users by their names in the group, in the present epoch; nil: not needed yet
+	stored    *mls.Group                 // as the secrets that are stored, or will be with the last Output
+	storedHub *hub.Room                  // likewise
+	leaves    map[mimi.URI]mls.LeafIndex // of our users by their names in the group, in the present epoch; nil: not needed yet
 
 	tomb *tombstone // of the room that had the name before
 
@@ -73,7 +73,7 @@ type Room struct {
 // reset makes the room one that does not exist.
 func (r *Room) reset() {
 	r.pub = newState(r.svc, r.addr)
-	r.hub, r.stored, r.hubChanged, r.leaves = nil, nil, false, nil
+	r.hub, r.stored, r.storedHub, r.leaves = nil, nil, nil, nil
 	r.queue, r.job, r.waiting = nil, nil, nil
 	r.commands = nil
 	r.keys = map[string]*outKey{}
@@ -218,19 +218,25 @@ func (t *turn) store() {
 		for _, name := range parts.Drop {
 			t.out.DropSecrets = append(t.out.DropSecrets, secretGroup+name)
 		}
-		slices.Sort(t.out.DropSecrets)
 		r.stored = g
 	}
+	if r.hub != r.storedHub {
+		parts := r.hub.Parts(r.storedHub)
+		for name, b := range parts.Set {
+			set(secretHub+name, b)
+		}
+		for _, name := range parts.Drop {
+			t.out.DropSecrets = append(t.out.DropSecrets, secretHub+name)
+		}
+		r.storedHub = r.hub
+	}
+	slices.Sort(t.out.DropSecrets)
 	if r.password != r.storedPassword {
 		if set(secretPassword, []byte(r.password)); r.password == "" {
 			delete(t.out.SetSecrets, secretPassword)
 			t.out.DropSecrets = append(t.out.DropSecrets, secretPassword)
 		}
 		r.storedPassword = r.password
-	}
-	if r.hubChanged {
-		set(secretHub, r.hub.Encode())
-		r.hubChanged = false
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"anteroom/mimi"
@@ -136,7 +137,7 @@ func (s *Service) New(name string) *Room {
 	return r
 }
 
-// The stored secrets: the hub's memory, the password of the room, and the parts of the group behind a prefix.
+// The stored secrets: what the hub remembers and the parts of the group, each behind a prefix, and the password of the room.
 const (
 	secretHub      = "hub"
 	secretPassword = "password"
@@ -229,24 +230,29 @@ func (s *Service) Restore(name string, snap Snapshot) (*Room, Recovery, error) {
 
 // loadGroup rebuilds group and hub, which must be where the log is.
 func (r *Room) loadGroup(secrets map[string][]byte) error {
-	parts := map[string][]byte{}
-	for name, b := range secrets {
-		if len(name) > len(secretGroup) && name[:len(secretGroup)] == secretGroup {
-			parts[name[len(secretGroup):]] = b
-		}
-	}
-	g, err := mls.LoadGroup(parts, r.svc.groupConfig(time.Time{}))
+	g, err := mls.LoadGroup(behind(secrets, secretGroup), r.svc.groupConfig(time.Time{}))
 	if err != nil {
 		return fmt.Errorf("group: %w", err)
 	}
 	if e := uint64(g.Public().Epoch()); e != r.pub.Epoch {
 		return fmt.Errorf("the group is in epoch %d, the log in %d", e, r.pub.Epoch)
 	}
-	if r.hub, err = hub.Load(secrets[secretHub], g, r.hubOptions(g.Public().Suite())); err != nil {
+	if r.hub, err = hub.Load(behind(secrets, secretHub), g, r.hubOptions(g.Public().Suite())); err != nil {
 		return err
 	}
-	r.stored = g
+	r.stored, r.storedHub = g, r.hub
 	r.password = string(secrets[secretPassword])
 	r.storedPassword = r.password
 	return nil
+}
+
+// behind are the secrets whose names begin with a prefix, without it.
+func behind(secrets map[string][]byte, prefix string) map[string][]byte {
+	parts := map[string][]byte{}
+	for name, b := range secrets {
+		if rest, ok := strings.CutPrefix(name, prefix); ok {
+			parts[rest] = b
+		}
+	}
+	return parts
 }

@@ -238,10 +238,10 @@ func TestForgedUpdates(t *testing.T) {
 		if from == "" {
 			from = "b.example"
 		}
-		before, group := w.room.Encode(), w.room.Group()
+		before, group := stored(w.room), w.room.Group()
 		accepted, answer, err := w.room.AcceptUpdate(w.now, from, body)
 		wantUpdate(t, test.name, answer, err, test.code, test.rule)
-		if accepted != nil || !bytes.Equal(before, w.room.Encode()) || w.room.Group() != group {
+		if accepted != nil || !bytes.Equal(before, stored(w.room)) || w.room.Group() != group {
 			t.Errorf("%s: something changed", test.name)
 		}
 	}
@@ -348,10 +348,10 @@ func TestForgedMessages(t *testing.T) {
 		if from == "" {
 			from = "b.example"
 		}
-		before, group := w.room.Encode(), w.room.Group()
+		before, group := stored(w.room), w.room.Group()
 		accepted, answer, err := w.room.AcceptSubmit(w.now, from, body)
 		wantSubmit(t, test.name, answer, err, test.code, test.rule)
-		if accepted != nil || !bytes.Equal(before, w.room.Encode()) || w.room.Group() != group {
+		if accepted != nil || !bytes.Equal(before, stored(w.room)) || w.room.Group() != group {
 			t.Errorf("%s: something changed", test.name)
 		}
 	}

@@ -146,7 +146,7 @@ func TestRepetition(t *testing.T) {
 	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
 	w.wish(follower.Wish{Kind: follower.Send, Client: bob, Data: []byte("once")})
 	w.wish(follower.Wish{Kind: follower.Leave, Client: bob})
-	restored, err := hub.Load(w.room.Encode(), w.room.Group(), w.options)
+	restored, err := hub.Load(w.room.Parts(nil).Set, w.room.Group(), w.options)
 	w.must(err)
 	for _, room := range []*hub.Room{w.room, restored} {
 		for _, s := range w.sent {

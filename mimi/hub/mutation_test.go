@@ -20,7 +20,7 @@ func TestEveryOctetCounts(t *testing.T) {
 	w.must(err)
 	submit := wire.Marshal(&mimi.SubmitMessageRequest{Message: m, Sender: bob.ClientUser()})
 	commit := wire.Marshal(bobCommits(w))
-	before, held := w.room.Encode(), w.room.Group()
+	before, held := stored(w.room), w.room.Group()
 	for _, test := range []struct {
 		name   string
 		body   []byte
@@ -47,7 +47,7 @@ func TestEveryOctetCounts(t *testing.T) {
 				t.Fatalf("%s: accepted when cut to %d octets", test.name, n)
 			}
 		}
-		if !bytes.Equal(before, w.room.Encode()) || w.room.Group() != held {
+		if !bytes.Equal(before, stored(w.room)) || w.room.Group() != held {
 			t.Fatalf("%s: something changed", test.name)
 		}
 		if !test.accept(test.body) {

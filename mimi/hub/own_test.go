@@ -87,10 +87,10 @@ func TestForgedClients(t *testing.T) {
 		w.issue()
 		w.bobIsOwner()
 		body := wire.Marshal(test.make(w))
-		before, group := string(w.room.Encode()), w.room.Group()
+		before, group := string(stored(w.room)), w.room.Group()
 		accepted, answer, err := w.room.AcceptUpdate(w.now, "b.example", body)
 		wantUpdate(t, name, answer, err, mimi.UpdateNotAllowed, test.rule)
-		if accepted != nil || before != string(w.room.Encode()) || w.room.Group() != group {
+		if accepted != nil || before != string(stored(w.room)) || w.room.Group() != group {
 			t.Errorf("%s: something changed", name)
 		}
 	}

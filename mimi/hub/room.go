@@ -41,10 +41,12 @@ type Room struct {
 	followers  []string // other providers with a client in the group, sorted
 	receivers  []string // those of them with a user that may receive messages
 	routes     []route
-	remembered []Memory // oldest first
+	remembered mimi.Recent // digest and answer of accepted requests
 	accepted   []acceptance
 	renewals   renewals
 	formers    []former // oldest first
+
+	old bool // just as an earlier version stored it
 }
 
 // New begins to keep a room. The group must hold one leaf, a local one: that of a user who may create the room.
@@ -88,19 +90,26 @@ func (r *Room) State() *policy.State { return r.state }
 // Followers returns the other providers that take part, in ascending order. The caller must not change the slice.
 func (r *Room) Followers() []string { return r.followers }
 
+// copy is the room as a value that is to be changed.
+func (r *Room) copy() Room {
+	next := *r
+	next.old = false
+	return next
+}
+
 // WithGroup replaces the group value within the same epoch: after Reserve, Adopt or WithConfig. It panics if the epoch differs.
 func (r *Room) WithGroup(g *mls.Group) *Room {
 	if g.Public().Epoch() != r.group.Public().Epoch() {
 		panic("hub: WithGroup with another epoch")
 	}
-	next := *r
+	next := r.copy()
 	next.group = g
 	return &next
 }
 
 // WithOptions replaces the options.
 func (r *Room) WithOptions(o Options) *Room {
-	next := *r
+	next := r.copy()
 	next.options = o
 	return &next
 }
@@ -114,7 +123,7 @@ func (r *Room) policyOptions(now time.Time, from string) policy.Options {
 
 // advanced is the room in the epoch that a commit made.
 func (r *Room) advanced(now time.Time, g *mls.Group, state *policy.State, e *mls.Effects, welcomed []mls.KeyPackageRef) *Room {
-	next := *r
+	next := r.copy()
 	next.group, next.state, next.accepted = g, state, nil
 	next.renewals = r.renewals.after(now, e, state.UpdateTimes())
 	seconds := uint64(now.Unix())

@@ -117,7 +117,7 @@ func (r *Room) AcceptLocalMessage(now time.Time, g *mls.Group, m *mls.Message, s
 
 func (r *Room) message(now time.Time, from string, g *mls.Group, m *mls.Message, application *mls.ApplicationMessage, sender mimi.URI) *Accepted {
 	at := uint64(now.UnixMilli())
-	next := *r
+	next := r.copy()
 	next.group = g
 	var frank *mimi.Frank
 	if from != r.provider() || len(r.receivers) > 0 { // somebody else gets it

@@ -61,11 +61,11 @@ func TestThirdProviders(t *testing.T) {
 			w := newWorld(t)
 			w.bobIsOwner()
 			body := wire.Marshal(test.make(w))
-			before := string(w.room.Encode())
+			before := string(stored(w.room))
 			accepted, answer, err := w.room.AcceptUpdate(w.now, "b.example", body)
 			if test.rule != "" {
 				wantUpdate(t, name, answer, err, mimi.UpdateNotAllowed, test.rule)
-				if accepted != nil || before != string(w.room.Encode()) {
+				if accepted != nil || before != string(stored(w.room)) {
 					t.Error("something changed")
 				}
 				return

@@ -200,7 +200,7 @@ func (r *Room) proposals(now time.Time, from string, g *mls.Group, bundle []mls.
 		return nil, refusalOf(mimi.EndpointUpdate, uint8(mimi.UpdateNotAllowed), "policy", err)
 	}
 	at := uint64(now.UnixMilli())
-	next := *r
+	next := r.copy()
 	next.group = g
 	next.accepted = append([]acceptance(nil), r.accepted...)
 	for i := range bundle {

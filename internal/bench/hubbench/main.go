@@ -36,7 +36,7 @@ func main() {
 	flag.IntVar(&o.pings, "pings", 500, "messages whose time is measured, each way; 0: leave that part out")
 	flag.IntVar(&o.members, "members", 1000, "members of the large room, half of them of another provider; 0: leave that part out")
 	flag.DurationVar(&o.patience, "patience", 4*time.Minute, "for each part")
-	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles: of the hub while its user talks, and of both sides in the large room")
+	flag.StringVar(&o.profile, "profile", "", "folder for CPU profiles of hub and a follower: while users talk, and in the large room")
 	flag.Parse()
 	for _, f := range strings.FieldsFunc(*followers, func(r rune) bool { return r == ',' }) {
 		n, err := strconv.Atoi(f)

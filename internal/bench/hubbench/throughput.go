@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"time"
@@ -94,7 +95,7 @@ func throughput(ctx context.Context, o *options, n int) error {
 		}
 	}
 	all := heard(int64(o.messages))
-	profiled := w.profile(o, fmt.Sprintf("hub-messages-%d.pprof", n))
+	profiled := w.profile(o, fmt.Sprintf("from-hub-%d.pprof", n))
 	c, err = w.measure(func() error {
 		for i := range o.messages {
 			if err := w.hub.say(w.hub.room, 0, fmt.Sprintf("Message number %d, about as long as what people say.", i)); err != nil {
@@ -113,6 +114,7 @@ func throughput(ctx context.Context, o *options, n int) error {
 
 	each := max(o.messages/n, 1)
 	all = heard(int64(each * n))
+	profiled = w.profile(o, fmt.Sprintf("from-followers-%d.pprof", n))
 	c, err = w.measure(func() error {
 		for i := range each {
 			for _, f := range w.followers {
@@ -123,6 +125,9 @@ func throughput(ctx context.Context, o *options, n int) error {
 		}
 		return w.until("messages of the followers' users", all)
 	})
+	if err == nil {
+		err = profiled()
+	}
 	if err != nil {
 		return err
 	}
@@ -141,14 +146,17 @@ func throughput(ctx context.Context, o *options, n int) error {
 	return nil
 }
 
-// profile begins a CPU profile of the hub, of 5 s, if profiles are wanted; what it returns waits for its end.
+// profile begins CPU profiles of the hub and of a follower, of 5 s, if profiles are wanted; what it returns waits for their end.
 func (w *world) profile(o *options, name string) (wait func() error) {
 	if o.profile == "" {
 		return func() error { return nil }
 	}
-	done := make(chan error, 1)
-	go func() { done <- w.hub.Save(w.ctx, "/debug/pprof/profile?seconds=5", filepath.Join(o.profile, name)) }()
-	return func() error { return <-done }
+	both := map[string]*provider{"hub": w.hub, "follower": w.followers[0]}
+	done := make(chan error, len(both))
+	for who, p := range both {
+		go func() { done <- p.Save(w.ctx, "/debug/pprof/profile?seconds=5", filepath.Join(o.profile, who+"-"+name)) }()
+	}
+	return func() error { return errors.Join(<-done, <-done) }
 }
 
 // agree0 waits for the hub's own two users.
