@@ -109,7 +109,7 @@ func (t *turn) submitAnswer(f *flight, body []byte) {
 	}
 	switch response.Code {
 	case mimi.SubmitAccepted:
-		t.tell(Sent{t.r.queue[0].wish, t.r.group.Public().Epoch(), response.AcceptedAt})
+		t.tell(Sent{*t.r.queue[0].wish, t.r.group.Public().Epoch(), response.AcceptedAt})
 		t.r.queue = t.r.queue[1:]
 	case mimi.SubmitEpochTooOld:
 		t.outdated(f, response.Epoch)
@@ -120,7 +120,7 @@ func (t *turn) submitAnswer(f *flight, body []byte) {
 
 // accepted takes up our own commit or proposals.
 func (t *turn) accepted(f *flight, at uint64) {
-	wish := t.r.queue[0].wish
+	wish := *t.r.queue[0].wish
 	client, join, added := wish.Client, wish.Kind == Join || wish.Kind == adopt, wish.Kind == adopt
 	var in map[mimi.URI]bool
 	if f.whole {
@@ -235,7 +235,7 @@ func (t *turn) afterEpoch() {
 	t.forgetFormer()
 	t.r.leaving = slices.DeleteFunc(t.r.leaving, func(client mimi.URI) bool {
 		if _, still := t.r.Leaf(client); still && len(t.r.queue) < MaxQueue {
-			t.r.queue = append(t.r.queue, queued{wish: Wish{Kind: Leave, Client: client}})
+			t.queue(Wish{Kind: Leave, Client: client})
 		}
 		return true
 	})

@@ -36,16 +36,17 @@ func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (O
 		return Output{Next: r}, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	t := r.turn(now, seed)
-	var fresh [][32]byte
+	fresh := 0
 	for i, m := range messages {
 		if t.r.broken != "" {
 			break
 		}
 		sum := digest(encoded[i])
-		if slices.Contains(r.seen, sum) || slices.Contains(fresh, sum) {
+		if _, known := t.r.seen.Find(sum); known {
 			continue
 		}
-		fresh = append(fresh, sum)
+		fresh++
+		t.r.seen = t.r.seen.With(MaxSeen, sum)
 		err := t.apply(m)
 		if errors.Is(err, ErrAhead) {
 			if err = t.keep(m); err != nil && !t.r.member && !t.joining() {
@@ -57,11 +58,9 @@ func (r *Room) Notify(now time.Time, seed mls.Seed, from string, body []byte) (O
 			return Output{Next: r}, err
 		}
 	}
-	if len(fresh) == 0 {
+	if fresh == 0 {
 		return Output{Next: r}, nil
 	}
-	seen := append(slices.Clone(t.r.seen), fresh...)
-	t.r.seen = seen[max(0, len(seen)-MaxSeen):]
 	t.start()
 	return t.done(), nil
 }

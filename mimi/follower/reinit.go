@@ -82,7 +82,7 @@ func (t *turn) goOn(m *mimi.FanoutMessage, w *mls.Welcome) error {
 	}
 	for _, client := range mine {
 		if !in[client] && len(t.r.queue) < MaxQueue { // the Welcome left it out: it comes back by itself
-			t.r.queue = append(t.r.queue, queued{wish: Wish{Kind: resync, Client: client}})
+			t.queue(Wish{Kind: resync, Client: client})
 		}
 	}
 	t.afterEpoch()

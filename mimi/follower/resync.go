@@ -103,7 +103,7 @@ func (t *turn) comeBack() {
 	r.retry = t.now.Add(ResyncPause << r.tries)
 	r.tries++
 	t.tell(Lost{Text: fmt.Sprintf("attempt %d to come back, as %s", r.tries, client)})
-	r.queue = slices.Insert(slices.Clone(r.queue), 0, queued{wish: Wish{Kind: resync, Client: client}})
+	r.queue = slices.Insert(slices.Clone(r.queue), 0, t.queued(Wish{Kind: resync, Client: client}))
 }
 
 // returning is the client that comes back first.
@@ -218,13 +218,13 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 	listed := clientsOf(f.staged.Public())
 	for _, other := range r.clients() {
 		if other != client && listed[other] {
-			wishes = append(wishes, queued{wish: Wish{Kind: resync, Client: other}})
+			wishes = append(wishes, t.queued(Wish{Kind: resync, Client: other}))
 		}
 	}
 	r.queue = append(wishes, r.queue...)
 	for _, gone := range r.leaving { // the external commit has made their proposals void
 		if listed[gone] {
-			r.queue = append(r.queue, queued{wish: Wish{Kind: Leave, Client: gone}})
+			t.queue(Wish{Kind: Leave, Client: gone})
 		}
 	}
 	t.leaveTrail(f.staged.Public().Epoch())
@@ -236,7 +236,7 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 // resyncRefused goes on when an attempt to come back fails.
 func (t *turn) resyncRefused(why Refused) {
 	r := t.r
-	wish := r.queue[0].wish
+	wish := *r.queue[0].wish
 	why.Wish = wish
 	r.queue = r.queue[1:]
 	asked := why.Endpoint == mimi.EndpointGroupInfo

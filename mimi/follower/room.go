@@ -41,12 +41,13 @@ type Room struct {
 	state   *policy.State
 	member  bool // group holds a leaf that is a member now
 	broken  string
-	flight  *flight
+	flight  *flight // of the first wish
 	queue   []queued
-	leaving []mimi.URI // clients whose leave the hub accepted; it takes effect with the next commit
-	waitFor mls.Epoch  // the hub's epoch, which notify will bring us to, before anything else is tried
-	missing [][]byte   // references of proposals that the hub holds and notify will bring, in this epoch
-	seen    [][32]byte // digests of notify bodies, oldest first
+	count   uint64      // of the wishes that there ever were
+	leaving []mimi.URI  // clients whose leave the hub accepted; it takes effect with the next commit
+	waitFor mls.Epoch   // the hub's epoch, which notify will bring us to, before anything else is tried
+	missing [][]byte    // references of proposals that the hub holds and notify will bring, in this epoch
+	seen    mimi.Recent // digests of messages of notify bodies
 
 	kept     []keptMessage // of later epochs, in order of arrival
 	lost     string        // why group cannot go on; empty: it can
@@ -57,12 +58,8 @@ type Room struct {
 	expelled []mimi.URI    // clients of ours that the hub does not let come back
 	pause    time.Time     // not before then the first wish is tried again; zero: at once. Not stored
 	trail    *trail        // what is left of the time before the room was entered anew; nil: nothing
-}
 
-type queued struct {
-	wish     Wish
-	attempts int
-	alone    bool // a Join that does not share a commit
+	old bool // just as an earlier version stored it
 }
 
 // New begins with a room in which none of our clients is a member.
@@ -121,6 +118,7 @@ type turn struct {
 
 func (r *Room) turn(now time.Time, seed mls.Seed) *turn {
 	next := *r
+	next.old = false
 	next.queue = slices.Clone(r.queue)
 	next.leaving = slices.Clone(r.leaving)
 	t := &turn{r: &next, now: now, seed: seed}
@@ -167,7 +165,7 @@ func (r *Room) Do(now time.Time, seed mls.Seed, w Wish) Output {
 	case len(r.queue) >= MaxQueue:
 		t.tell(Refused{Wish: w, Text: fmt.Sprintf("%d wishes wait already", MaxQueue)})
 	default:
-		t.r.queue = append(t.r.queue, queued{wish: w})
+		t.queue(w)
 		t.start()
 	}
 	return t.done()
@@ -210,14 +208,14 @@ func (t *turn) start() {
 			continue
 		}
 		head.attempts++
-		f, err := t.build(&head.wish)
+		f, err := t.build(head.wish)
 		if err != nil {
 			t.refuseHead(Refused{Text: err.Error(), Err: err})
 			continue
 		}
 		if f == nil { // nothing left to do
 			if !head.wish.Kind.own() {
-				t.tell(Done{head.wish})
+				t.tell(Done{*head.wish})
 			}
 			t.r.queue = t.r.queue[1:]
 			continue
@@ -238,7 +236,7 @@ func (t *turn) refuseHead(why Refused) {
 		t.resyncRefused(why)
 		return
 	}
-	why.Wish = t.r.queue[0].wish
+	why.Wish = *t.r.queue[0].wish
 	t.r.queue = t.r.queue[1:]
 	t.tell(why)
 }
@@ -252,9 +250,12 @@ func (t *turn) breakDown(format string, args ...any) {
 		if q.wish.Kind.own() {
 			continue
 		}
-		t.tell(Refused{Wish: q.wish, Text: "the room was given up: " + t.r.broken})
+		t.tell(Refused{Wish: *q.wish, Text: "the room was given up: " + t.r.broken})
 	}
 	t.r.queue = nil
 }
 
-func digest(body []byte) [32]byte { return sha256.Sum256(body) }
+func digest(body []byte) []byte {
+	sum := sha256.Sum256(body)
+	return sum[:]
+}

@@ -3,6 +3,7 @@ package follower
 import (
 	"bytes"
 	"cmp"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -21,8 +22,10 @@ const (
 	stagePrefix = "s."
 	trailPrefix = "t." // the trail's own parts
 	endedPrefix = "f."
+	seenPrefix  = "n." // of notify bodies
 
-	encodingVersion = 7
+	encodingVersion = 8
+	withoutParts    = 7 // before wishes, requests and what was seen had parts of their own
 	withoutFormer   = 6 // before groups ended with a ReInit
 	withoutTogether = 5 // before several entered in one commit
 	withoutTrail    = 4 // before anything was left of the time before touch was lost
@@ -43,8 +46,14 @@ func (r *Room) Parts(since *Room) mls.Parts {
 	merge(&out, stagePrefix, r.stagedGroup(), oldStaged)
 	r.keptParts(&out, since)
 	r.trailParts(&out, since)
+	r.queueParts(&out, since)
+	var seen mimi.Recent
+	if since != nil && !since.old {
+		seen = since.seen
+	}
+	r.seen.Parts(&out, seenPrefix, seen)
 	room := r.encode()
-	if since == nil || !bytes.Equal(room, since.encode()) {
+	if since == nil || since.old || !bytes.Equal(room, since.encode()) {
 		out.Set[partRoom] = room
 	}
 	return out
@@ -101,15 +110,8 @@ func (r *Room) encode() []byte {
 	w.OpaqueString(r.broken)
 	w.U64(uint64(r.waitFor))
 	w.Vector(func(w *wire.Writer) {
-		for i := range r.queue {
-			r.queue[i].wish.MarshalTLS(w)
-			w.U32(uint32(r.queue[i].attempts))
-			w.Vector(func(w *wire.Writer) {
-				for n := range r.queue[i].wish.Adds {
-					r.queue[i].wish.Adds[n].MarshalTLS(w)
-				}
-			})
-			w.Bool(r.queue[i].alone)
+		for _, n := range r.front() {
+			w.U64(n)
 		}
 	})
 	w.Vector(func(w *wire.Writer) {
@@ -121,23 +123,6 @@ func (r *Room) encode() []byte {
 		for _, ref := range r.missing {
 			w.Opaque(ref)
 		}
-	})
-	w.Vector(func(w *wire.Writer) {
-		for i := range r.seen {
-			w.Raw(r.seen[i][:])
-		}
-	})
-	// A request for a GroupInfo is not kept: asking again does no harm, and its key need not be stored.
-	f := r.flight
-	w.Optional(f != nil && f.kind != flightGroupInfo, func(w *wire.Writer) {
-		w.U8(uint8(f.kind))
-		w.OpaqueString(string(f.endpoint))
-		w.Opaque(f.body)
-		w.Bool(f.whole)
-		w.Opaque(f.commit)
-		w.Bool(f.anew)
-		w.Bool(f.together)
-		w.Bool(f.former)
 	})
 	w.OpaqueString(r.lost)
 	writeTime(w, r.since)
@@ -179,36 +164,24 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	r.member = in.At("room.member").Bool()
 	r.broken = in.At("room.broken").String()
 	r.waitFor = mls.Epoch(in.At("room.wait_for").U64())
-	in.At("room.queue").Vector(func(in *wire.Reader) {
-		var q queued
-		q.wish.UnmarshalTLS(in)
-		q.attempts = int(in.U32())
-		if version > withoutAdds {
-			in.At("room.queue.adds").Vector(func(in *wire.Reader) {
-				var a Addition
-				a.UnmarshalTLS(in)
-				q.wish.Adds = append(q.wish.Adds, a)
-			})
-		}
-		q.alone = version > withoutTogether && in.Bool()
-		r.queue = append(r.queue, q)
-	})
+	var front []uint64
+	if version > withoutParts {
+		in.At("room.front").Vector(func(in *wire.Reader) { front = append(front, in.U64()) })
+	} else {
+		in.At("room.queue").Vector(func(in *wire.Reader) {
+			r.count++
+			q := readQueued(in, version)
+			q.n = r.count
+			r.queue = append(r.queue, q)
+		})
+	}
 	in.At("room.leaving").Vector(func(in *wire.Reader) { r.leaving = append(r.leaving, readURI(in, "room.leaving")) })
 	in.At("room.missing").Vector(func(in *wire.Reader) { r.missing = append(r.missing, bytes.Clone(in.Opaque())) })
-	in.At("room.seen").Vector(func(in *wire.Reader) {
-		var sum [32]byte
-		copy(sum[:], in.Raw(len(sum)))
-		r.seen = append(r.seen, sum)
-	})
-	in.At("room.flight").Optional(func(in *wire.Reader) {
-		r.flight = &flight{kind: flightKind(in.U8()), endpoint: mimi.Endpoint(in.String())}
-		r.flight.body = bytes.Clone(in.Opaque())
-		r.flight.whole = in.Bool()
-		r.flight.commit = bytes.Clone(in.Opaque())
-		r.flight.anew = version > withoutGap && in.Bool()
-		r.flight.together = version > withoutTogether && in.Bool()
-		r.flight.former = version > withoutFormer && in.Bool()
-	})
+	if version <= withoutParts {
+		in.At("room.seen").Vector(func(in *wire.Reader) { r.seen = r.seen.With(MaxSeen, bytes.Clone(in.Raw(sha256.Size))) })
+		in.At("room.flight").Optional(func(in *wire.Reader) { r.flight = readFlight(in, version) })
+		r.old = true
+	}
 	if version > withoutGap {
 		r.lost = in.At("room.lost").String()
 		r.since = readTime(in.At("room.since"))
@@ -222,8 +195,15 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	if err := in.Done(); err != nil {
 		return nil, fmt.Errorf("follower: %w", err)
 	}
-	if r.flight != nil && len(r.queue) == 0 {
-		return nil, fmt.Errorf("follower: %s: a request without a wish", r.uri)
+	var err error
+	if r.old {
+		if r.flight != nil && len(r.queue) == 0 {
+			return nil, fmt.Errorf("follower: %s: a request without a wish", r.uri)
+		}
+	} else if err := r.loadQueue(parts, front); err != nil {
+		return nil, fmt.Errorf("follower: %s: %w", r.uri, err)
+	} else if r.seen, err = mimi.LoadRecent(parts, seenPrefix); err != nil {
+		return nil, fmt.Errorf("follower: %s: %w", r.uri, err)
 	}
 	for name, body := range parts {
 		if rest, ok := strings.CutPrefix(name, keptPrefix); ok {
@@ -236,7 +216,6 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	}
 	slices.SortFunc(r.kept, func(a, b keptMessage) int { return cmp.Compare(a.n, b.n) })
 	config := r.options.config()
-	var err error
 	if r.group, err = loadGroup(parts, groupPrefix, config); err != nil {
 		return nil, fmt.Errorf("follower: %s: %w", r.uri, err)
 	}

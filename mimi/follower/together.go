@@ -26,7 +26,7 @@ func (t *turn) buildTogether() *flight {
 	)
 	seen := map[mimi.URI]bool{}
 	for i := range r.queue {
-		w := &r.queue[i].wish
+		w := r.queue[i].wish
 		if len(p.Joiners) == MaxTogether || i > 0 && may == nil {
 			break // nobody goes before the first
 		}
@@ -55,7 +55,7 @@ func (t *turn) buildTogether() *flight {
 		return nil
 	}
 	p.ByValue = append(p.ByValue, mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&update)})
-	f, err := t.commitWith(&r.queue[0].wish, committer, p, true)
+	f, err := t.commitWith(r.queue[0].wish, committer, p, true)
 	if err != nil {
 		t.apart() // the same would come of it after each who goes alone
 		return nil
@@ -126,7 +126,7 @@ func (t *turn) fulfilled(in map[mimi.URI]bool) {
 	t.r.queue = slices.DeleteFunc(t.r.queue, func(q queued) bool {
 		done := q.wish.Kind == Join && in[q.wish.Client]
 		if done {
-			t.tell(Done{q.wish})
+			t.tell(Done{*q.wish})
 		}
 		return done
 	})

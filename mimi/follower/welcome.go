@@ -142,7 +142,7 @@ func (t *turn) enterLate(keys *mls.KeyPackageSecrets) {
 		return
 	}
 	if !slices.ContainsFunc(t.r.queue, func(q queued) bool { return q.wish.Kind == adopt && q.wish.Client == client }) {
-		t.r.queue = append(t.r.queue, queued{wish: Wish{Kind: adopt, Client: client}})
+		t.queue(Wish{Kind: adopt, Client: client})
 	}
 }
 
