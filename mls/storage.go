@@ -170,22 +170,35 @@ func (d *partsDiff) pending(before, now []PendingProposal) {
 	}
 }
 
-// past compares the past epochs. An epoch's part holds the leaves in which it differs from the epoch after it, which never changes.
+// past compares the past epochs. An epoch's part holds the leaves in which it differs from the epoch after it, which changes only when since is no earlier
+// value of the group but one that took another commit.
 func (d *partsDiff) past(before, now *Group) {
-	kept := map[Epoch]bool{}
-	for _, e := range before.past {
-		kept[e.epoch] = true
+	type followed struct {
+		*pastEpoch
+		after tree
+	}
+	kept := map[Epoch]followed{}
+	if before.public != nil {
+		after := before.public.tree
+		for _, e := range before.past {
+			kept[e.epoch] = followed{e, after}
+			after = e.members
+		}
 	}
 	after := now.public.tree
 	for _, e := range now.past {
-		if !kept[e.epoch] {
+		old, had := kept[e.epoch]
+		switch {
+		case !had:
 			d.change(number(partPast, e.epoch), nil, e.part(after))
+		case old.after.root != after.root || old.members.root != e.members.root:
+			d.change(number(partPast, e.epoch), old.part(old.after), e.part(after))
 		}
 		delete(kept, e.epoch)
 		after = e.members
 	}
 	for _, e := range before.past {
-		if kept[e.epoch] {
+		if _, over := kept[e.epoch]; over {
 			d.Drop = append(d.Drop, number(partPast, e.epoch))
 		}
 	}

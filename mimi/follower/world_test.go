@@ -195,6 +195,7 @@ func (w *world) adopt(out follower.Output) {
 	if _, err := follower.Load(w.stored, followOptions); err != nil {
 		w.t.Fatalf("what was stored cannot be loaded: %v", err)
 	}
+	w.must(mimitest.SameParts(w.stored, out.Next.Parts(nil).Set))
 }
 
 // restart begins anew from what is stored.

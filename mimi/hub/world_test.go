@@ -274,6 +274,7 @@ func (w *world) adopt(provider string, out follower.Output) {
 	if _, err := follower.Load(w.stored[provider], w.followOptions()); err != nil {
 		w.t.Fatalf("%s: what was stored cannot be loaded: %v", provider, err)
 	}
+	w.must(mimitest.SameParts(w.stored[provider], out.Next.Parts(nil).Set))
 }
 
 // restart lets a provider begin anew from what it stored.
