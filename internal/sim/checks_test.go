@@ -137,13 +137,15 @@ func (w *World) comeBack() error {
 	return fmt.Errorf("a room does not come back")
 }
 
-// reenter lets everybody who thinks to be in the room leave and enter.
+// reenter lets everybody who thinks to be in the room leave and enter. Who is alone only enters: the room is a temporary one.
 func (w *World) reenter(users []*User) error {
 	for _, u := range users {
 		if len(u.View()) == 0 {
 			continue
 		}
-		u.Leave()
+		if w.Providers["a.example"].Rooms["garden"].room.Summary().Occupants > 1 {
+			u.Leave()
+		}
 		if err := w.Settle(); err != nil {
 			return err
 		}
