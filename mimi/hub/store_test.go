@@ -67,6 +67,11 @@ func TestStoredBefore(t *testing.T) {
 	none := func(*wire.Writer) {}
 	old.Vector(none) // routes
 	old.Vector(func(old *wire.Writer) {
+		for i := range 2 * mimi.RecentBlock {
+			m := memory(100 + i)
+			old.Raw(m.Digest[:])
+			old.Opaque(nil)
+		}
 		m := hub.DigestOf(mimi.EndpointSubmitMessage, "b.example", said.Body)
 		old.Raw(m[:])
 		old.Opaque(first)
@@ -90,4 +95,10 @@ func TestStoredBefore(t *testing.T) {
 	if change := next.Remember(memory(2)).Parts(next); len(change.Set) != 1 {
 		t.Errorf("all is written again: %d parts", len(change.Set))
 	}
+	kp := w.keyPackage(mimi.MustURI("mimi://c.example/d/carol/cli")).KeyPackage
+	learned, err := next.LearnKeyMaterial(w.now, "c.example", &mimi.KeyMaterialResponse{User: mimi.MustURI("mimi://c.example/u/carol"),
+		Clients: []mimi.ClientKeyMaterial{{Client: mimi.MustURI("mimi://c.example/d/carol/cli"), KeyPackage: &kp}}})
+	w.must(err)
+	maps.Copy(change.Set, learned.Parts(next).Set)
+	w.must(mimitest.SameParts(change.Set, learned.Parts(nil).Set))
 }
