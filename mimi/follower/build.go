@@ -37,7 +37,6 @@ type flight struct {
 	private  mls.HPKEPrivateKey     // flightGroupInfo
 	joiner   *mls.KeyPackageSecrets // flightGroupInfo
 	code     []byte                 // flightGroupInfo: the joining code
-	again    bool                   // it may have been sent before this process began
 	former   bool                   // began in a group that has ended since: epochs in its answer are that one's
 }
 

@@ -12,20 +12,19 @@ import (
 	"anteroom/mls/wire"
 )
 
-// Wishes wait in a queue. Each is stored as a part of its own, and its request, once it is built, as another: what a message costs does not grow with what
-// waits behind it.
+// Wishes wait in a queue. Each is stored as a part of its own, and the request for the first, once it is built, as another: what a message costs does not grow
+// with what waits behind it.
 
 type queued struct {
 	n        uint64 // names its parts; never used twice
 	wish     *Wish  // never changed
 	attempts int
-	alone    bool    // a Join that does not share a commit
-	ahead    *flight // a message that was built while the one before it was on the way (ahead.go)
+	alone    bool // a Join that does not share a commit
 }
 
 const (
 	queuePrefix   = "q." // wishes
-	requestPrefix = "r." // requests on the way, and those that follow at once
+	requestPrefix = "r." // the request on the way
 )
 
 // queue appends a wish.
@@ -39,14 +38,10 @@ func (t *turn) queued(w Wish) queued {
 // storedFlight is the request for the wish at a place of the queue that is stored, nil if there is none. A request for a GroupInfo is not kept: asking
 // again does no harm, and its key need not be stored.
 func (r *Room) storedFlight(place int) *flight {
-	f := r.queue[place].ahead
-	if place == 0 && r.flight != nil {
-		f = r.flight
-	}
-	if f == nil || f.kind == flightGroupInfo {
+	if place > 0 || r.flight == nil || r.flight.kind == flightGroupInfo {
 		return nil
 	}
-	return f
+	return r.flight
 }
 
 // queueParts adds the change of wishes and requests.
@@ -66,7 +61,7 @@ func (r *Room) queueParts(out *mls.Parts, since *Room) {
 		// While a request is stored, the attempts that are stored with the wish are those before it.
 		if was == nil || q.alone != was.alone || f == nil && (before != nil || q.attempts != was.attempts) {
 			attempts := q.attempts
-			if i == 0 && f != nil {
+			if f != nil {
 				attempts--
 			}
 			out.Set[partOf(queuePrefix, q.n)] = q.encode(attempts)
@@ -145,7 +140,7 @@ func (f *flight) encode() []byte {
 
 // readFlight reads what encode wrote, in the room's encoding.
 func readFlight(in *wire.Reader, version uint8) *flight {
-	f := &flight{kind: flightKind(in.U8()), endpoint: mimi.Endpoint(in.String()), again: true}
+	f := &flight{kind: flightKind(in.U8()), endpoint: mimi.Endpoint(in.String())}
 	f.body = bytes.Clone(in.Opaque())
 	f.whole = in.Bool()
 	f.commit = bytes.Clone(in.Opaque())
@@ -188,12 +183,8 @@ func (r *Room) loadQueue(parts map[string][]byte, front []uint64) error {
 			return fmt.Errorf("request %s: %w", name, err)
 		}
 		i := slices.IndexFunc(r.queue, func(q queued) bool { return q.n == n })
-		if i < 0 || i > 0 && f.kind != flightMessage {
-			return fmt.Errorf("request %s: there is no such wish that it can be for", name)
-		}
-		if i > 0 {
-			r.queue[i].ahead = f
-			continue
+		if i != 0 {
+			return fmt.Errorf("request %s: is not for the first wish", name)
 		}
 		r.flight = f
 		r.queue[i].attempts++
