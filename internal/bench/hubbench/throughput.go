@@ -154,7 +154,9 @@ func (w *world) profile(o *options, name string) (wait func() error) {
 	both := map[string]*provider{"hub": w.hub, "follower": w.followers[0]}
 	done := make(chan error, len(both))
 	for who, p := range both {
-		go func() { done <- p.Save(w.ctx, "/debug/pprof/profile?seconds=5", filepath.Join(o.profile, who+"-"+name)) }()
+		go func() {
+			done <- p.Save(w.ctx, "/debug/pprof/profile?seconds=5", filepath.Join(o.profile, who+"-"+name))
+		}()
 	}
 	return func() error { return errors.Join(<-done, <-done) }
 }
