@@ -29,6 +29,15 @@ const RecentBlock = 16
 
 // With remembers one more and forgets the oldest block when without it there are still limit entries.
 func (r Recent) With(limit int, entry []byte) Recent {
+	next := r.Add(entry)
+	if next.size-next.Oldest() >= limit {
+		next = next.Forget()
+	}
+	return next
+}
+
+// Add remembers one more and forgets nothing.
+func (r Recent) Add(entry []byte) Recent {
 	blocks := slices.Clone(r.blocks)
 	switch n := len(blocks); {
 	case n == 0:
@@ -39,12 +48,19 @@ func (r Recent) With(limit int, entry []byte) Recent {
 		last := blocks[n-1]
 		blocks[n-1] = &recentBlock{last.n, append(slices.Clip(last.entries), entry)}
 	}
-	next := Recent{blocks, r.size + 1}
-	if first := len(blocks[0].entries); next.size-first >= limit {
-		next = Recent{blocks[1:], next.size - first}
-	}
-	return next
+	return Recent{blocks, r.size + 1}
 }
+
+// Oldest is how many entries the oldest block holds: those that Forget forgets.
+func (r Recent) Oldest() int {
+	if len(r.blocks) == 0 {
+		return 0
+	}
+	return len(r.blocks[0].entries)
+}
+
+// Forget drops the oldest block.
+func (r Recent) Forget() Recent { return Recent{r.blocks[1:], r.size - r.Oldest()} }
 
 // Len is how many are remembered.
 func (r Recent) Len() int { return r.size }

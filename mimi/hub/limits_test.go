@@ -1,6 +1,7 @@
 package hub_test
 
 import (
+	"bytes"
 	"encoding/binary"
 	"maps"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"anteroom/mimi"
 	"anteroom/mimi/follower"
 	"anteroom/mimi/hub"
+	"anteroom/mimi/mimitest"
 	"anteroom/mls"
 	"anteroom/mls/wire"
 )
@@ -77,6 +79,54 @@ func TestLimits(t *testing.T) {
 	learn("y.example", hub.MaxRoutesShare)
 	if got := len(stored(w.room)); got != full {
 		t.Errorf("routes grow from %d to %d bytes", full, got)
+	}
+}
+
+// A provider that asks much makes the hub forget what it asked itself: a repetition of another's request has its first answer.
+func TestWhoAsksMuchForgetsItsOwn(t *testing.T) {
+	w := newWorld(t)
+	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
+	group, leaf := bobsGroup(w)
+	_, m, err := group.Protect(w.seed(), leaf, []byte("text"), aad())
+	w.must(err)
+	body := wire.Marshal(&mimi.SubmitMessageRequest{Message: m, Sender: bob.ClientUser()})
+	accepted, first, err := w.room.AcceptSubmit(w.now, "b.example", body)
+	w.must(err)
+	w.take(accepted, nil)
+	again := func(when string) {
+		t.Helper()
+		accepted, answer, err := w.room.AcceptSubmit(w.now, "b.example", body)
+		if err != nil || accepted != nil || !bytes.Equal(answer, first) {
+			t.Errorf("%s: a repetition is answered with %x, %v", when, answer, err)
+		}
+	}
+	for i := range 2 * hub.MaxRemembered {
+		w.room = w.room.Remember(memory("c.example", i))
+	}
+	again("after another provider asked much")
+	restored, err := hub.Load(w.room.Parts(nil).Set, w.room.Group(), w.options)
+	w.must(err)
+	w.room = restored
+	kept := w.room.Parts(nil).Set
+	for i := range 2 * hub.MaxRemembered {
+		next := w.room.Remember(memory("d.example", i))
+		change := next.Parts(w.room)
+		for _, name := range change.Drop {
+			delete(kept, name)
+		}
+		maps.Copy(kept, change.Set)
+		w.room = next
+	}
+	w.must(mimitest.SameParts(kept, w.room.Parts(nil).Set))
+	again("after a restart")
+	for i := range 300 {
+		w.room = w.room.Remember(memory("p"+strconv.Itoa(i)+".example", i))
+	}
+	for i := range 2 * hub.MaxRemembered {
+		w.room = w.room.Remember(memory("b.example", i))
+	}
+	if accepted, _, err := w.room.AcceptSubmit(w.now, "b.example", body); err == nil || accepted != nil {
+		t.Errorf("after it asked much itself: %v", err)
 	}
 }
 

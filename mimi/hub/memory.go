@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"crypto/sha256"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -46,8 +47,14 @@ func digestOf(e mimi.Endpoint, from string, body []byte) (d [digestSize]byte) {
 	return d
 }
 
-func (r *Room) recall(digest [digestSize]byte) ([]byte, bool) {
-	e, ok := r.remembered.Find(digest[:])
+// ofAnybody has what an earlier version remembered: it did not store whose requests they were.
+const ofAnybody = ""
+
+func (r *Room) recall(from string, digest [digestSize]byte) ([]byte, bool) {
+	e, ok := r.remembered[from].Find(digest[:])
+	if !ok {
+		e, ok = r.remembered[ofAnybody].Find(digest[:])
+	}
 	if !ok {
 		return nil, false
 	}
@@ -61,8 +68,27 @@ func (r *Room) Remember(m Memory) *Room {
 	return &next
 }
 
+// remember forgets, when there are too many, the oldest of the provider that has the most: none can make the hub forget what others asked.
 func (r *Room) remember(m Memory) {
-	r.remembered = r.remembered.With(MaxRemembered, slices.Concat(m.Digest[:], m.Answer))
+	all := maps.Clone(r.remembered)
+	if all == nil {
+		all = make(map[string]mimi.Recent)
+	}
+	all[m.Provider] = all[m.Provider].Add(slices.Concat(m.Digest[:], m.Answer))
+	total, most := 0, ""
+	for provider, recent := range all {
+		total += recent.Len()
+		if n := all[most].Len(); recent.Len() > n || recent.Len() == n && provider < most {
+			most = provider
+		}
+	}
+	if total-all[most].Oldest() >= MaxRemembered {
+		all[most] = all[most].Forget()
+		if all[most].Len() == 0 {
+			delete(all, most)
+		}
+	}
+	r.remembered = all
 }
 
 // LearnKeyMaterial notes to whom the Welcomes for the key packages in a key material response go, and that the response's provider gave them out for

@@ -41,7 +41,7 @@ type Room struct {
 	followers  []string // other providers with a client in the group, sorted
 	receivers  []string // those of them with a user that may receive messages
 	routes     []route
-	remembered mimi.Recent // digest and answer of accepted requests
+	remembered map[string]mimi.Recent // by provider: digest and answer of accepted requests; never changed in place
 	accepted   []acceptance
 	renewals   renewals
 	formers    []former // oldest first

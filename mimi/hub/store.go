@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+	"strings"
 
 	"anteroom/mimi"
 	"anteroom/mls"
@@ -13,7 +14,7 @@ import (
 // The parts of a stored room, besides its group. They go behind a name of the caller's.
 const (
 	partRoom         = ""
-	rememberedPrefix = "/m."
+	rememberedPrefix = "/m." // then the provider, "/" and the block's number
 )
 
 const (
@@ -27,15 +28,43 @@ const (
 // remembered requests, times of pending proposals. A message changes one part of a few kilobytes at most.
 func (r *Room) Parts(since *Room) mls.Parts {
 	out := mls.Parts{Set: map[string][]byte{}}
-	var remembered mimi.Recent
+	var remembered map[string]mimi.Recent
 	if since != nil && !since.old {
 		remembered = since.remembered
 	}
-	r.remembered.Parts(&out, rememberedPrefix, remembered)
+	for provider, recent := range r.remembered {
+		recent.Parts(&out, rememberedBy(provider), remembered[provider])
+	}
+	for provider, recent := range remembered {
+		if _, ok := r.remembered[provider]; !ok {
+			mimi.Recent{}.Parts(&out, rememberedBy(provider), recent)
+		}
+	}
 	if since == nil || since.old || !r.alike(since) {
 		out.Set[partRoom] = r.encode()
 	}
 	return out
+}
+
+func rememberedBy(provider string) string { return rememberedPrefix + provider + "/" }
+
+func loadRemembered(parts map[string][]byte) (map[string]mimi.Recent, error) {
+	all := make(map[string]mimi.Recent)
+	for name := range parts {
+		rest, ok := strings.CutPrefix(name, rememberedPrefix)
+		if !ok {
+			continue
+		}
+		provider := rest[:max(0, strings.LastIndexByte(rest, '/'))]
+		if _, ok := all[provider]; ok {
+			continue
+		}
+		var err error
+		if all[provider], err = mimi.LoadRecent(parts, rememberedBy(provider)); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
 }
 
 // alike says that two values differ in group state and remembered requests alone.
@@ -89,14 +118,14 @@ func Load(parts map[string][]byte, g *mls.Group, o Options) (*Room, error) {
 	in.At("room.routes").Vector(func(in *wire.Reader) {
 		routes = append(routes, route{bytes.Clone(in.Opaque()), in.String(), in.U64()})
 	})
-	remembered, err := mimi.LoadRecent(parts, rememberedPrefix)
+	remembered, err := loadRemembered(parts)
 	if err != nil {
 		return nil, fmt.Errorf("hub: %w", err)
 	}
 	if version <= withoutRemembered {
 		in.At("room.remembered").Vector(func(in *wire.Reader) {
 			digest := in.Raw(digestSize)
-			remembered = remembered.With(MaxRemembered, slices.Concat(digest, in.Opaque()))
+			remembered[ofAnybody] = remembered[ofAnybody].With(MaxRemembered, slices.Concat(digest, in.Opaque()))
 		})
 	}
 	var accepted []acceptance

@@ -19,7 +19,7 @@ func TestStoredByMessage(t *testing.T) {
 	w.wish(follower.Wish{Kind: follower.Join, Client: bob})
 	kept := w.room.Parts(nil).Set
 	for i := range hub.MaxRemembered + 3*mimi.RecentBlock {
-		m := memory(i)
+		m := memory("b.example", i)
 		m.Answer = make([]byte, 130)
 		next := w.room.Remember(m)
 		change := next.Parts(w.room)
@@ -68,7 +68,7 @@ func TestStoredBefore(t *testing.T) {
 	old.Vector(none) // routes
 	old.Vector(func(old *wire.Writer) {
 		for i := range 2 * mimi.RecentBlock {
-			m := memory(100 + i)
+			m := memory("b.example", 100+i)
 			old.Raw(m.Digest[:])
 			old.Opaque(nil)
 		}
@@ -84,7 +84,7 @@ func TestStoredBefore(t *testing.T) {
 	if !bytes.Equal(again(loaded), first) {
 		t.Error("another answer")
 	}
-	next := loaded.Remember(memory(1))
+	next := loaded.Remember(memory("b.example", 1))
 	change := next.Parts(loaded)
 	w.must(mimitest.SameParts(change.Set, next.Parts(nil).Set))
 	reloaded, err := hub.Load(change.Set, w.room.Group(), w.options)
@@ -92,7 +92,7 @@ func TestStoredBefore(t *testing.T) {
 	if !bytes.Equal(again(reloaded), first) {
 		t.Error("another answer after it was written anew")
 	}
-	if change := next.Remember(memory(2)).Parts(next); len(change.Set) != 1 {
+	if change := next.Remember(memory("b.example", 2)).Parts(next); len(change.Set) != 1 {
 		t.Errorf("all is written again: %d parts", len(change.Set))
 	}
 	kp := w.keyPackage(mimi.MustURI("mimi://c.example/d/carol/cli")).KeyPackage

@@ -14,7 +14,7 @@ import (
 // AcceptSubmit decides on a remote application message: the body of a submitMessage request. Results as in AcceptUpdate.
 func (r *Room) AcceptSubmit(now time.Time, from string, body []byte) (*Accepted, []byte, error) {
 	digest := digestOf(mimi.EndpointSubmitMessage, from, body)
-	if answer, ok := r.recall(digest); ok {
+	if answer, ok := r.recall(from, digest); ok {
 		return nil, answer, nil
 	}
 	accepted, refusal := r.decideSubmit(now, from, body)

@@ -16,7 +16,7 @@ import (
 // of an accepted request gets its first answer and neither Accepted nor error. The error is a *mimi.Refusal.
 func (r *Room) AcceptUpdate(now time.Time, from string, body []byte) (*Accepted, []byte, error) {
 	digest := digestOf(mimi.EndpointUpdate, from, body)
-	if answer, ok := r.recall(digest); ok {
+	if answer, ok := r.recall(from, digest); ok {
 		return nil, answer, nil
 	}
 	accepted, refusal := r.decideUpdate(now, from, body)
