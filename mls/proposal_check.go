@@ -68,6 +68,7 @@ func (p *PublicGroup) checkProposal(proposal Proposal, sender Sender) error {
 		if q.Version < p.context.Version {
 			return invalidf("9420-12.1.5-version", "version %d is less than the group's", q.Version)
 		}
+		return p.config.checkSenders(p.context.Extensions, q.Extensions, p.config.Now)
 	case GroupContextExtensions:
 		return p.checkExtensions(q.Extensions)
 	case SelfRemove:
@@ -138,14 +139,8 @@ func (p *PublicGroup) checkExtensions(extensions []Extension) error {
 	if _, err := requiredCapabilities(extensions); err != nil {
 		return err
 	}
-	senders, err := externalSenders(extensions)
-	if err != nil {
+	if err := p.config.checkSenders(p.context.Extensions, extensions, p.config.Now); err != nil {
 		return err
-	}
-	if known, _ := findExtension(p.context.Extensions, ExtensionExternalSenders); !bytes.Equal(known, wire.Marshal(senders)) {
-		if err := p.config.checkSenders(senders); err != nil {
-			return err
-		}
 	}
 	if _, err := appDataDictionary(extensions); err != nil {
 		return err
@@ -162,13 +157,28 @@ func (p *PublicGroup) checkExtensions(extensions []Extension) error {
 	return nil
 }
 
-// checkSenders asks the application whether external senders are who they claim to be (§5.3.1).
-func (c *Config) checkSenders(senders ExternalSenders) error {
-	if c.AuthenticateSender == nil {
-		return nil
+// checkSenders asks about the external senders of a list of extensions that another list, of the group, does not have: whether a certificate is for
+// the key (§5.3), and the application whether they are who they claim to be (§5.3.1). Those that stay as they are are not asked about again.
+func (c *Config) checkSenders(had, extensions []Extension, now uint64) error {
+	senders, err := externalSenders(extensions)
+	if err != nil {
+		return err
+	}
+	known, err := externalSenders(had)
+	if err != nil {
+		return err
 	}
 	for _, s := range senders {
-		if err := c.AuthenticateSender(s); err != nil {
+		if slices.ContainsFunc(known, func(k ExternalSender) bool { return bytes.Equal(wire.Marshal(k), wire.Marshal(s)) }) {
+			continue
+		}
+		if err := s.Credential.checkKey(s.SignatureKey); err != nil {
+			return err
+		}
+		if c.AuthenticateSender == nil {
+			continue
+		}
+		if err := c.AuthenticateSender(s, now); err != nil {
 			return invalid("9420-5.3.1-external-sender", err.Error())
 		}
 	}

@@ -18,9 +18,9 @@ type Config struct {
 	// Successor accepts or refuses that a member's new credential replaces its old one, in an Update, a commit's path or a
 	// resync (§5.3.1). It is asked when the two differ. It must be pure. Nil accepts all.
 	Successor func(old, successor Credential) error
-	// AuthenticateSender accepts or refuses an external sender that a group lists when it is entered, or that GroupContextExtensions
-	// changes the list to have (§5.3.1). It must be pure. Nil accepts all.
-	AuthenticateSender func(ExternalSender) error
+	// AuthenticateSender accepts or refuses an external sender (§5.3.1) at a time in seconds since 1970: Now for one that GroupContextExtensions
+	// or ReInit brings or changes, zero for those that a group lists when it is entered. It must be pure. Nil accepts all.
+	AuthenticateSender func(s ExternalSender, now uint64) error
 	// Components interprets AppDataUpdate proposals. Nil refuses every AppDataUpdate.
 	Components ComponentLogic
 	// ExternalPSK looks up external PSKs that commits name (§8.4). It must be pure. Nil knows none.
@@ -148,11 +148,7 @@ func NewPublicGroup(gi *GroupInfo, nodes RatchetTree, cfg Config) (*PublicGroup,
 	if err := checkGroupExtensions(gi.Context.Extensions); err != nil {
 		return nil, err
 	}
-	senders, err := externalSenders(gi.Context.Extensions)
-	if err != nil {
-		return nil, err
-	}
-	if err := cfg.checkSenders(senders); err != nil {
+	if err := cfg.checkSenders(nil, gi.Context.Extensions, 0); err != nil {
 		return nil, err
 	}
 	if err := uniqueExtensions(gi.Extensions); err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"anteroom/mls/wire"
@@ -131,40 +132,87 @@ func ciphertexts(m *Message) int {
 	return count
 }
 
-// External senders are authenticated when a group is entered and when its list changes, not otherwise (RFC 9420 §5.3.1).
+// External senders are authenticated when a group is entered, in everything but time, and when its list changes, those that are new in it; not
+// otherwise (RFC 9420 §5.3.1). The list changes by GroupContextExtensions, and with the group that follows a ReInit.
 func TestAuthenticateExternalSenders(t *testing.T) {
 	var s testSeed
-	list := func(name string) Extension {
+	sender := func(name string) ExternalSender {
 		signer, err := NewSigner(testSuite, s.next())
 		if err != nil {
 			t.Fatal(err)
 		}
-		return Extension{ExtensionExternalSenders, wire.Marshal(ExternalSenders{{signer.Public, Credential{Type: CredentialBasic, Identity: []byte(name)}}})}
+		return ExternalSender{signer.Public, Credential{Type: CredentialBasic, Identity: []byte(name)}}
 	}
-	good, bad := list("hub"), list("mallory")
-	a, _, _ := trio(t, &s, good)
-	asked := 0
+	list := func(senders ...ExternalSender) []Extension {
+		return []Extension{{ExtensionExternalSenders, wire.Marshal(ExternalSenders(senders))}}
+	}
+	hub, other, mallory := sender("hub"), sender("other"), sender("mallory")
+	a, _, _ := trio(t, &s, list(hub)...)
+	const now = 12345
+	var asked []string
+	var at uint64
 	cfg := testConfig()
-	cfg.AuthenticateSender = func(e ExternalSender) error {
-		if asked++; string(e.Credential.Identity) != "hub" {
+	cfg.Now = now
+	cfg.AuthenticateSender = func(e ExternalSender, now uint64) error {
+		asked, at = append(asked, string(e.Credential.Identity)), now
+		if string(e.Credential.Identity) == "mallory" {
 			return errors.New("not a hub")
 		}
 		return nil
 	}
 	a = a.WithConfig(cfg)
-	_, err := a.Commit(s.next(), 0, CommitParams{ByValue: []Proposal{GroupContextExtensions{[]Extension{bad}}}})
-	wantRule(t, "another list", "9420-5.3.1-external-sender", err)
-	asked = 0
-	if _, err := a.Commit(s.next(), 0, CommitParams{ByValue: []Proposal{GroupContextExtensions{[]Extension{good}}}}); err != nil || asked > 0 {
-		t.Errorf("the same list: asked %d times, %v", asked, err)
+	certificate := ExternalSender{hub.SignatureKey, Credential{Type: CredentialX509, Certificates: [][]byte{{1}}}}
+	for _, c := range []struct {
+		why     string
+		senders []ExternalSender
+		rule    string
+		asked   []string
+	}{
+		{"the same list", []ExternalSender{hub}, "", nil},
+		{"one more", []ExternalSender{hub, other}, "", []string{"other"}},
+		{"one instead", []ExternalSender{mallory}, "9420-5.3.1-external-sender", []string{"mallory"}},
+		{"one more, who is not believed", []ExternalSender{hub, mallory}, "9420-5.3.1-external-sender", []string{"mallory"}},
+		{"a certificate that is not for the key", []ExternalSender{certificate}, "9420-5.3-certificate-key", nil},
+		{"another key", []ExternalSender{{other.SignatureKey, hub.Credential}}, "", []string{"hub"}},
+		{"nobody", nil, "", nil},
+	} {
+		for _, p := range []Proposal{GroupContextExtensions{list(c.senders...)}, ReInit{GroupID: []byte("next"), Version: 1, Suite: testSuite, Extensions: list(c.senders...)}} {
+			asked, at = nil, now
+			_, err := a.Commit(s.next(), 0, CommitParams{ByValue: []Proposal{p}})
+			if c.rule != "" {
+				wantRule(t, c.why, c.rule, err)
+			} else if err != nil {
+				t.Errorf("%s: %v", c.why, err)
+			}
+			if slices.Sort(asked); !slices.Equal(slices.Compact(asked), c.asked) || at != now {
+				t.Errorf("%s, by proposal %d: asked about %q at %d, want %q now", c.why, p.Type(), asked, at, c.asked)
+			}
+		}
 	}
-	b, _, _ := trio(t, &s, bad)
-	gi, err := b.GroupInfo(0, true)
-	if err != nil {
-		t.Fatal(err)
+	for _, c := range []struct {
+		senders []ExternalSender
+		rule    string
+		asked   int
+	}{{[]ExternalSender{hub, other}, "", 2}, {[]ExternalSender{mallory}, "9420-5.3.1-external-sender", 1}, {[]ExternalSender{certificate}, "9420-5.3-certificate-key", 0}} {
+		b := s.newGroup(t, s.newClient(t, "bob"), list(c.senders...)...)
+		gi, err := b.GroupInfo(0, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked, at = nil, 0
+		_, err = NewPublicGroup(gi, nil, cfg)
+		if c.rule != "" {
+			wantRule(t, "a group that lists it", c.rule, err)
+		} else if err != nil {
+			t.Error(err)
+		}
+		if len(asked) != c.asked || at != 0 {
+			t.Errorf("a group is entered: asked about %q at %d, want no time", asked, at)
+		}
 	}
-	_, err = NewPublicGroup(gi, nil, cfg)
-	wantRule(t, "a group that lists it", "9420-5.3.1-external-sender", err)
+	garbage := ReInit{GroupID: []byte("next"), Version: 1, Suite: testSuite, Extensions: []Extension{{ExtensionExternalSenders, []byte{0xff}}}}
+	_, err := a.Commit(s.next(), 0, CommitParams{ByValue: []Proposal{garbage}})
+	wantRule(t, "senders that cannot be read", "9420-12.1.8.1-encoding", err)
 }
 
 // Past epochs are kept as often as configured, no more and no less, and without their sending keys.
