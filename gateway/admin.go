@@ -29,9 +29,10 @@ type RoomDetail struct {
 	RoomLine
 	Description  string `json:"description,omitempty"`
 	URI          string `json:"uri"`
-	Group        string `json:"group"`         // id of the MLS group
-	Suite        string `json:"suite"`         // its cipher suite; empty while we are not in it
-	Hub          string `json:"hub,omitempty"` // the provider that owns the room, if it is not ours
+	Group        string `json:"group"`               // id of the MLS group
+	Suite        string `json:"suite"`               // its cipher suite; empty while we are not in it
+	Hub          string `json:"hub,omitempty"`       // the provider that owns the room, if it is not ours
+	HubUntil     string `json:"hub_until,omitempty"` // when the hub's certificate is over, RFC 3339; empty: it has a basic credential
 	Participants int    `json:"participants"`
 	Leaves       int    `json:"leaves"` // clients in the group, the keeper's included
 	Events       uint64 `json:"events"` // of its log
@@ -133,7 +134,7 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 	err := g.inspect(ctx, name, func(a *actor) {
 		x := a.room.Describe()
 		d = RoomDetail{RoomLine: g.line(x.Summary), Description: x.Description, URI: x.URI, Group: x.Group, Suite: x.Suite, Hub: x.Hub,
-			Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.debts.count()}
+			HubUntil: hubUntil(x.HubUntil), Participants: len(x.Participants), Leaves: x.Leaves, Events: a.room.Seq(), Jobs: a.jobs, Waiting: a.box.len(), Owed: a.debts.count()}
 		for _, p := range x.Policies {
 			d.Policies = append(d.Policies, PolicyLine(p))
 		}
@@ -143,6 +144,14 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 		}
 	})
 	return d, err
+}
+
+// hubUntil is when a hub's certificate is over, as text; empty: it has none.
+func hubUntil(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format(time.RFC3339)
 }
 
 // RoomMembers lists the participants of one room.

@@ -28,6 +28,7 @@ var replacing = map[mls.ComponentID]func([]byte) error{
 	ComponentBotPolicy:          decodes[BotPolicy],
 	ComponentMessageExpiration:  decodes[MessageExpiration],
 	ComponentOperationalPolicy:  decodes[OperationalParameters],
+	ComponentFrankingAgent:      decodes[FrankingAgent],
 }
 
 func decodes[T any, P interface {

@@ -32,16 +32,17 @@ type delta struct {
 	r     *Room
 	state listing
 
-	signer  mimi.URI
-	list    mimi.ParticipantListUpdate
-	removes []mls.LeafIndex
-	updates []mls.AppDataUpdate
-	joiners []joiner
-	guests  []mls.KeyPackage // clients of users of other providers, listed by the same delta
-	renews  []dueLeaf        // leaves of ours that get new keys
-	touched []mimi.URI
-	path    bool
-	leaves  map[mimi.URI][]mls.LeafIndex // see leavesOf
+	signer     mimi.URI
+	list       mimi.ParticipantListUpdate
+	removes    []mls.LeafIndex
+	updates    []mls.AppDataUpdate
+	joiners    []joiner
+	guests     []mls.KeyPackage // clients of users of other providers, listed by the same delta
+	extensions []mls.Extension  // the group's with the hub's credential renewed; nil: as they are
+	renews     []dueLeaf        // leaves of ours that get new keys
+	touched    []mimi.URI
+	path       bool
+	leaves     map[mimi.URI][]mls.LeafIndex // see leavesOf
 
 	alters map[mls.ComponentID]bool // other components than the participant list
 	why    map[mimi.URI]why
@@ -370,6 +371,9 @@ func (b *builder) add(n int, d *delta) error {
 	}
 	for _, u := range d.updates {
 		updates = append(updates, u)
+	}
+	if d.extensions != nil {
+		updates = append(updates, mls.GroupContextExtensions{Extensions: d.extensions})
 	}
 	for _, kp := range d.guests {
 		adds = append(adds, mls.Add{KeyPackage: kp})

@@ -58,14 +58,18 @@ func (t *turn) startCreation() {
 }
 
 // groupExtensions is what the GroupContext of a new room holds.
-func groupExtensions(svc *Service, room, keeper mimi.URI, c *roomConfig) ([]mls.Extension, error) {
+func groupExtensions(svc *Service, room, keeper mimi.URI, c *roomConfig, now time.Time) ([]mls.Extension, error) {
+	sender, err := svc.hubSender(suite, now)
+	if err != nil {
+		return nil, err
+	}
 	n := mimi.NewRoom{
 		Participants: mimi.ParticipantList{Participants: []mimi.Participant{{User: keeper, Role: roleKeeper}}},
 		Roles:        *c.roles(false),
 		Metadata:     *c.metadata(&mimi.RoomMetadata{Room: room}),
 		Base:         *c.base(&mimi.BaseRoomPolicy{MultiDevice: true}),
-		Franking:     svc.frankingAgent(suite),
-		Hub:          []mls.ExternalSender{svc.hubSender(suite)},
+		Franking:     frankingAgent(sender),
+		Hub:          []mls.ExternalSender{sender},
 		Credentials:  svc.credentialTypes(),
 	}
 	return n.Extensions()
@@ -77,7 +81,7 @@ func runCreate(svc *Service, room, group, keeper mimi.URI, c roomConfig, seed ml
 	if err != nil {
 		return nil, err
 	}
-	extensions, err := groupExtensions(svc, room, keeper, &c)
+	extensions, err := groupExtensions(svc, room, keeper, &c, now)
 	if err != nil {
 		return nil, err
 	}
@@ -129,7 +133,7 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 
 // groupConfig is how group values of a room behave.
 func (s *Service) groupConfig(now time.Time) mls.Config {
-	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: pastEpochs, Authenticate: s.believes(), Successor: mimi.SameClient, Parallel: s.cfg.Parallel}
+	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: pastEpochs, Authenticate: s.believes(), AuthenticateSender: mimi.AuthenticateSender(s.believes()), Successor: mimi.SameClient, Parallel: s.cfg.Parallel}
 	if !now.IsZero() {
 		cfg.Now = uint64(now.Unix())
 	}
@@ -144,17 +148,8 @@ const hubName = "/hub"
 
 func hubUser(provider string) (mimi.URI, error) { return mimi.UserURI(provider, hubName) }
 
-// hubSender is the hub as it stands in external_senders of a group of a suite. Its client has a name that no XMPP user has.
-func (s *Service) hubSender(suite mls.CipherSuite) mls.ExternalSender {
-	client, err := mimi.ClientURI(s.cfg.Provider, hubName, deviceName)
-	if err != nil {
-		panic("mucmap: provider name was checked: " + err.Error())
-	}
-	return mls.ExternalSender{SignatureKey: s.cfg.hubs[suite].Public, Credential: mimi.BasicCredential(client)}
-}
-
 func (r *Room) hubOptions(suite mls.CipherSuite) hub.Options {
-	return hub.Options{Sender: r.svc.hubSender(suite), Key: r.svc.cfg.hubs[suite].Private, FrankKey: r.svc.frankKey(), System: r.keeper, Issued: r.ownKey, JoinCode: r.joinCode, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
+	return hub.Options{Sender: r.svc.hubKey(suite), Key: r.svc.cfg.hubs[suite].Private, Vouch: r.svc.vouchesFor(suite), FrankKey: r.svc.frankKey(), System: r.keeper, Issued: r.ownKey, JoinCode: r.joinCode, Extra: func(before *policy.State, act policy.Act) *mimi.Refusal {
 		if refused := r.pub.impostor(act); refused != nil {
 			return refused
 		}

@@ -81,8 +81,8 @@ func requiredIn(g *mls.Group) (required mls.RequiredCapabilities) {
 	return required
 }
 
-// credible says whether a key belongs to a credential that comes with a request.
-func (t *turn) credible(c mls.Credential, key mls.SignaturePublicKey) bool {
-	cfg := t.r.svc.groupConfig(t.now)
-	return cfg.CheckCredential(c, key) == nil
+// credible says why a key may not be believed to belong to a credential that comes with a request; nil: it is.
+func (s *Service) credible(c mls.Credential, key mls.SignaturePublicKey, now time.Time) error {
+	cfg := s.groupConfig(now)
+	return cfg.CheckCredential(c, key)
 }

@@ -1,6 +1,8 @@
 package mucmap
 
 import (
+	"time"
+
 	"anteroom/mimi"
 	"anteroom/xmpp"
 )
@@ -8,11 +10,12 @@ import (
 // Description is a room as operators see it.
 type Description struct {
 	Summary
-	URI          string // mimi:// URI; empty while the room does not exist
-	Group        string // id of its MLS group
-	Suite        string // registered name of the group's cipher suite; empty while we are not in it
-	Hub          string // the provider that owns the room, if it is not ours
-	Leaves       int    // clients in the group, the keeper's included
+	URI          string    // mimi:// URI; empty while the room does not exist
+	Group        string    // id of its MLS group
+	Suite        string    // registered name of the group's cipher suite; empty while we are not in it
+	Hub          string    // the provider that owns the room, if it is not ours
+	HubUntil     time.Time // when the certificate that the group has of its hub is over; zero: it has a basic credential
+	Leaves       int       // clients in the group, the keeper's included
 	Participants []Participant
 
 	Preauthorised []Preauthorised // who is not listed and may enter without being asked
@@ -45,6 +48,7 @@ func (r *Room) Describe() Description {
 	d.URI, d.Group = r.uri.String(), r.pub.Group
 	if g := r.group(); g != nil {
 		d.Suite = g.Public().Suite().Name()
+		d.HubUntil = hubUntil(g.Public(), r.uri.Provider())
 	}
 	for _, u := range r.pub.users() {
 		m := r.pub.members[u]

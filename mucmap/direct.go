@@ -218,13 +218,17 @@ func (t *turn) openDirect(user, peer mimi.URI) error {
 	if err != nil {
 		return err
 	}
+	sender, err := r.svc.hubSender(suite, t.now)
+	if err != nil {
+		return err
+	}
 	n := mimi.NewRoom{
 		Participants: mimi.ParticipantList{Participants: []mimi.Participant{{User: user, Role: roleOwner}}},
 		Roles:        *directRoles(true),
 		Metadata:     mimi.RoomMetadata{Room: r.uri},
 		Base:         mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
-		Franking:     r.svc.frankingAgent(suite),
-		Hub:          []mls.ExternalSender{r.svc.hubSender(suite)},
+		Franking:     frankingAgent(sender),
+		Hub:          []mls.ExternalSender{sender},
 		Credentials:  r.svc.credentialTypes(),
 	}
 	extensions, err := n.Extensions()

@@ -29,7 +29,7 @@
 // From a wish to an accepted commit:
 //   - commit.go plans wishes and builds their commit; askas.go first gives who acts a leaf; accept.go takes what the hub accepted
 //   - roles.go maps the room's roles to affiliations and roles, and back
-//   - leaf.go makes our users' leaves, credential.go their credentials; pseudonym.go hides who they are;
+//   - leaf.go makes our users' leaves, credential.go their credentials, hubcredential.go that of the hub; pseudonym.go hides who they are;
 //     address.go maps addresses to MIMI URIs
 //   - reinit.go gives the group another cipher suite, reinitorder.go takes the wish for it
 //   - renew.go renews keys, renewplan.go says when, updatetimes.go bounds that by the room's policy

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mimi/hub"
@@ -54,11 +55,7 @@ func (s *Service) documentName(u mimi.URI) string {
 
 // systemName is how documents name the hub, the system user of rooms that we own.
 func (s *Service) systemName() string {
-	client, err := mimi.CredentialClient(s.hubSender(suite).Credential)
-	if err != nil {
-		panic("mucmap: the hub has no client: " + err.Error()) // hubSender made it
-	}
-	return client.ClientUser().String()
+	return s.hubClient().ClientUser().String()
 }
 
 // documentRequest answers an operator, who is our own provider, or another provider.
@@ -213,7 +210,7 @@ type plan struct {
 }
 
 // planned reads a document. The error names what cannot be done.
-func (s *Service) planned(body []byte) (*plan, error) {
+func (s *Service) planned(body []byte, now time.Time) (*plan, error) {
 	d, err := roomdoc.Parse(body)
 	if err != nil {
 		return nil, err
@@ -237,7 +234,7 @@ func (s *Service) planned(body []byte) (*plan, error) {
 			return nil, fmt.Errorf("metadata: %w", err)
 		}
 	}
-	if p.systems, err = s.plannedSystems(d); err != nil {
+	if p.systems, err = s.plannedSystems(d, now); err != nil {
 		return nil, fmt.Errorf("system-auth: %w", err)
 	}
 	seen := map[mimi.URI]bool{}
@@ -297,7 +294,7 @@ func (s *Service) planned(body []byte) (*plan, error) {
 // createFrom makes the room of a document, in this Step: its group has no leaf but the keeper's.
 func (t *turn) createFrom(body []byte) error {
 	r := t.r
-	p, err := r.svc.planned(body)
+	p, err := r.svc.planned(body, t.now)
 	if err != nil {
 		return err
 	}
@@ -321,14 +318,18 @@ func (t *turn) createFrom(body []byte) error {
 			u.As = name
 		}
 	}
+	sender, err := r.svc.hubSender(suite, t.now)
+	if err != nil {
+		return err
+	}
 	roles := p.config.roles(false)
 	first := mimi.NewRoom{
 		Participants: mimi.ParticipantList{Participants: list},
 		Roles:        *roles,
 		Metadata:     *p.config.metadata(&mimi.RoomMetadata{Room: r.uri, Subject: p.subject}),
 		Base:         *p.config.base(&mimi.BaseRoomPolicy{}),
-		Franking:     r.svc.frankingAgent(suite),
-		Hub:          append([]mls.ExternalSender{r.svc.hubSender(suite)}, p.systems...),
+		Franking:     frankingAgent(sender),
+		Hub:          append([]mls.ExternalSender{sender}, p.systems...),
 		Credentials:  r.svc.credentialTypes(),
 	}
 	for i := range p.systems { // before all others: it is nothing else

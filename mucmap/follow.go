@@ -361,7 +361,7 @@ func (t *turn) followEnd() {
 	t.enforceBans()
 	f.endKnocked(t.now)
 	waits := earlier(earlier(t.impatient(), t.endAwaiting()), earlier(t.endMessages(), f.room.Wake()))
-	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), t.followRenewals())
+	t.out.Wake = earlier(earlier(earlier(t.followLinger(), waits), t.ghosts()), earlier(t.followRenewals(), t.watchHub()))
 	request := f.room.InFlight()
 	if request != nil && (f.asked == nil || f.asked.Endpoint != request.Endpoint || !bytes.Equal(f.asked.Body, request.Body)) {
 		out := PeerRequest{Provider: r.uri.Provider(), Endpoint: string(request.Endpoint), Room: r.uri.String(), Body: request.Body}

@@ -96,7 +96,7 @@ func (t *turn) keyMaterial(in Request) {
 		reply.Status, reply.Body = statusForbidden, []byte("key material is requested by way of the room's hub")
 	case q.Verify() != nil:
 		reply.Status, reply.Body = statusForbidden, []byte("signature: does not verify")
-	case !t.credible(q.Credential, q.SignatureKey):
+	case t.r.svc.credible(q.Credential, q.SignatureKey, t.now) != nil:
 		reply.Status, reply.Body = statusForbidden, []byte("credential: is not accepted here")
 	default:
 		reply.Body = wire.Marshal(t.giveKeys(&q))

@@ -18,9 +18,8 @@ import (
 // maxProof bounds, in bytes, what is kept with a message to prove it.
 const maxProof = 64 << 10
 
-// frankingAgent is the hub as it stands in the group of a room of ours.
-func (s *Service) frankingAgent(suite mls.CipherSuite) *mimi.FrankingAgent {
-	hub := s.hubSender(suite)
+// frankingAgent is the hub as the franking agent of a room of ours, with the credential that it has as an external sender.
+func frankingAgent(hub mls.ExternalSender) *mimi.FrankingAgent {
 	return &mimi.FrankingAgent{SignatureKey: hub.SignatureKey, Credential: hub.Credential}
 }
 
@@ -91,7 +90,7 @@ func (s *Service) Judge(room, abuser mimi.URI, m *mimi.AbusiveMessage) Verdict {
 		v.Text = clipText(bodyOf(shown.Payload))
 	}
 	c := &mimi.FrankingContext{Room: room, Sender: abuser, AcceptedAt: m.AcceptedAt}
-	switch hub := s.hubSender(m.Frank.Suite); {
+	switch hub := s.hubKey(m.Frank.Suite); {
 	case said.Sender != abuser.String():
 		err = errors.New("the message is said to be of somebody else: " + clipText(said.Sender))
 	case said.Room != room.String():

@@ -104,16 +104,12 @@ func (r *Room) mayReInit(suite mls.CipherSuite, by mimi.URI) *xmpp.StanzaError {
 
 // systemsBehind names a system user of another provider whose key, as the group knows it, is not one of a suite; empty: there is none.
 func (r *Room) systemsBehind(suite mls.CipherSuite) string {
-	own := r.svc.hubSender(suite)
-	for _, e := range r.hub.Group().Public().Context().Extensions {
-		var senders mls.ExternalSenders
-		if e.Type != mls.ExtensionExternalSenders || wire.Unmarshal(e.Data, &senders) != nil || r.suite().SameSignatures(suite) {
-			continue
-		}
-		for _, s := range senders {
-			if !mimi.SameIdentity(s.Credential, own.Credential) {
-				return credentialUser(s.Credential).String()
-			}
+	if r.suite().SameSignatures(suite) {
+		return ""
+	}
+	for _, sender := range mimi.ExternalSenders(r.hub.Group().Public().Context().Extensions) {
+		if !r.svc.isHub(&sender) {
+			return credentialUser(sender.Credential).String()
 		}
 	}
 	return ""
@@ -296,7 +292,7 @@ func (t *turn) newReInitJob(ri *reInit) (*reInitJob, error) {
 
 // run makes the commit that ends the group and the group that follows. Our own users get new leaves.
 func (j *reInitJob) run() (*jobResult, error) {
-	extensions, err := j.svc.extensionsFor(j.suite, j.group.Public().Context().Extensions)
+	extensions, err := j.svc.extensionsFor(j.suite, j.group.Public().Context().Extensions, j.now)
 	if err != nil {
 		return nil, err
 	}
@@ -342,30 +338,18 @@ func (j *reInitJob) run() (*jobResult, error) {
 }
 
 // extensionsFor are a group's extensions with the hub's keys of another suite.
-func (s *Service) extensionsFor(suite mls.CipherSuite, old []mls.Extension) ([]mls.Extension, error) {
-	own := s.hubSender(suite)
-	out := slices.Clone(old)
+func (s *Service) extensionsFor(suite mls.CipherSuite, old []mls.Extension, now time.Time) ([]mls.Extension, error) {
+	out, agent, err := s.withHub(suite, old, now)
+	if err != nil || agent == nil {
+		return out, err
+	}
 	for i := range out {
-		switch e := &out[i]; e.Type {
-		case mls.ExtensionExternalSenders:
-			var senders mls.ExternalSenders
-			if err := wire.Unmarshal(e.Data, &senders); err != nil {
-				return nil, err
-			}
-			for n := range senders {
-				if mimi.SameIdentity(senders[n].Credential, own.Credential) {
-					senders[n] = own
-				}
-			}
-			e.Data = wire.Marshal(senders)
-		case mls.ExtensionAppDataDictionary:
+		if e := &out[i]; e.Type == mls.ExtensionAppDataDictionary {
 			var d mls.AppDataDictionary
 			if err := wire.Unmarshal(e.Data, &d); err != nil {
 				return nil, err
 			}
-			if _, franks := d.Get(mimi.ComponentFrankingAgent); franks {
-				e.Data = wire.Marshal(d.With(mimi.ComponentFrankingAgent, wire.Marshal(s.frankingAgent(suite))))
-			}
+			e.Data = wire.Marshal(d.With(mimi.ComponentFrankingAgent, wire.Marshal(agent)))
 		}
 	}
 	return out, nil

@@ -28,6 +28,9 @@ type renewing struct {
 	look  time.Time // not before; zero: at once
 	asked bool      // a wish is under way
 
+	hubLook time.Time // at the hub's own credential not before
+	hub     bool      // its renewal is under way; in a room of another provider: operators know that it is late
+
 	expel  time.Time // look for clients with old keys not before
 	expels bool      // their removal is under way
 }

@@ -139,6 +139,15 @@ func (p *renewalPlan) due(leaf mls.LeafIndex, since, every uint64) uint64 {
 	return since + every - every/8 - spread(p.room^since^uint64(leaf)<<32)%(every/4+1)
 }
 
+// windowFrom is the beginning of the first window that does not begin before a time.
+func (p *renewalPlan) windowFrom(at uint64) time.Time {
+	w := p.begin(at)
+	if w < at {
+		w += p.pause
+	}
+	return time.Unix(int64(w), 0).UTC()
+}
+
 // leaves are the leaves of ours that do not wait for a commit, those first whose turn comes first.
 func (p *renewalPlan) leaves(g *mls.Group) []dueLeaf {
 	var all []dueLeaf
@@ -190,12 +199,7 @@ func (p *renewalPlan) look(g *mls.Group, now uint64) time.Time {
 		return time.Time{}
 	}
 	at := p.next(now)
-	if due := min(all[0].at, now+maxLook); due > at {
-		if at = p.begin(due); at < due {
-			at += p.pause
-		}
-	}
-	return time.Unix(int64(at), 0).UTC()
+	return p.windowFrom(max(at, min(all[0].at, now+maxLook)))
 }
 
 // shortest is the shorter of the intervals that are not never.

@@ -180,7 +180,7 @@ func (t *turn) end() {
 	t.enforceBans()
 	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), earlier(t.ghosts(), earlier(t.endKnocks(), t.endMessages())))
 	t.overdue()
-	wake = earlier(wake, earlier(t.renewals(), t.stale()))
+	wake = earlier(wake, earlier(earlier(t.renewals(), t.hubRenewal()), t.stale()))
 	t.startJob()
 	t.release()
 	t.expire()

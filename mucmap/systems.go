@@ -5,11 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mimi/roomdoc"
 	"anteroom/mls"
-	"anteroom/mls/wire"
 )
 
 // System users of other providers (draft-mahy-mimi-group-chat, "system-auth"): each is an external sender of the group (RFC 9420 §12.1.8.1) with a
@@ -25,13 +25,13 @@ func enforcer() mimi.Role {
 }
 
 // plannedSystems reads the system users of a document.
-func (s *Service) plannedSystems(d *roomdoc.Document) (all []mls.ExternalSender, err error) {
+func (s *Service) plannedSystems(d *roomdoc.Document, now time.Time) (all []mls.ExternalSender, err error) {
 	for _, e := range d.SystemAuth {
 		u, err := s.documentUser(e.Name)
 		if err != nil {
 			return nil, err
 		}
-		sender, err := systemSender(u, e.Key)
+		sender, err := systemSender(u, &e)
 		switch {
 		case err != nil:
 			return nil, err
@@ -42,27 +42,35 @@ func (s *Service) plannedSystems(d *roomdoc.Document) (all []mls.ExternalSender,
 		case bytes.Equal(e.Key, s.cfg.Hub.Public):
 			return nil, fmt.Errorf("the key of %s is that of this provider", e.Name)
 		}
+		if err := s.credible(sender.Credential, sender.SignatureKey, now); err != nil {
+			return nil, fmt.Errorf("%s: %w", e.Name, err)
+		}
 		all = append(all, sender)
 	}
 	return all, nil
 }
 
-// systemSender is a system user as it stands in external_senders.
-func systemSender(u mimi.URI, key []byte) (mls.ExternalSender, error) {
+// systemSender is a system user as it stands in external_senders: with the credential of the document, a basic one if that has none.
+func systemSender(u mimi.URI, e *roomdoc.SystemUser) (mls.ExternalSender, error) {
 	client, err := mimi.ClientURI(u.Provider(), u.Name(), deviceName)
 	if err != nil {
 		return mls.ExternalSender{}, errors.New("no system user can have the name " + u.String())
 	}
-	return mls.ExternalSender{SignatureKey: slices.Clone(key), Credential: mimi.BasicCredential(client)}, nil
+	sender := mls.ExternalSender{SignatureKey: slices.Clone(e.Key), Credential: mimi.BasicCredential(client)}
+	if len(e.Certificates) == 0 {
+		return sender, nil
+	}
+	sender.Credential = mls.Credential{Type: mls.CredentialX509, Certificates: e.Certificates}
+	if named, err := mimi.CredentialClient(sender.Credential); err != nil || named.ClientUser() != u {
+		return mls.ExternalSender{}, errors.New("the certificate is not one of " + u.String())
+	}
+	return sender, nil
 }
 
-// systemUser is who an external sender is.
+// systemUser is who an external sender is, if it is not our hub.
 func (s *Service) systemUser(e *mls.ExternalSender) (mimi.URI, bool) {
-	if bytes.Equal(e.SignatureKey, s.cfg.Hub.Public) {
-		return mimi.URI{}, false // ourselves
-	}
 	client, err := mimi.CredentialClient(e.Credential)
-	if err != nil {
+	if err != nil || client == s.hubClient() {
 		return mimi.URI{}, false
 	}
 	return client.ClientUser(), true
@@ -70,15 +78,10 @@ func (s *Service) systemUser(e *mls.ExternalSender) (mimi.URI, bool) {
 
 // documentSystems are the system users of other providers that the group knows.
 func (r *Room) documentSystems(name func(mimi.URI) string) (all []roomdoc.SystemUser) {
-	for _, x := range r.hub.Group().Public().Context().Extensions {
-		var senders mls.ExternalSenders
-		if x.Type != mls.ExtensionExternalSenders || wire.Unmarshal(x.Data, &senders) != nil {
-			continue
-		}
-		for i := range senders {
-			if u, is := r.svc.systemUser(&senders[i]); is {
-				all = append(all, roomdoc.SystemUser{Name: name(u), Key: senders[i].SignatureKey})
-			}
+	senders := mimi.ExternalSenders(r.hub.Group().Public().Context().Extensions)
+	for i := range senders {
+		if u, is := r.svc.systemUser(&senders[i]); is {
+			all = append(all, roomdoc.SystemUser{Name: name(u), Key: senders[i].SignatureKey, Certificates: senders[i].Credential.Certificates})
 		}
 	}
 	return all

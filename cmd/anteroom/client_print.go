@@ -49,6 +49,7 @@ type clientEvent struct {
 	User         string              `json:"user,omitempty"`
 	Client       string              `json:"client,omitempty"`
 	Key          string              `json:"key,omitempty"`
+	Certificates []string            `json:"certificates,omitempty"` // base64 of DER
 	Listen       string              `json:"listen,omitempty"`
 	Participants []clientParticipant `json:"participants,omitempty"`
 	Leaves       []clientLeaf        `json:"leaves,omitempty"`

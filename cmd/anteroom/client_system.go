@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mls"
@@ -39,8 +40,25 @@ func (c *nativeClient) systemCommand(rest string) error {
 		}
 		c.state = &next
 	}
-	c.print.emit(clientEvent{Type: "system", User: user.String(), Text: base64.StdEncoding.EncodeToString(c.state.System.SignatureID)})
+	credential, err := c.systemCredential(time.Now())
+	if err != nil {
+		return err
+	}
+	e := clientEvent{Type: "system", User: user.String(), Text: base64.StdEncoding.EncodeToString(c.state.System.SignatureID)}
+	for _, der := range credential.Certificates {
+		e.Certificates = append(e.Certificates, base64.StdEncoding.EncodeToString(der))
+	}
+	c.print.emit(e)
 	return nil
+}
+
+// systemCredential vouches for the system user's key, if somebody vouches for our users.
+func (c *nativeClient) systemCredential(now time.Time) (mls.Credential, error) {
+	client, err := mimi.ClientURI(c.user.Provider(), systemDevice, systemDevice)
+	if err != nil {
+		return mls.Credential{}, err
+	}
+	return c.vouch.credential(client, clientSuite, c.state.System.SignatureID, now)
 }
 
 func (c *nativeClient) systemUser() (mimi.URI, error) {

@@ -48,6 +48,9 @@ func clientText(e *clientEvent) string {
 		line("%s: entered anew in epoch %d as %s; what was said and done meanwhile was missed", e.Room, *e.Epoch, e.Client)
 	case "system":
 		line("system user %s has the key %s", e.User, e.Text)
+		for _, der := range e.Certificates {
+			line("  certificate %s", der)
+		}
 	case "expelling":
 		line("%s: the hub accepted that %s is to go", e.Room, e.Client)
 	case "refused":

@@ -82,7 +82,7 @@ func (c *roomShowCommand) Run() error {
 		for _, row := range [][2]string{
 			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
 			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"locked", yes(d.Locked)}, {"occupants", fmt.Sprint(d.Occupants)},
-			{"uri", d.URI}, {"hub", d.Hub}, {"trouble", printable(d.Trouble)}, {"group", d.Group}, {"cipher suite", d.Suite}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
+			{"uri", d.URI}, {"hub", d.Hub}, {"hub's certificate", certificateEnd(d.HubUntil, time.Now())}, {"trouble", printable(d.Trouble)}, {"group", d.Group}, {"cipher suite", d.Suite}, {"epoch", fmt.Sprint(d.Epoch)}, {"participants", fmt.Sprint(d.Participants)},
 			{"leaves", fmt.Sprint(d.Leaves)}, {"events", fmt.Sprint(d.Events)},
 			{"commits under way", fmt.Sprint(d.Jobs)}, {"waiting", fmt.Sprint(d.Waiting)}, {"owed to providers", fmt.Sprint(d.Owed)},
 		} {
@@ -95,6 +95,18 @@ func (c *roomShowCommand) Run() error {
 			fmt.Fprintf(w, "bot\t%s\n", printable(describeBot(b)))
 		}
 	})
+}
+
+// certificateEnd says until when a certificate is valid, or since when it is not; empty: there is none.
+func certificateEnd(until string, now time.Time) string {
+	end, err := time.Parse(time.RFC3339, until)
+	switch {
+	case err != nil:
+		return ""
+	case now.After(end):
+		return "over since " + until
+	}
+	return "until " + until
 }
 
 // describeBot is a bot in one line.

@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 
 	"anteroom/internal/servertest/stack"
@@ -97,7 +99,15 @@ func systemUsers(p *scene) {
 	_, uri := room("fixed")
 	p.tells(p.cathy, "system key")
 	system := p.expects(p.cathy, "the system user's key", func(l *stack.Line) bool { return l.Type == "system" })
-	document := `{"policy": {"fixed-membership": true, "multi-device": true}, "system-auth": [{"system": "` + system.User + `", "key": "` + system.Text + `"}],
+	bare := `{"policy": {"fixed-membership": true, "multi-device": true}, "system-auth": [{"system": "` + system.User + `", "key": "` + system.Text + `"}],
+  "user-affiliations": {"owner": ["juliet@a.example"], "admin": [], "member": [], "outcast": []}}`
+	file := filepath.Join(p.TempDir(), "bare.json")
+	p.must(os.WriteFile(file, []byte(bare), 0o600))
+	if out, err := command(p.T, anteroomBinary, "room", "create", "--config", p.here.ConfigFile(), "--from", file, "fixed"); err == nil || !strings.Contains(out, "credential-basic") {
+		p.Errorf("a system user for whom nobody vouches: %v\n%s", err, out)
+	}
+	document := `{"policy": {"fixed-membership": true, "multi-device": true}, "system-auth": [{"system": "` + system.User + `", "key": "` + system.Text + `",
+  "certificates": ["` + strings.Join(system.Certificates, `", "`) + `"]}],
   "user-affiliations": {"owner": ["juliet@a.example"], "admin": [], "member": ["` + p.cathy.User + `"], "outcast": []}}`
 	p.create("fixed", document)
 	p.enters(p.juliet, "fixed@"+stack.Rooms, "juliet")

@@ -28,9 +28,27 @@ func certificates(t *testing.T) Credentials {
 // aged is how old a certificate is that is to be renewed.
 const aged = (pki.LeafLifetime+pki.Backdate)*2/3 - pki.Backdate
 
-// certified holds that every leaf has a certificate that is believed, and was renewed in time.
+// certified holds that every leaf has a certificate that is believed, and was renewed in time, and so has every external sender, the hub that is, and the
+// franking agent.
 func (w *World) certified(hub, name string, c Credentials) error {
 	for p, g := range w.groups(hub, name) {
+		senders := mimi.ExternalSenders(g.Public().Context().Extensions)
+		agent, franks := mimi.AgentOf(g.Public())
+		if !franks || len(senders) != 1 {
+			return fmt.Errorf("%s: %d external senders, a franking agent: %v", p, len(senders), franks)
+		}
+		senders = append(senders, mls.ExternalSender{SignatureKey: agent.SignatureKey, Credential: agent.Credential})
+		for i, s := range senders {
+			if s.Credential.Type != mls.CredentialX509 {
+				return fmt.Errorf("%s: the hub, entry %d, has no certificate", p, i)
+			}
+			if err := c.Authenticate(s.Credential, s.SignatureKey, uint64(w.Now.Unix())); err != nil {
+				return fmt.Errorf("%s: the hub, entry %d: %w", p, i, err)
+			}
+			if mimi.CredentialDue(s.Credential, w.Now.Add(-mucmap.HubRenewalSpread-2*mucmap.MaxRenewalPause)) {
+				return fmt.Errorf("%s: the certificate of the hub, entry %d, was not renewed, it is %v", p, i, w.Now)
+			}
+		}
 		for i, node := range g.Public().Leaves() {
 			if node.Credential.Type != mls.CredentialX509 {
 				return fmt.Errorf("%s: leaf %d has no certificate", p, i)
@@ -62,6 +80,8 @@ func TestCertificatesAcrossProviders(t *testing.T) {
 	for _, node := range w.groups("a.example", "garden")["a.example"].Public().Leaves() {
 		first[string(node.Credential.Certificates[0])] = true
 	}
+	hub, _ := mimi.SenderOf(w.groups("a.example", "garden")["b.example"].Public().Context().Extensions, "a.example")
+	first[string(hub.Credential.Certificates[0])] = true
 	if err := w.certified("a.example", "garden", c); err != nil {
 		t.Fatal(err)
 	}
@@ -85,6 +105,11 @@ func TestCertificatesAcrossProviders(t *testing.T) {
 			if first[string(node.Credential.Certificates[0])] {
 				t.Errorf("%s: leaf %d has its first certificate after 12 hours", p, i)
 			}
+		}
+	}
+	for p, g := range groups {
+		if hub, _ := mimi.SenderOf(g.Public().Context().Extensions, "a.example"); first[string(hub.Credential.Certificates[0])] {
+			t.Errorf("%s: the hub has its first certificate after 12 hours", p)
 		}
 	}
 	romeo.Say("still me")

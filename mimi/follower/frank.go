@@ -1,10 +1,13 @@
 package follower
 
 import (
+	"bytes"
 	"errors"
+	"slices"
 
 	"anteroom/mimi"
 	"anteroom/mls"
+	"anteroom/mls/wire"
 )
 
 // frank verifies the hub's stamp on a message: the group's franking agent is the hub's and signed it, for this sender, room and time
@@ -24,6 +27,8 @@ func (t *turn) frank(pg *mls.PublicGroup, f *mimi.Frank, c *mimi.FrankingContext
 		return nil, err
 	case client.Provider() != t.r.Hub():
 		return nil, errors.New("the franking agent is not the hub's")
+	case !isSender(pg, agent) && pg.CheckCredential(agent.Credential, agent.SignatureKey, 0) != nil:
+		return nil, errors.New("nobody vouches for the franking agent")
 	case f.Suite != pg.Suite():
 		return nil, errors.New("signed by another cipher suite than the group's")
 	}
@@ -31,4 +36,12 @@ func (t *turn) frank(pg *mls.PublicGroup, f *mimi.Frank, c *mimi.FrankingContext
 		return nil, err
 	}
 	return f, nil
+}
+
+// isSender says that a franking agent is, with the same credential, an external sender of its group, and so was verified with that.
+func isSender(pg *mls.PublicGroup, agent *mimi.FrankingAgent) bool {
+	data := wire.Marshal(agent)
+	return slices.ContainsFunc(mimi.ExternalSenders(pg.Context().Extensions), func(s mls.ExternalSender) bool {
+		return bytes.Equal(data, wire.Marshal(&mimi.FrankingAgent{SignatureKey: s.SignatureKey, Credential: s.Credential}))
+	})
 }

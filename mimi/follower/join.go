@@ -155,7 +155,7 @@ func (t *turn) groupInfo(f *flight, body []byte) (*flight, *Refused) {
 	if err != nil {
 		return nil, refused(fmt.Errorf("the hub's GroupInfo: %w", err))
 	}
-	if err := isHub(pg, response.Hub); err != nil {
+	if err := t.isHub(pg, response.Hub); err != nil {
 		return nil, refused(err)
 	}
 	for _, pending := range answer.Pending {
@@ -218,20 +218,23 @@ func (t *turn) joinerOf(f *flight, suite mls.CipherSuite) (*mls.KeyPackageSecret
 	return t.r.options.Member(t.fresh("member"), suite, client, t.now)
 }
 
-// isHub holds that whoever signed the answer is an external sender of the group, as every hub is (draft-ietf-mimi-protocol-06 §7.4).
-func isHub(pg *mls.PublicGroup, hub mls.ExternalSender) error {
-	for _, e := range pg.Context().Extensions {
-		if e.Type != mls.ExtensionExternalSenders {
-			continue
-		}
-		var senders mls.ExternalSenders
-		if err := wire.Unmarshal(e.Data, &senders); err != nil {
-			return err
-		}
-		for i := range senders {
-			if bytes.Equal(senders[i].SignatureKey, hub.SignatureKey) {
-				return nil
-			}
+// isHub holds that whoever signed the answer is the room's provider, as it can prove now, and an external sender of the group, as every hub is
+// (draft-ietf-mimi-protocol-06 §7.4). What the group says of it was verified before in everything but time: a hub that was away renews it when it is back.
+func (t *turn) isHub(pg *mls.PublicGroup, hub mls.ExternalSender) error {
+	config := t.config()
+	if err := config.CheckCredential(hub.Credential, hub.SignatureKey); err != nil {
+		return fmt.Errorf("the hub's credential: %w", err)
+	}
+	client, err := mimi.CredentialClient(hub.Credential)
+	if err != nil {
+		return err
+	}
+	if client.Provider() != t.r.Hub() {
+		return fmt.Errorf("%s answers for %s", client, t.r.Hub())
+	}
+	for _, s := range mimi.ExternalSenders(pg.Context().Extensions) {
+		if bytes.Equal(s.SignatureKey, hub.SignatureKey) && mimi.SameIdentity(s.Credential, hub.Credential) {
+			return nil
 		}
 	}
 	return errors.New("the hub that answered is no external sender of the group")

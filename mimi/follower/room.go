@@ -153,7 +153,8 @@ func (o *Options) config() mls.Config {
 	if authenticate == nil {
 		authenticate = mimi.AuthenticateBasic
 	}
-	return mls.Config{Authenticate: authenticate, Successor: mimi.SameClient, Components: mimi.Components{}, PastEpochs: pastEpochs, Parallel: o.Parallel}
+	return mls.Config{Authenticate: authenticate, AuthenticateSender: mimi.AuthenticateSender(authenticate), Successor: mimi.SameClient,
+		Components: mimi.Components{}, PastEpochs: pastEpochs, Parallel: o.Parallel}
 }
 
 // Do queues a wish and starts it if nothing else is on the way. A wish that cannot be queued is answered with Refused.

@@ -80,10 +80,16 @@ func member(seed mls.Seed, cs mls.CipherSuite, client mimi.URI, now time.Time) (
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
+	return newWorldOf(t, mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom")))
+}
+
+// newWorldOf is a world whose hub has a credential for its key, which is the same in all worlds, and may have one as franking agent, too.
+func newWorldOf(t testing.TB, of mls.Credential, franks ...mls.Credential) *world {
+	t.Helper()
 	w := &world{t: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC), stored: map[string][]byte{}}
 	key, err := mls.NewSigner(suite, w.seed())
 	w.must(err)
-	options := hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: mimi.BasicCredential(mimi.MustURI("mimi://a.example/d/hub!/anteroom"))}, Key: key.Private}
+	options := hub.Options{Sender: mls.ExternalSender{SignatureKey: key.Public, Credential: of}, Key: key.Private}
 	owner := []mimi.Capability{mimi.CanAddParticipant, mimi.CanRemoveParticipant, mimi.CanAddOwnClient, mimi.CanRemoveOwnClient, mimi.CanBan, mimi.CanUnBan,
 		mimi.CanKick, mimi.CanChangeUserRole, mimi.CanReceiveMessage, mimi.CanSendMessage, mimi.CanChangeRoomSubject, mimi.CanChangeRoleDefinitions}
 	guest := []mimi.Capability{mimi.CanAddOwnClient, mimi.CanRemoveOwnClient, mimi.CanRemoveSelf, mimi.CanReceiveMessage, mimi.CanSendMessage}
@@ -98,6 +104,10 @@ func newWorld(t testing.TB) *world {
 		Metadata: mimi.RoomMetadata{Room: garden, Name: "Garden"},
 		Base:     mimi.BaseRoomPolicy{MultiDevice: true, Persistent: true},
 		Hub:      []mls.ExternalSender{options.Sender},
+	}
+	if len(franks) > 0 {
+		options.FrankKey = []byte("of the hub")
+		first.Franking = &mimi.FrankingAgent{SignatureKey: key.Public, Credential: franks[0]}
 	}
 	extensions, err := first.Extensions()
 	w.must(err)

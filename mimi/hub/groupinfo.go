@@ -52,14 +52,14 @@ func (r *Room) groupInfo(now time.Time, from string, body []byte) ([]byte, *mimi
 	if g := r.gone(); g.anyOf(pg, client.ClientUser()) {
 		return nil, notAuthorized("leaving", "%s is being removed", client.ClientUser())
 	}
-	answer, err := r.sealGroupInfo(&request)
+	answer, err := r.sealGroupInfo(now, &request)
 	if err != nil {
 		return nil, notAuthorized("hpke-key", "%v", err)
 	}
 	return answer, nil
 }
 
-func (r *Room) sealGroupInfo(request *mimi.GroupInfoRequest) ([]byte, error) {
+func (r *Room) sealGroupInfo(now time.Time, request *mimi.GroupInfoRequest) ([]byte, error) {
 	pg := r.group.Public()
 	info, err := r.group.GroupInfo(r.group.Local()[0], false)
 	if err != nil {
@@ -74,10 +74,24 @@ func (r *Room) sealGroupInfo(request *mimi.GroupInfoRequest) ([]byte, error) {
 	}
 	var response mimi.GroupInfoResponse
 	signer := mls.Signer{Suite: pg.Suite(), Public: r.options.Sender.SignatureKey, Private: r.options.Key}
-	if err := response.Seal(signer, r.options.Sender.Credential, request, r.uri, &plain); err != nil {
+	if err := response.Seal(signer, r.credential(now), request, r.uri, &plain); err != nil {
 		return nil, err
 	}
 	return wire.Marshal(&response), nil
+}
+
+// credential is what vouches for our key in answers: what the group has of us, as whoever enters may compare it, if it serves yet.
+func (r *Room) credential(now time.Time) mls.Credential {
+	c := r.options.Sender.Credential
+	for _, s := range mimi.ExternalSenders(r.group.Public().Context().Extensions) {
+		if bytes.Equal(s.SignatureKey, r.options.Sender.SignatureKey) {
+			c = s.Credential
+		}
+	}
+	if r.options.Vouch == nil {
+		return c
+	}
+	return r.options.Vouch(now, c)
 }
 
 func (r *Room) acceptedAt(ref mls.ProposalRef) uint64 {

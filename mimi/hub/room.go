@@ -13,10 +13,12 @@ import (
 
 // Options is what a Room does not carry in its encoded form.
 type Options struct {
-	// Sender is the hub's entry of the group's external_senders, Key the private part of its signature key. They sign answers to
-	// groupInfo requests.
+	// Sender is the hub as an external sender, Key the private part of its signature key. They sign answers to groupInfo requests.
 	Sender mls.ExternalSender
 	Key    mls.SignaturePrivateKey
+	// Vouch returns a credential for the hub that serves at a time: the one that it has in the group, or another for the same key. Nil: the one that it
+	// has always does. It must be pure.
+	Vouch func(now time.Time, c mls.Credential) mls.Credential
 	// FrankKey is the hub's secret behind its stamps on messages (draft-ietf-mimi-protocol-06 §5.4.1); none: it stamps none. They are signed with
 	// Key, so that the group's franking agent must have Sender's key.
 	FrankKey []byte

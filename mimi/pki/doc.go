@@ -8,7 +8,7 @@
 // TLS; it issues no further authorities. It chains to one of the certificates that are trusted for all providers, or, where some are
 // configured for the provider named in the URI, to one of those.
 //
-// Not implemented: revocation (a leaf certificate lives for months, and removing the leaf from its rooms is what ends its use), policies,
+// Not implemented: revocation (docs/decisions/159-revocation.md: removing the leaf from its rooms is what ends its certificate's use), policies,
 // Ed448 keys.
 //
 // Issuing is a pure function of its arguments. Verifying keeps a bounded memory of authorities that were found good. Time is an argument.

@@ -51,6 +51,8 @@ type change struct {
 	before *State
 	o      Options
 
+	extensions []mls.Extension // of the group in the epoch before
+
 	lists       []*mimi.ParticipantListUpdate
 	transitions map[mimi.URI]*transition
 	order       []mimi.URI // keys of transitions in order of appearance
@@ -68,6 +70,7 @@ type other struct {
 // AuthorizeCommit decides on a commit and returns the state after it. The error is a *mimi.Refusal.
 func AuthorizeCommit(before *State, e *mls.Effects, o Options) (*State, error) {
 	c := newChange(before, o)
+	c.extensions = e.Before.Context().Extensions
 	committer, refusal := c.committer(e)
 	if refusal != nil {
 		return nil, refusal
@@ -108,6 +111,7 @@ func AuthorizeCommit(before *State, e *mls.Effects, o Options) (*State, error) {
 // list change and a ban are such bundles; their parts are refused alone. The error is a *mimi.Refusal.
 func AuthorizeProposals(before *State, pg *mls.PublicGroup, bundle []mls.PendingProposal, o Options) error {
 	c := newChange(before, o)
+	c.extensions = pg.Context().Extensions
 	for i := range bundle {
 		p := &bundle[i]
 		by, refusal := c.sender(pg, p.Sender, p.Proposal)

@@ -27,8 +27,7 @@ func (c *change) judgeOther(o other) *mimi.Refusal {
 		}
 		return nil
 	case mls.ProposalGroupContextExtensions:
-		// The dictionary is out of its reach (draft-ietf-mls-extensions §4.7); what is left are capabilities and external senders.
-		return c.before.need("can-change-extensions", o.by.role, mimi.CanChangeRoomMembershipStyle, "change the group's extensions")
+		return c.changeExtensions(o)
 	default:
 		return deny("proposal-type", "proposal type %d is not allowed in a room", t)
 	}

@@ -84,16 +84,17 @@ func testRoles() []mimi.Role {
 
 // fixture is a room as components and leaves: a Group.
 type fixture struct {
-	list     mimi.ParticipantList
-	roles    mimi.RolesList
-	base     mimi.BaseRoomPolicy
-	metadata mimi.RoomMetadata
-	preauth  mimi.PreauthList
-	logging  *mimi.LoggingPolicy
-	mls      *mimi.OperationalParameters
-	bots     *mimi.BotPolicy
-	others   map[mls.ComponentID][]byte
-	nodes    []*mls.LeafNode
+	extensions []mls.Extension // of the group, where it matters
+	list       mimi.ParticipantList
+	roles      mimi.RolesList
+	base       mimi.BaseRoomPolicy
+	metadata   mimi.RoomMetadata
+	preauth    mimi.PreauthList
+	logging    *mimi.LoggingPolicy
+	mls        *mimi.OperationalParameters
+	bots       *mimi.BotPolicy
+	others     map[mls.ComponentID][]byte
+	nodes      []*mls.LeafNode
 }
 
 func (f *fixture) AppData(id mls.ComponentID) ([]byte, bool) {
@@ -236,6 +237,7 @@ func (f *fixture) judge(t *testing.T, o Options, all ...said) (*State, *mimi.Ref
 		t.Fatal(err)
 	}
 	c := newChange(before, o)
+	c.extensions = f.extensions
 	for _, s := range all {
 		by, refusal := c.client(mimi.BasicCredential(clientURI(s.by, "one")))
 		if refusal != nil {

@@ -67,7 +67,7 @@ func ownerOf(c mls.GroupContext) string {
 	return ""
 }
 
-// sameSenders says that the external senders are the same. Those of the room's provider may have other keys, nobody else: who has its key acts in its name.
+// sameSenders says that the external senders are the same, and prove it no worse. Those of the room's provider may have other keys, nobody else: who has its key acts in its name.
 func sameSenders(a, b []byte, owner string) bool {
 	var x, y mls.ExternalSenders
 	if wire.Unmarshal(a, &x) != nil || wire.Unmarshal(b, &y) != nil {
@@ -76,7 +76,7 @@ func sameSenders(a, b []byte, owner string) bool {
 	return slices.EqualFunc(x, y, func(p, q mls.ExternalSender) bool {
 		client, err := mimi.CredentialClient(p.Credential)
 		own := err == nil && owner != "" && client.Provider() == owner
-		return mimi.SameIdentity(p.Credential, q.Credential) && (own || bytes.Equal(p.SignatureKey, q.SignatureKey))
+		return mimi.SameClient(p.Credential, q.Credential) == nil && (own || bytes.Equal(p.SignatureKey, q.SignatureKey))
 	})
 }
 
@@ -91,6 +91,6 @@ func sameComponents(a, b []byte) bool {
 			return p.ID == q.ID && bytes.Equal(p.Data, q.Data)
 		}
 		var was, is mimi.FrankingAgent
-		return wire.Unmarshal(p.Data, &was) == nil && wire.Unmarshal(q.Data, &is) == nil && mimi.SameIdentity(was.Credential, is.Credential)
+		return wire.Unmarshal(p.Data, &was) == nil && wire.Unmarshal(q.Data, &is) == nil && mimi.SameClient(was.Credential, is.Credential) == nil
 	})
 }

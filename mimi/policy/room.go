@@ -38,6 +38,8 @@ func (c *change) judgeComponents(after *State) *mimi.Refusal {
 			r = c.changeOperational(u)
 		case mimi.ComponentJoinLinks:
 			r = c.changeJoinLinks(u)
+		case mimi.ComponentFrankingAgent:
+			r = c.changeAgent(u)
 		case mimi.ComponentChatHistoryPolicy, mimi.ComponentMessageExpiration, mimi.ComponentBotPolicy, mimi.ComponentAssetPolicy,
 			mimi.ComponentLinkPreviewPolicy, mimi.ComponentStatusNotification, mimi.ComponentJoinLinkPolicy:
 			r = c.changeOptional(u, after)

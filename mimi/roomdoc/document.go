@@ -21,6 +21,9 @@ const (
 	MaxName     = 3071 // bytes of one name, the limit of a JID
 	MaxText     = 4096 // bytes of one text of the metadata
 	maxDepth    = 8
+	// MaxCertificates and MaxCertificate bound the credential of a system user: certificates, and bytes of one.
+	MaxCertificates = 4
+	MaxCertificate  = 4096
 )
 
 // KnockFirst is the only value of Policy.Membership: who is no member may ask to become one.
@@ -73,6 +76,8 @@ type Affiliations struct {
 type SystemUser struct {
 	Name string `json:"system"` // as in Affiliations
 	Key  []byte `json:"key"`    // public signature key of the group's suite; in JSON base64
+	// Certificates are its X.509 credential, DER, that of the key first; in JSON base64. None: its credential is a basic one.
+	Certificates [][]byte `json:"certificates,omitempty"`
 }
 
 // Rights are what a bot may do.
@@ -317,6 +322,9 @@ func (d *Document) Check() error {
 		}
 		if len(s.Key) == 0 || len(s.Key) > MaxKey {
 			return fail("system-auth", "%s has no key, or one of more than %d bytes", s.Name, MaxKey)
+		}
+		if len(s.Certificates) > MaxCertificates || slices.ContainsFunc(s.Certificates, func(der []byte) bool { return len(der) == 0 || len(der) > MaxCertificate }) {
+			return fail("system-auth", "%s has more than %d certificates, or one of more than %d bytes", s.Name, MaxCertificates, MaxCertificate)
 		}
 		if slices.ContainsFunc(d.SystemAuth[:i], func(o SystemUser) bool { return o.Name == s.Name || bytes.Equal(o.Key, s.Key) }) {
 			return fail("system-auth", "%s or its key occurs twice", s.Name)

@@ -36,6 +36,7 @@ type Line struct {
 	Participants  []Participant
 	Leaves        []Leaf
 	Client, Key   string
+	Certificates  []string
 	Suite         string
 }
 
