@@ -171,6 +171,9 @@ func (t *turn) accepted(f *flight, at uint64) {
 		leaf, _ := t.r.Leaf(client)
 		t.tell(Joined{client, leaf, f.staged.Public().Epoch(), added})
 	}
+	if f.anew {
+		t.r.queue = append(t.r.queue, t.strays()...)
+	}
 	if effects != nil {
 		t.tell(Epoch{effects, before, state, at})
 	}

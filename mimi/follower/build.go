@@ -49,7 +49,7 @@ func (t *turn) build(w *Wish) (*flight, error) {
 		return t.buildDrop(w)
 	case resync:
 		return t.buildResync(w)
-	case adopt:
+	case adopt, back:
 		return t.buildAdopt(w)
 	}
 	leaf, ok := t.r.Leaf(w.Client)

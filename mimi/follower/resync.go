@@ -19,6 +19,9 @@ import (
 // resync is a kind of wish that the room has itself.
 const resync WishKind = 0x80
 
+// back is the kind of a resync that failed while the room was behind again: it waits until the room is not.
+const back WishKind = 0x82
+
 // own says that a wish is the room's own.
 func (k WishKind) own() bool { return k >= resync }
 
@@ -222,6 +225,7 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 		}
 	}
 	r.queue = append(wishes, r.queue...)
+	n := len(wishes)
 	for _, gone := range r.leaving { // the external commit has made their proposals void
 		if listed[gone] {
 			t.queue(Wish{Kind: Leave, Client: gone})
@@ -230,16 +234,19 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 	t.leaveTrail(f.staged.Public().Epoch())
 	r.group, r.state, r.waitFor = f.staged, after, 0
 	r.lost, r.missing, r.leaving, r.expelled = "", nil, nil, nil
+	r.queue = slices.Insert(r.queue, n, t.strays()...)
 	t.tell(Resynced{Client: client, Before: before, After: after, Epoch: f.staged.Public().Epoch(), At: at})
 }
 
 // resyncRefused goes on when an attempt to come back fails.
 func (t *turn) resyncRefused(why Refused) {
 	r := t.r
-	wish := *r.queue[0].wish
+	first := r.queue[0]
+	wish := *first.wish
 	why.Wish = wish
 	r.queue = r.queue[1:]
 	asked := why.Endpoint == mimi.EndpointGroupInfo
+	_, counted := r.Leaf(wish.Client) // as one of tries: comeBack lets none come back but those whose leaves are here
 	switch {
 	case !r.Behind(): // another client has come back already
 		t.tell(why)
@@ -248,13 +255,20 @@ func (t *turn) resyncRefused(why Refused) {
 		t.outside()
 	case asked && why.Code == uint8(mimi.GroupInfoNotAuthorized), errors.Is(why.Err, ErrInvitationOnly), errors.Is(why.Err, errExpelled):
 		r.expelled = append(slices.Clip(r.expelled), wish.Client)
-		r.tries--
-		r.retry = time.Time{} // the next of our clients, at once; there are only so many
+		if counted && r.tries > 0 {
+			r.tries--
+			r.retry = time.Time{} // the next of our clients, at once; there are only so many
+		}
 	default:
 		r.failure = why.Text
 		if why.Status != 0 {
 			r.failure = fmt.Sprintf("status %d %s", why.Status, why.Text)
 		}
 		t.tell(Lost{Text: "coming back failed: " + r.failure})
+		if !counted { // another of our clients is back already, and the next attempt is that one's
+			again := t.queued(Wish{Kind: back, Client: wish.Client})
+			again.attempts = first.attempts
+			r.queue = slices.Insert(slices.Clone(r.queue), 0, again)
+		}
 	}
 }

@@ -67,10 +67,14 @@ func (t *turn) enter(m *mimi.FanoutMessage, w *mls.Welcome, keys *mls.KeyPackage
 	if room := state.Metadata().Room; room != t.r.uri {
 		return fmt.Errorf("the group says that it is the room %s", room)
 	}
+	first := !t.r.member
 	t.r.group, t.r.state, t.r.member, t.r.waitFor = group, state, true, 0
 	t.r.missing = nil
 	leaf, _ := t.r.Leaf(client)
 	t.tell(Joined{client, leaf, group.Public().Epoch(), true})
+	if first {
+		t.r.queue = append(t.r.queue, t.strays()...)
+	}
 	return nil
 }
 
@@ -130,9 +134,37 @@ func (t *turn) welcomeFollows(w *mls.Welcome) (group []byte, epoch mls.Epoch, ok
 	return mls.WelcomeFollows(w, keys)
 }
 
-// adopt is the kind of the room's own wish for a client whose Welcome came when its epoch was over. Its leaf is in the group and nobody can use it; an
-// external commit puts another in its place.
+// adopt is the kind of the room's own wish for a client whose Welcome came when its epoch was over, or never. Its leaf is in the group and nobody can use
+// it; an external commit puts another in its place.
 const adopt WishKind = 0x81
+
+// strays are wishes for the clients of our provider that a group lists which we have just come into, and of whose leaves we have no keys. A Welcome to it
+// that is still on the way would be one to an epoch that is over. Who made such a leaf up loses it.
+func (t *turn) strays() []queued {
+	r := t.r
+	if r.options.Provider == "" {
+		return nil
+	}
+	waits := map[mimi.URI]bool{}
+	for i := range r.queue {
+		if w := r.queue[i].wish; w.Kind.own() || w.Kind == Join {
+			waits[w.Client] = true
+		}
+	}
+	var wishes []queued
+	for i, node := range r.group.Public().Leaves() {
+		client, err := mimi.CredentialClient(node.Credential)
+		if err != nil || client.Provider() != r.options.Provider || r.group.IsLocal(i) || waits[client] {
+			continue
+		}
+		if len(r.queue)+len(wishes) >= MaxQueue {
+			break
+		}
+		waits[client] = true
+		wishes = append(wishes, t.queued(Wish{Kind: adopt, Client: client}))
+	}
+	return wishes
+}
 
 // enterLate lets a client in by itself, if the group lists it.
 func (t *turn) enterLate(keys *mls.KeyPackageSecrets) {
