@@ -234,7 +234,7 @@ func (t *turn) took(out follower.Output) {
 			t.r.timesMayHaveChanged(e.Before, e.After)
 			t.followEpoch(e)
 		case follower.Message:
-			t.heardFrom(e.Sender, e.Message.Data, t.r.proofOf(e.Sender, e.Message, e.Frank, e.At))
+			t.heardFrom(e.Sender, e.Message.SenderNode, e.Message.Data, t.r.proofOf(e.Sender, e.Message, e.Frank, e.At))
 		case follower.Sent:
 			t.followSaid(e)
 		case follower.Done:

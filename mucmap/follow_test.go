@@ -291,7 +291,7 @@ func TestMessageOfSomebodyWhoLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	tt.heardFrom(nurse, data, nil)
+	tt.heardFrom(nurse, nil, data, nil)
 	if len(tt.stanzas.all()) != 2 {
 		t.Fatalf("%d stanzas", len(tt.stanzas.all()))
 	}

@@ -115,7 +115,7 @@ func (t *turn) followSaid(e follower.Sent) {
 		return
 	}
 	if who == nil {
-		t.heardFrom(u, e.Wish.Data, nil)
+		t.heardFrom(u, nil, e.Wish.Data, nil)
 		return
 	}
 	from, end := provenance{User: u}, time.Time{}
@@ -132,17 +132,23 @@ func (t *turn) followSaid(e follower.Sent) {
 	}
 }
 
-// heardFrom shows a message as it came through the group.
-func (t *turn) heardFrom(u mimi.URI, data, proof []byte) {
+// heardFrom shows a message as it came through the group. Who was put out, or left, before it came, as when the hub accepted it first and we hear of it
+// last, is shown by the nick in the leaf that signed it.
+func (t *turn) heardFrom(u mimi.URI, leaf *mls.LeafNode, data, proof []byte) {
 	if t.hearDirect(u, data) {
 		return
 	}
-	m := t.r.pub.members[u]
-	if m == nil || m.Nick == "" {
+	r := t.r
+	if m := r.pub.members[u]; m != nil && m.Nick != "" {
+		t.show(u, r.speaksAs(u), data, proof)
+		return
+	}
+	if leaf == nil {
 		t.note(NoteWarn, "message of somebody who was never present", Attr{"user", u.String()})
 		return
 	}
-	t.show(u, t.r.speaksAs(u), data, proof)
+	nick, _ := mimi.LeafNick(leaf)
+	t.show(u, r.pub.here.FreeNick(r.goodNick(nick, u)), data, proof)
 }
 
 // followSubject asks for another subject, by the occupant's own leaf.
