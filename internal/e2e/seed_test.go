@@ -75,7 +75,20 @@ func TestSeed(t *testing.T) {
 		name string
 		play func(*scene)
 	}{
-		{"devices", devices}, {"consent", joinsByConsent}, {"preauthorised", joinsPreauthorised}, {"link", joinsByLink}, {"knock", joinsByKnock}, {"logged", logged}, {"states", states}, {"bots", bots}, {"system users", systemUsers}, {"reported", reported}, {"unlogged", unlogged}, {"full", full}, {"reinitialised", reinitialised}, {"moved", moved},
+		{"devices", devices},
+		{"consent", joinsByConsent},
+		{"preauthorised", joinsPreauthorised},
+		{"link", joinsByLink},
+		{"knock", joinsByKnock},
+		{"logged", logged},
+		{"states", states},
+		{"bots", bots},
+		{"system users", systemUsers},
+		{"reported", reported},
+		{"unlogged", unlogged},
+		{"full", full},
+		{"reinitialised", reinitialised},
+		{"moved", moved},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}
