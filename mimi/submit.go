@@ -5,6 +5,9 @@ import (
 	"anteroom/mls/wire"
 )
 
+// LateEpochs is how many epochs late our hubs take a message. Their followers can read later ones still (mimi/follower).
+const LateEpochs = 4
+
 // SubmitMessageRequest brings an application message to the hub (draft-ietf-mimi-protocol-06 §5.4). Message is a
 // PrivateMessage, Sender the user who is said to have sent it.
 type SubmitMessageRequest struct {

@@ -133,15 +133,12 @@ func (t *turn) finishCreation(j *job, res *jobResult) {
 
 // groupConfig is how group values of a room behave.
 func (s *Service) groupConfig(now time.Time) mls.Config {
-	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: pastEpochs, Authenticate: s.believes(), AuthenticateSender: mimi.AuthenticateSender(s.believes()), Successor: mimi.SameClient, Parallel: s.cfg.Parallel}
+	cfg := mls.Config{Components: mimi.Components{}, PastEpochs: mimi.LateEpochs, Authenticate: s.believes(), AuthenticateSender: mimi.AuthenticateSender(s.believes()), Successor: mimi.SameClient, Parallel: s.cfg.Parallel}
 	if !now.IsZero() {
 		cfg.Now = uint64(now.Unix())
 	}
 	return cfg
 }
-
-// pastEpochs is how many epochs late messages of other providers may come from.
-const pastEpochs = 4
 
 // hubName is the name of a provider's system user, by which it stands in external_senders and at which one knocks. No XMPP user has it.
 const hubName = "/hub"

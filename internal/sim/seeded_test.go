@@ -330,7 +330,7 @@ func TestSeededHistories(t *testing.T) {
 		{"calm", Faults{}, nil},
 		{"lossy", Faults{LoseRequest: 0.2, LoseReply: 0.2, Late: 0.3}, nil},
 		{"crashing", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Crash: 0.05}, []uint64{10322}},
-		{"partitioned", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Partition: 0.1}, []uint64{10295}},
+		{"partitioned", Faults{LoseRequest: 0.1, LoseReply: 0.1, Late: 0.1, Partition: 0.1}, []uint64{10295, 40091}},
 		{"reordered", Faults{Late: 0.3, Reorder: 0.3, Partition: 0.05}, nil},
 		{"losing commits", Faults{LoseNews: 0.1, Reorder: 0.1, Late: 0.1}, []uint64{10085, 20093}},
 	} {

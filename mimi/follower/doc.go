@@ -20,7 +20,11 @@
 // Room and Output are safe for concurrent reading.
 package follower
 
-import "time"
+import (
+	"time"
+
+	"anteroom/mimi"
+)
 
 // Limits on what a hub or our own users can make a room remember.
 const (
@@ -46,6 +50,12 @@ const (
 	FirstPause   = 200 * time.Millisecond
 	MaxPause     = 30 * time.Second
 
-	pastEpochs = 4  // whose late messages can still be read
-	reserve    = 64 // sending generations per reservation
+	// OwnAhead is how many of our own commits the hub may have answered since it last told us anything.
+	OwnAhead = 12
+	// pastEpochs is how many epochs late a message can still be read. The hub takes one up to mimi.LateEpochs after its own and tells it behind the commit that
+	// began the epoch in which it took it, and before the next of anybody else; our own commits we know from its answers, which overtake what it tells.
+	// One epoch is 5 kB, and 15 kB in a room of a thousand.
+	pastEpochs = mimi.LateEpochs + OwnAhead
+
+	reserve = 64 // sending generations per reservation
 )

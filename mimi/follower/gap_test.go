@@ -54,6 +54,33 @@ func TestAnyOrder(t *testing.T) {
 	}
 }
 
+// A message that the hub has taken as late as it takes them is read, even when a dozen commits of ours were answered before it came; one later it is not.
+func TestOwnCommitsOvertakeMessages(t *testing.T) {
+	for _, tt := range []struct {
+		own  int
+		read []string
+	}{
+		{follower.OwnAhead, []string{"early"}},
+		{follower.OwnAhead + 1, []string{"dropped"}},
+	} {
+		w := both(t)
+		w.say("early")
+		early := w.post
+		w.post = nil
+		for range mimi.LateEpochs {
+			w.commit(mls.CommitParams{})
+		}
+		w.deliver()
+		for range tt.own {
+			w.wish(follower.Wish{Kind: follower.Renew, Client: bob})
+		}
+		w.restart()
+		w.news()
+		w.must(w.bring(early[0]))
+		w.want("the message", tt.read...)
+	}
+}
+
 // What is kept of later epochs is bounded, in number and in size; beyond that the hub is asked to come again, and nothing changes.
 func TestKeptIsBounded(t *testing.T) {
 	for _, size := range []int{1, 100_000} {

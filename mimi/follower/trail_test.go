@@ -76,7 +76,7 @@ func TestLateNewsAreRead(t *testing.T) {
 		if w.room.Behind() {
 			t.Fatalf("seed %d: it thinks that something is missing", seed)
 		}
-		for range 5 { // what no message can come for any more is forgotten
+		for range mimi.LateEpochs + follower.OwnAhead + 1 { // what no message can come for any more is forgotten
 			w.commit(mls.CommitParams{})
 		}
 		w.deliver()
