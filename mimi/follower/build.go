@@ -54,7 +54,7 @@ func (t *turn) build(w *Wish) (*flight, error) {
 	}
 	leaf, ok := t.r.Leaf(w.Client)
 	if !ok {
-		return nil, fmt.Errorf("%s is not a member", w.Client)
+		return t.buildKeys(w)
 	}
 	if w.Kind != Leave && t.r.onTheWayOut(leaf) {
 		return t.buildProbe(w)
@@ -70,6 +70,24 @@ func (t *turn) build(w *Wish) (*flight, error) {
 		return t.buildRenewal(w, leaf)
 	}
 	return nil, fmt.Errorf("unknown kind of wish %d", w.Kind)
+}
+
+// buildKeys lets a client in whose leaf is in the group and has no keys here, as when the room's own wish for it was refused: whatever it wants is an occasion
+// to try again, and is done when it is in.
+func (t *turn) buildKeys(w *Wish) (*flight, error) {
+	if !t.r.member || !listsClient(t.r.group.Public(), w.Client) {
+		return nil, fmt.Errorf("%s is not a member", w.Client)
+	}
+	joiner, err := t.r.options.Member(t.fresh("member"), t.r.suite(), w.Client, t.now)
+	if err != nil {
+		return nil, err
+	}
+	f, err := t.joinHeld(joiner, nil)
+	if err != nil {
+		return nil, err
+	}
+	f.whole = false
+	return f, nil
 }
 
 // aad returns a wish's authenticated data, or the least that the group accepts.

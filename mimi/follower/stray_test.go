@@ -182,3 +182,64 @@ func lateRefusal(t *testing.T, want string, between time.Duration) {
 		t.Errorf("bob is in: %v; %s", in, w.room.Broken())
 	}
 }
+
+// When the hub refuses to let a client in whose leaf has no keys, the leaf stays. What the client wants next brings it in first, or is refused for the same reason.
+func TestRefusedKeysAreAskedForAgain(t *testing.T) {
+	no := wire.Marshal(&mimi.UpdateResponse{Code: mimi.UpdateNotAllowed, Text: "not now"})
+	for how, keyless := range map[string]func() *world{
+		"added, the Welcome lost": func() *world {
+			w := newWorld(t)
+			w.room = w.room.WithOptions(follower.Options{Member: member, Provider: "b.example"})
+			w.adds(bella)
+			w.post = nil
+			w.adopt(w.room.Do(w.now, w.seed(), follower.Wish{Kind: follower.Join, Client: bob}))
+			w.ask() // for the GroupInfo
+			w.ask() // bob is in
+			return w
+		},
+		"its turn to come back": func() *world {
+			w := both(t)
+			w.lose()
+			w.wait()
+			for len(w.room.Group().Local()) != 1 {
+				w.ask()
+			}
+			return w
+		},
+	} {
+		w := keyless()
+		q := w.room.InFlight()
+		if q == nil || q.Endpoint != mimi.EndpointUpdate {
+			t.Fatalf("%s: the hub is asked %v", how, q)
+		}
+		w.answer(q, 200, no)
+		if _, in := w.room.Leaf(bella); in || w.room.InFlight() != nil {
+			t.Fatalf("%s: bella is in: %v", how, in)
+		}
+		w.news()
+		speak := follower.Wish{Kind: follower.Send, Client: bella, Data: []byte("mine")}
+		w.adopt(w.room.Do(w.now, w.seed(), speak))
+		w.answer(w.room.InFlight(), 200, no)
+		w.want(how+", again", "refused not now")
+		w.adopt(w.room.Do(w.now, w.seed(), speak))
+		w.restart()
+		for w.ask() {
+		}
+		if got := w.news(); !slices.Contains(got, "sent mine") {
+			t.Errorf("%s: %q", how, got)
+		}
+		w.deliver()
+		w.agree()
+		if n := leaves(w.hub.Group()); n != 3 {
+			t.Errorf("%s: %d leaves, want 3", how, n)
+		}
+		w.wish(follower.Wish{Kind: follower.Leave, Client: bella})
+		w.news()
+		w.commit(mls.CommitParams{ByReference: refs(w.hub.Group().Public().Pending())})
+		w.deliver()
+		w.wish(speak)
+		if got, want := w.news(), "refused "+bella.String()+" is not a member"; !slices.Contains(got, want) {
+			t.Errorf("%s, out: %q, want %q", how, got, want)
+		}
+	}
+}
