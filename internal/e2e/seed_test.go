@@ -44,7 +44,7 @@ func TestSeed(t *testing.T) {
 	}
 	var err error
 	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain},
-		Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password}}); err != nil {
+		Relays: true, Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.here.Stop()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"anteroom/internal/servertest"
+	"anteroom/internal/servertest/relay"
 )
 
 // Options says what to start.
@@ -28,6 +29,7 @@ type Options struct {
 	Config string            // appended to anteroom.toml
 	Domain string            // XMPP host and MIMI provider; Domain if empty
 	Via    bool              // anteroom reaches the XMPP server through Proxy
+	Relays bool              // providers reach each other through relays (Way); a stack beside this one uses the same
 	Beside *Stack            // a running stack that names this one's Domain among its Peers: both trust one authority and reach each other
 }
 
@@ -51,6 +53,7 @@ type Stack struct {
 	AdminAddr string
 
 	natives []*Native
+	ways    *ways // nil without relays
 }
 
 // Start brings everything up and returns when anteroom says that it is ready. The caller ends it with Stop.
@@ -91,7 +94,11 @@ func (s *Stack) start(ctx context.Context) (err error) {
 		}
 	}
 	s.PeerAddrs = map[string]string{}
+	if s.Relays {
+		s.ways = &ways{dir: s.Dir, relays: map[[2]string]*relay.Relay{}}
+	}
 	if s.Beside != nil {
+		s.ways = s.Beside.ways
 		return s.startBeside(ctx)
 	}
 	certificates := [][]string{{"init"}, {"issue", s.Domain}}
@@ -107,10 +114,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 			return fmt.Errorf("anteroom %s: %w\n%s", strings.Join(args, " "), err, out)
 		}
 	}
-	if err := os.WriteFile(s.ConfigFile(), []byte(s.config()), 0o600); err != nil {
-		return err
-	}
-	return s.StartAnteroom(ctx)
+	return s.configure(ctx)
 }
 
 // startBeside takes address and certificate from the stack beside it.
@@ -135,7 +139,16 @@ func (s *Stack) startBeside(ctx context.Context) error {
 	for peer := range s.PeerAddrs {
 		s.Peers = append(s.Peers, peer)
 	}
-	if err := os.WriteFile(s.ConfigFile(), []byte(s.config()), 0o600); err != nil {
+	return s.configure(ctx)
+}
+
+// configure writes the configuration and starts anteroom with it.
+func (s *Stack) configure(ctx context.Context) error {
+	config, err := s.config()
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(s.ConfigFile(), []byte(config), 0o600); err != nil {
 		return err
 	}
 	return s.StartAnteroom(ctx)
@@ -144,7 +157,7 @@ func (s *Stack) startBeside(ctx context.Context) error {
 // ConfigFile is anteroom's configuration.
 func (s *Stack) ConfigFile() string { return filepath.Join(s.Dir, "anteroom.toml") }
 
-func (s *Stack) config() string {
+func (s *Stack) config() (string, error) {
 	url := "bolt://" + filepath.Join(s.Dir, "rooms.db")
 	if s.Redis != nil {
 		url = s.Redis.URL()
@@ -154,7 +167,11 @@ func (s *Stack) config() string {
 		port = s.Proxy.Port()
 	}
 	for _, peer := range s.Peers {
-		peers += fmt.Sprintf("%q = %q\n", peer, s.PeerAddrs[peer])
+		addr, err := s.reach(s.Domain, peer)
+		if err != nil {
+			return "", err
+		}
+		peers += fmt.Sprintf("%q = %q\n", peer, addr)
 	}
 	return fmt.Sprintf(`[component]
 domain = %q
@@ -181,7 +198,7 @@ key_file = "seal.key"
 socket = "admin.sock"
 listen = %q
 %s`, "rooms."+s.Domain, s.XMPP.Secret, port, s.Domain, s.Domain, s.MIMIAddr,
-		s.Domain+".pem", s.Domain+".key", s.Domain+"-users.pem", s.Domain+"-users.key", peers, url, s.AdminAddr, s.Config)
+		s.Domain+".pem", s.Domain+".key", s.Domain+"-users.pem", s.Domain+"-users.key", peers, url, s.AdminAddr, s.Config), nil
 }
 
 // StartAnteroom starts `anteroom serve`, also again after a kill, and waits until /readyz is 200.
@@ -244,6 +261,9 @@ func (s *Stack) Stop() error {
 	}
 	if s.XMPP != nil {
 		errs = append(errs, s.XMPP.Stop())
+	}
+	if s.ways != nil && s.Beside == nil {
+		errs = append(errs, s.ways.stop())
 	}
 	return errors.Join(errs...)
 }
