@@ -38,6 +38,7 @@ type clientCommand struct {
 	Peer         map[string]string `help:"Dial ADDR for a provider instead of asking the DNS; the name is still checked." placeholder:"DOMAIN=ADDR"`
 	JSON         bool              `name:"json" help:"Print one JSON object per line, see docs/client.md."`
 	Consent      string            `enum:"all,ask" default:"all" help:"Who may add the user to rooms: everybody (all), or whom the user allows (ask)."`
+	Findable     bool              `help:"Let other providers find the user by its whole address."`
 	Suite        []string          `help:"Registered name or number of a cipher suite of which key packages are given away; all that are known without it." placeholder:"SUITE"`
 	Capture      string            `type:"path" help:"Append every notify body that arrives to this file, one JSON object per line."`
 }
@@ -97,7 +98,7 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 		listener.Close()
 		return err
 	}
-	native.consent = c.Consent
+	native.consent, native.findable = c.Consent, c.Findable
 	if len(suites) > 0 {
 		native.suites = suites
 	}
@@ -110,7 +111,7 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 	}
 	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	handler := mimihttp.NewHandler(user.Provider(), native, log, mimi.EndpointKeyMaterial, mimi.EndpointNotify,
-		mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent)
+		mimi.EndpointRequestConsent, mimi.EndpointUpdateConsent, mimi.EndpointIdentifierQuery)
 	server := mimihttp.NewServer(id, handler, log)
 	served := make(chan error, 1)
 	go func() { served <- server.ServeTLS(listener, "", "") }()
@@ -193,6 +194,8 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		return true, nil
 	case "consent", "refuse", "ask":
 		return false, c.consentCommand(verb, rest)
+	case "find", "rooms":
+		return false, c.findCommand(verb, rest)
 	case "device":
 		return false, c.deviceCommand(strings.TrimSpace(rest))
 	case "system":
@@ -240,7 +243,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	case "role", "ban", "kick":
 		return false, c.moderate(room, verb, rest)
 	}
-	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, report, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
+	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, report, find, rooms, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
 }
 
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.

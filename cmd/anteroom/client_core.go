@@ -38,14 +38,15 @@ const (
 
 // nativeClient is the provider of one user and of its devices, each an MLS client. Its methods are safe for concurrent use.
 type nativeClient struct {
-	user    mimi.URI
-	vouch   vouching
-	http    poster
-	dir     *stateDir
-	print   *clientPrinter
-	capture *os.File
-	consent string            // consentAll or consentAsk
-	suites  []mls.CipherSuite // of which key packages are given away
+	user     mimi.URI
+	vouch    vouching
+	http     poster
+	dir      *stateDir
+	print    *clientPrinter
+	capture  *os.File
+	consent  string // consentAll or consentAsk
+	findable bool
+	suites   []mls.CipherSuite // of which key packages are given away
 
 	mu      sync.Mutex
 	state   *clientState

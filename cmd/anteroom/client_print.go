@@ -53,6 +53,14 @@ type clientEvent struct {
 	Listen       string              `json:"listen,omitempty"`
 	Participants []clientParticipant `json:"participants,omitempty"`
 	Leaves       []clientLeaf        `json:"leaves,omitempty"`
+	Found        []clientFound       `json:"found,omitempty"`
+}
+
+// clientFound is a user or a room that a search found.
+type clientFound struct {
+	User string `json:"user,omitempty"`
+	Room string `json:"room,omitempty"`
+	Name string `json:"name,omitempty"`
 }
 
 // clientChange is one thing that a proposal or commit does.

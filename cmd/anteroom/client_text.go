@@ -54,7 +54,9 @@ func clientText(e *clientEvent) string {
 	case "expelling":
 		line("%s: the hub accepted that %s is to go", e.Room, e.Client)
 	case "refused":
-		line("%s: %s refused: %s", e.Room, strings.TrimSpace(e.Command+" "+e.User), clean(e.Text))
+		line("%s%s refused: %s", strings.TrimPrefix(e.Room+": ", ": "), strings.TrimSpace(e.Command+" "+e.User), clean(e.Text))
+	case "found":
+		line("found %d:", len(e.Found))
 	case "members":
 		line("%s: epoch %d, %d participants, %d clients", e.Room, *e.Epoch, len(e.Participants), len(e.Leaves))
 	default:
@@ -69,6 +71,9 @@ func clientText(e *clientEvent) string {
 			state = "inactive"
 		}
 		line("    %s is %s (%d), %s", p.User, clean(p.RoleName), p.Role, state)
+	}
+	for _, f := range e.Found {
+		line("    %s", clean(strings.TrimSpace(f.User+f.Room+" "+f.Name)))
 	}
 	for _, l := range e.Leaves {
 		nick := ""

@@ -68,7 +68,7 @@ func TestSeed(t *testing.T) {
 	if s.bob, err = s.here.StartNative(ctx, "bob", bobDomain); err != nil {
 		t.Fatal(err)
 	}
-	if s.cathy, err = s.here.StartNative(ctx, "cathy", cathyDomain, "--consent", "ask"); err != nil {
+	if s.cathy, err = s.here.StartNative(ctx, "cathy", cathyDomain, "--consent", "ask", "--findable"); err != nil {
 		t.Fatal(err)
 	}
 	for _, part := range []struct {
@@ -89,6 +89,7 @@ func TestSeed(t *testing.T) {
 		{"full", full},
 		{"reinitialised", reinitialised},
 		{"moved", moved},
+		{"found", found},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

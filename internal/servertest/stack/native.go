@@ -38,9 +38,10 @@ type Line struct {
 	Client, Key   string
 	Certificates  []string
 	Suite         string
+	Found         []Found
 }
 
-// Change, Participant and Leaf are parts of a Line.
+// Change, Participant, Leaf and Found are parts of a Line.
 type (
 	Change struct {
 		Kind, Proposer, User, Client, Key string
@@ -57,6 +58,9 @@ type (
 	Leaf struct {
 		Leaf                    uint32
 		Client, User, Key, Nick string
+	}
+	Found struct {
+		User, Room, Name string
 	}
 )
 
