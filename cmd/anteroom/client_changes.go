@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"math"
 	"slices"
 
 	"anteroom/mimi"
@@ -125,8 +127,31 @@ func (w *changeList) component(p mls.AppDataUpdate, by, reason string) {
 		}
 		w.add(c)
 	default:
-		w.add(clientChange{Kind: "policy", Proposer: by, Reason: reason})
+		w.add(clientChange{Kind: "policy", Proposer: by, Policy: policyText(&p), Reason: reason})
 	}
+}
+
+// policyText says what a policy becomes, where that fits in a few words.
+func policyText(p *mls.AppDataUpdate) string {
+	switch p.Component {
+	case mimi.ComponentChatHistoryPolicy:
+		var h mimi.HistoryPolicy
+		switch {
+		case wire.Unmarshal(p.Update, &h) != nil:
+		case h.Sharing == mimi.Forbidden || h.MaxPeriod == 0:
+			return "history is withheld"
+		case h.MaxPeriod == math.MaxUint32:
+			return "history is given"
+		default:
+			return fmt.Sprintf("history of %d s is given", h.MaxPeriod)
+		}
+	case mimi.ComponentOperationalPolicy:
+		var o mimi.OperationalParameters
+		if wire.Unmarshal(p.Update, &o) == nil {
+			return fmt.Sprintf("keys serve between %d and %d s (0: no bound)", o.LeafUpdate.Min, o.LeafUpdate.Max)
+		}
+	}
+	return ""
 }
 
 func (w *changeList) list(p mls.AppDataUpdate, by, reason string) {

@@ -79,6 +79,7 @@ type clientChange struct {
 	Subject  string  `json:"subject,omitempty"`
 	Reason   string  `json:"reason,omitempty"`
 
+	Policy    string `json:"policy,omitempty"`
 	Alternate string `json:"alternate,omitempty"` // where to go from a room that ends
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 )
@@ -104,7 +105,7 @@ func changeText(c *clientChange) string {
 	case "reinit":
 		s = "the group ends and goes on with " + c.Name
 	default:
-		s = c.Kind
+		s = cmp.Or(c.Policy, c.Kind)
 	}
 	if c.Proposer != "" {
 		s += ", proposed by " + c.Proposer

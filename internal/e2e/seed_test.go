@@ -87,6 +87,7 @@ func TestSeed(t *testing.T) {
 		{"reported", reported},
 		{"unlogged", unlogged},
 		{"full", full},
+		{"history", history},
 		{"reinitialised", reinitialised},
 		{"moved", moved},
 		{"found", found},

@@ -48,6 +48,7 @@ type (
 		Role, From, Leaf                  uint32
 		RoleName                          string `json:"role_name"`
 		Reason, Subject, Alternate        string
+		Policy                            string
 	}
 	Participant struct {
 		User     string
