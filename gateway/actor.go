@@ -40,6 +40,7 @@ type actor struct {
 
 	sentStored store.Seq // what the store knows of sent
 	debts      debts
+	unanswered unanswered
 	clean      bool   // the store has partClean
 	tombstone  []byte // not nil: destroyed, to be deleted when nothing is owed, or at buryBy
 	buryBy     time.Time
@@ -192,6 +193,7 @@ func (a *actor) leave() bool {
 	case len(a.debts.open) == 0:
 		a.g.dir.close(a.name, a.wake)
 	} // otherwise it stays open: the next start goes on with what is owed
+	a.refuseUnanswered()
 	a.unpost()
 	a.g.outbox.forget(a.name)
 	a.release()
@@ -208,6 +210,7 @@ func (a *actor) abandon() {
 	for _, it := range waiting {
 		a.reject(it, "the service is stopping")
 	}
+	a.refuseUnanswered()
 	a.unpost()
 	a.g.outbox.forget(a.name)
 	a.g.forget(a, time.Time{})
@@ -238,6 +241,7 @@ func (a *actor) publish(now time.Time, t *turn) {
 		a.note(out.Notes)
 	}
 	t.answerRest()
+	a.unanswered.took(t)
 	var posts []delivery
 	for _, d := range t.debts {
 		a.debts.owe(d.id, d.to)

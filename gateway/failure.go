@@ -67,6 +67,8 @@ func (a *actor) settle(now time.Time, stored *store.Room) {
 		a.query(t.outs[i].Queries) // they need no room that remembers them
 	}
 	t.answerRest()
+	a.unanswered.took(t)
+	a.refuseUnanswered()
 	a.queued = stored.Seq
 	a.marks = append(a.marks, mark{a.queued, last})
 }
@@ -85,6 +87,7 @@ func (a *actor) settleLost(now time.Time, t *turn) {
 		again = append(again, it)
 	}
 	a.box.restore(again)
+	a.refuseUnanswered()
 }
 
 // crashed handles a panic in the core: the item that caused it is refused, the others of its turn, of which nothing was stored,
@@ -93,6 +96,7 @@ func (a *actor) crashed(now time.Time, items []item, culprit int, p any, stack [
 	a.g.m.crashes.Inc()
 	a.log.Error("panic in the room core; the room is restored from the store", "input", items[culprit].kind(), "panic", p, "stack", string(stack))
 	a.drop("panic")
+	a.refuseUnanswered()
 	a.reject(items[culprit], "internal error")
 	var again []item
 	for i, it := range items {

@@ -32,6 +32,7 @@ type tally struct {
 	gone   bool
 	wakeAt time.Time
 	job    uint64
+	asked  []*xmpp.Stanza // requests that wait for another provider
 }
 
 // tallyEvent is the one kind of event.
@@ -193,6 +194,13 @@ func (r *tally) Step(now time.Time, _ [32]byte, in mucmap.Input) mucmap.Output {
 		status := map[bool]int{true: 201, false: 200}[in.Kind == mucmap.RequestUpdateConsent && in.Provider != "a.example"]
 		out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: status, Body: []byte("took " + string(in.Body))})
 	case mucmap.Answered:
+		if in.Request.ID != "" {
+			for _, st := range r.asked {
+				answer := st.Reply(xmpp.TextElement(xmpp.NSClient, "body", string(in.Body)))
+				out.Stanzas = append(out.Stanzas, xmpp.Broadcast{Template: xmpp.NewTemplate(answer), To: []xmpp.JID{answer.To}})
+			}
+			r.asked = nil
+		}
 		emit(tallyEvent{Who: in.Request.Provider, Say: fmt.Sprintf("answers %d %s", in.Status, in.Body)})
 	case mucmap.CommitDone:
 		if in.Job == r.job && in.Err == nil {
@@ -231,6 +239,9 @@ func (r *tally) stanza(now time.Time, st *xmpp.Stanza, out *mucmap.Output, emit 
 	case !r.Exists():
 		e := st.ErrorReply(xmpp.NewError(xmpp.ItemNotFound, ""))
 		out.Stanzas = append(out.Stanzas, xmpp.Broadcast{Template: xmpp.NewTemplate(e), To: []xmpp.JID{e.To}})
+	case st.Kind == xmpp.IQ:
+		r.asked = append(r.asked, st)
+		out.Asks = append(out.Asks, mucmap.PeerRequest{ID: st.ID, Provider: "b.example", Endpoint: "keyMaterial", Room: "mimi://b.example/u/bob", Body: []byte(body), Patience: time.Hour})
 	case strings.HasPrefix(body, "deliver "):
 		emit(tallyEvent{Who: from, Say: body})
 		_, provider, _ := strings.Cut(body, " ")

@@ -21,6 +21,7 @@ const (
 	MaxCrashes     = 5                     // panics of one room within CrashWindow until it is quarantined
 	CrashWindow    = 10 * time.Minute      //
 	QuarantineTime = 10 * time.Minute      //
+	MaxUnanswered  = 4096                  // requests of users that a room answers later and that are known outside of it; of more nobody hears when it is dropped
 	MaxTries       = 2                     // turns that an input may be lost with before it is answered with an error
 	MaxBelonging   = 256                   // rooms that a user is known to belong to, for indicators of activity; more are not indicated
 	MaxIndicated   = 10_000                // devices that ask for indicators of activity; more are refused

@@ -85,6 +85,7 @@ func (a *actor) renew(now time.Time) bool {
 	case errors.Is(err, store.ErrConflict):
 		a.log.Warn("room was claimed by another gateway")
 		a.drop("lease")
+		a.refuseUnanswered()
 		return false
 	default:
 		a.log.Warn("lease was not renewed", "error", err)
@@ -275,6 +276,7 @@ func (a *actor) bury(now time.Time) bool {
 		return true
 	}
 	a.g.dir.remove(a.name)
+	a.refuseUnanswered()
 	a.room = a.begin(a.tombstone[1:])
 	a.incarnation++
 	a.jobs, a.debts = 0, debts{last: a.debts.last}

@@ -12,11 +12,13 @@ import (
 	"anteroom/mimi"
 	"anteroom/mucmap"
 	"anteroom/store"
+	"anteroom/xmpp"
 )
 
 // turn is one batch of inputs on its way through Step, store and world.
 type turn struct {
 	items   []item
+	asked   []*xmpp.Stanza  // of them, requests that may be answered later (unanswered.go)
 	outs    []mucmap.Output // of Steps, in order
 	batch   store.Batch
 	durable bool
@@ -35,6 +37,9 @@ func (a *actor) turn(now time.Time, items []item) {
 		}
 		if out != nil {
 			t.outs = append(t.outs, *out)
+			if st := it.stanza; st != nil && st.IsRequest() && st.To.Resource() == "" && len(out.Queries) == 0 && len(out.Forward) == 0 {
+				t.asked = append(t.asked, st)
+			}
 			if size += weight(out); out.Destroyed || size > MaxTurnBytes {
 				t.items = items[:i+1]
 				a.box.restore(items[i+1:]) // for the next turn, or for the room that comes after
