@@ -41,14 +41,12 @@ const (
 	MaxRenewal = 3650 * day
 )
 
-// check refuses the first value that cannot work, in the order of the file.
-func (s *source) check(c *Config) error {
-	for _, part := range []func(*Config) error{s.checkComponent, s.checkProvider, s.checkStore, s.checkContact, s.checkAdmin, s.checkLog, s.checkTeams, s.checkLimits} {
-		if err := part(c); err != nil {
-			return err
-		}
+// check names the first value of each section that cannot work, in the order of the file.
+func (s *source) check(c *Config) (faults []error) {
+	for _, section := range []func(*Config) error{s.checkComponent, s.checkProvider, s.checkStore, s.checkContact, s.checkAdmin, s.checkLog, s.checkTeams, s.checkLimits} {
+		faults = append(faults, section(c))
 	}
-	return nil
+	return faults
 }
 
 func (s *source) checkComponent(c *Config) error {
@@ -78,6 +76,9 @@ func (s *source) port(key string, n int) error {
 
 func (s *source) checkProvider(c *Config) error {
 	p := &c.Provider
+	if p.Domain == "" {
+		return nil // as component.domain is missing, which was said
+	}
 	domain, err := domainOf(p.Domain)
 	if err == nil && !isMIMIDomain(domain) {
 		err = fmt.Errorf("%q cannot stand in a mimi:// URI", domain)

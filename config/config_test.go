@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -233,6 +234,22 @@ func TestBadConfiguration(t *testing.T) {
 	}
 }
 
+func TestAllFaultsAtOnce(t *testing.T) {
+	text := "[component]\ndomain='rooms.a.example'\nadress='x'\n[store]\nurl='blt:x'\n[admn]\nsocket='x'\n[log]\nlevel='loud'\n"
+	_, err := Parse("a.toml", []byte(text), []string{"ANTEROOM_LIMITS_HISTORY=many"})
+	want := []string{
+		"a.toml:3: component.adress: unknown key; there are domain, secret, secret_file, host, port",
+		"a.toml:6: admn: unknown key; there are component, provider, store, contact, admin, log, rooms, limits",
+		"environment: ANTEROOM_LIMITS_HISTORY: must be an integer",
+		"a.toml:1: component.secret: is missing: the secret that the server's configuration has for rooms.a.example",
+		"a.toml:5: store.url: must begin with bolt: redis: rediss: unix: redis+sentinel: redis+cluster: or memory:",
+		"a.toml:9: log.level: must be debug, info, warn or error",
+	}
+	if got := strings.Split(fmt.Sprint(err), "\n"); !slices.Equal(got, want) {
+		t.Errorf("got\n%s", strings.Join(got, "\n"))
+	}
+}
+
 func TestFaultsDoNotShowSecrets(t *testing.T) {
 	for _, text := range []string{
 		"[component]\ndomain='a.b'\nsecret = s3cret\n",
@@ -309,8 +326,13 @@ func FuzzParse(f *testing.F) {
 	f.Add("[a.b.c]\nx.y.z = {a=1}\n[[d]]\n")
 	f.Fuzz(func(t *testing.T, text string) {
 		_, err := Parse("a.toml", []byte(text), nil)
-		if err != nil && strings.ContainsAny(err.Error(), "\n\r") {
-			t.Errorf("more than one line: %q", err)
+		if err == nil {
+			return
+		}
+		for line := range strings.Lines(err.Error()) {
+			if !strings.HasPrefix(line, "a.toml:") || strings.ContainsRune(line, '\r') {
+				t.Errorf("a line that names no place: %q", line)
+			}
 		}
 	})
 }

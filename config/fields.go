@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -224,6 +225,24 @@ func nearest(key string) string {
 		}
 	}
 	return best
+}
+
+// keysLike lists what there is in the section of a key; the sections if it is in none of them.
+func keysLike(key string) string {
+	section, _, _ := strings.Cut(key, ".")
+	var names, sections []string
+	for _, f := range fields() {
+		if f.section == section {
+			names = append(names, f.name)
+		}
+		if !slices.Contains(sections, f.section) {
+			sections = append(sections, f.section)
+		}
+	}
+	if names == nil {
+		names = sections
+	}
+	return strings.Join(names, ", ")
 }
 
 // distance counts the insertions, deletions and replacements between two short strings.

@@ -36,7 +36,8 @@ func (e *Error) Error() string {
 	return s + ": " + e.Rule
 }
 
-// Load reads, completes and checks a configuration. environ is os.Environ(), or what a test gives. An error is an *Error.
+// Load reads, completes and checks a configuration. environ is os.Environ(), or what a test gives. An error is an *Error, or several of them joined, a line
+// each: every unknown key, and the first fault of each section.
 func Load(path string, environ []string) (*Config, error) {
 	text, err := readFile(path)
 	if err != nil {
@@ -50,16 +51,22 @@ func Parse(path string, text []byte, environ []string) (*Config, error) {
 	c := Default()
 	src := source{file: path, lines: keyLines(text)}
 	dec := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields()
-	if err := dec.Decode(&c); err != nil {
+	err := dec.Decode(&c)
+	unknown, strict := errors.AsType[*toml.StrictMissingError](err)
+	if err != nil && !strict {
 		return nil, src.decodeError(err)
 	}
-	if err := src.environment(&c, environ); err != nil {
-		return nil, err
+	var faults []error
+	if strict {
+		faults = src.unknownKeys(unknown)
 	}
+	faults = append(faults, src.environment(&c, environ))
 	if err := src.complete(&c); err != nil {
-		return nil, err
+		faults = append(faults, err)
+	} else {
+		faults = append(faults, src.check(&c)...)
 	}
-	if err := src.check(&c); err != nil {
+	if err := errors.Join(faults...); err != nil {
 		return nil, err
 	}
 	return &c, nil
@@ -90,19 +97,23 @@ func (s *source) fault(key, format string, args ...any) error {
 	}
 }
 
-// decodeError turns what the decoder says into one line in the words of the file.
-func (s *source) decodeError(err error) error {
-	var missing *toml.StrictMissingError
-	if errors.As(err, &missing) && len(missing.Errors) > 0 {
-		e := &missing.Errors[0]
+// unknownKeys names each key that there is not, with the one that was probably meant.
+func (s *source) unknownKeys(missing *toml.StrictMissingError) (faults []error) {
+	for i := range missing.Errors {
+		e := &missing.Errors[i]
 		line, _ := e.Position()
 		key := strings.Join(e.Key(), ".")
-		rule := "unknown key"
+		rule := "unknown key; there are " + keysLike(key)
 		if near := nearest(key); near != "" {
-			rule += "; did you mean " + near + "?"
+			rule = "unknown key; did you mean " + near + "?"
 		}
-		return &Error{File: s.file, Line: line, Key: key, Rule: rule}
+		faults = append(faults, &Error{File: s.file, Line: line, Key: key, Rule: rule})
 	}
+	return faults
+}
+
+// decodeError turns what the decoder says into one line in the words of the file.
+func (s *source) decodeError(err error) error {
 	var de *toml.DecodeError
 	if errors.As(err, &de) {
 		line, _ := de.Position()

@@ -1,7 +1,7 @@
 // Command anteroom lets unmodified XMPP clients enter MIMI rooms. Each subcommand is a struct with a Run method in a file of its own;
 // this file only lists them.
 //
-// Exit status: 0 when all went well; 1, with one line on standard error, when the configuration is bad or the command failed;
+// Exit status: 0 when all went well; 1, with what is wrong on standard error, when the configuration is bad or the command failed;
 // 80 when the command line is wrong.
 package main
 
