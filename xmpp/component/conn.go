@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"net"
+	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -42,8 +43,8 @@ type Config struct {
 	HandshakeTimeout time.Duration // dial, stream and handshake together (15s)
 	WriteTimeout     time.Duration // one write (60s)
 	CloseTimeout     time.Duration // writing the rest and closing the stream at the end (5s)
-	PingAfter        time.Duration // of silence (60s)
-	PingTimeout      time.Duration // of further silence (30s)
+	PingAfter        time.Duration // between pings (60s)
+	PingTimeout      time.Duration // of silence behind a ping that came after silence (30s)
 	MinBackoff       time.Duration // first pause before dialling again (1s)
 	MaxBackoff       time.Duration // longest pause (60s)
 	MaxQueue         int           // octets waiting to be written (64 MiB)
@@ -95,8 +96,9 @@ type Conn struct {
 	queue *queue
 	count counters
 	up    atomic.Bool
+	token string // tells our pings from those of another gateway
 
-	dropLog, readLog, refuseLog logLimit
+	dropLog, readLog, refuseLog, sharedLog logLimit
 }
 
 // New is a connection that [Conn.Run] will make.
@@ -108,7 +110,7 @@ func New(cfg Config, h Handler) (*Conn, error) {
 		return nil, errors.New("component: Addr is missing")
 	}
 	cfg.setDefaults()
-	return &Conn{cfg: cfg, h: h, gate: xmpp.NewGate(cfg.Domain), queue: newQueue(cfg.MaxQueue)}, nil
+	return &Conn{cfg: cfg, h: h, gate: xmpp.NewGate(cfg.Domain), queue: newQueue(cfg.MaxQueue), token: strconv.FormatUint(rand.Uint64(), 36)}, nil
 }
 
 // Run connects and stays connected until ctx ends; then it writes what is queued, closes the stream and returns nil. It must be

@@ -8,16 +8,29 @@ import (
 	"anteroom/xmpp"
 )
 
-// pingID marks the ping that this package sends to itself through the server: that it comes back shows that the server lives.
-const pingID = "anteroom-component-ping"
+// pingPrefix begins the id of a ping that a gateway sends to its own domain; its own token follows.
+const pingPrefix = "anteroom-component-ping-"
 
-// ping is addressed to the component's own domain, so that it needs no other host to answer it.
+// ping is addressed to the component's own domain, so that it needs no other host to answer it. That it comes back shows that the server lives; that the
+// ping of another connection comes shows that two gateways share the domain, which ejabberd allows: it then gives each of them a part of the stanzas.
 func (c *Conn) ping() []byte {
 	s := xmpp.Stanza{
-		Kind: xmpp.IQ, From: c.cfg.Domain, To: c.cfg.Domain, ID: pingID, Type: xmpp.TypeGet,
+		Kind: xmpp.IQ, From: c.cfg.Domain, To: c.cfg.Domain, ID: pingPrefix + c.token, Type: xmpp.TypeGet,
 		Payload: []*xmpp.Element{xmpp.NewElement("urn:xmpp:ping", "ping")},
 	}
 	return s.AppendXML(nil)
+}
+
+// pinged takes in a ping of ours, or of another gateway, which learns the same by one of ours.
+func (c *Conn) pinged(token string) {
+	if token == c.token {
+		return
+	}
+	c.queue.tryAdd(c.ping())
+	if ok, _ := c.sharedLog.allow(time.Now()); ok {
+		c.cfg.Log.Error("another gateway shares the domain", "advice", "stop one of them: the server gives each a part of the stanzas, and rooms are in disorder until then",
+			"server", c.cfg.Addr, "domain", c.cfg.Domain.String())
+	}
 }
 
 // deliver hands one element to the handler, or answers it.
@@ -28,7 +41,8 @@ func (c *Conn) deliver(el *xmpp.Element) {
 		c.unreadable(el, xmpp.NewError(pe.Answer, pe.Error()))
 		return
 	}
-	if s.From == c.cfg.Domain && s.To == c.cfg.Domain && s.ID == pingID {
+	if token, ok := strings.CutPrefix(s.ID, pingPrefix); ok && s.From == c.cfg.Domain && s.To == c.cfg.Domain {
+		c.pinged(token)
 		return
 	}
 	if s.From.IsZero() || s.To.Domain() != c.cfg.Domain.Domain() {

@@ -1,11 +1,14 @@
 package component
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/internal/servertest"
 	"anteroom/internal/servertest/fakexmpp"
@@ -164,4 +167,40 @@ func TestServerReturnsThePing(t *testing.T) {
 			t.Errorf("got %s", s)
 		}
 	})
+}
+
+// noticer is a log that notices when another gateway is reported.
+type noticer chan struct{}
+
+func (n noticer) Write(p []byte) (int, error) {
+	if bytes.Contains(p, []byte("another gateway shares the domain")) {
+		keep(n, struct{}{})
+	}
+	return len(p), nil
+}
+
+// ejabberd lets two gateways in for one domain and gives each a part of the stanzas: both say so.
+func TestTwoGatewaysNoticeEachOther(t *testing.T) {
+	x, err := servertest.StartXMPP("ejabberd", servertest.XMPPOptions{})
+	if errors.Is(err, servertest.ErrNotInstalled) && os.Getenv("CI") == "" {
+		t.Skip(err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { x.Stop() })
+	var notices []noticer
+	var last *fixture
+	for range 2 {
+		n := make(noticer, 1)
+		notices = append(notices, n)
+		last = connect(t, x, func(c *Config) {
+			c.PingAfter, c.PingTimeout = 5*time.Millisecond, 50*time.Millisecond // of two pings about one goes to the other
+			c.Log = slog.New(slog.NewJSONHandler(n, nil))
+		})
+		get(last, "Up", last.rec.up)
+	}
+	for _, n := range notices {
+		get(last, "a notice of the other gateway", n)
+	}
 }

@@ -238,6 +238,7 @@ func (s *session) write(ctx context.Context, readerDone <-chan struct{}) error {
 			switch {
 			case now != last:
 				last, pinged = now, false
+				s.c.queue.tryAdd(s.c.ping())
 				watch.Reset(s.c.cfg.PingAfter)
 			case !pinged:
 				pinged = true
