@@ -9,6 +9,7 @@ import (
 	"anteroom/mimi/policy"
 	"anteroom/mls"
 	"anteroom/xmpp"
+	"anteroom/xmpp/muc"
 )
 
 // commitDone takes the result of a job: the hub decides on it as on anybody else's commit.
@@ -207,7 +208,11 @@ func (t *turn) explain(c *change, b blame) {
 	if _, w, err := mimi.ParseAAD(b.aad); err == nil && xmpp.LegalText(w.Reason) {
 		c.Reason = w.Reason
 	}
-	if c.To != roleBanned && c.Leaves == 0 {
+	switch {
+	case c.To == roleBanned || c.Leaves > 0:
+	case c.To == roleNone && standingOf(c.From).affiliation >= muc.AffiliationMember:
+		c.Cause = causeAffiliation
+	default:
 		c.Cause = causeKick
 	}
 }

@@ -144,8 +144,6 @@ func (t *turn) followEpoch(e follower.Epoch) {
 			c.Cause, c.Actor = causeMembersOnly, ""
 		case c.Cause == causeKick && c.Reason == "" && r.pub.role(by[u].actor) == roleKeeper:
 			c.Cause, c.Actor = causeLinger, "" // an absent guest of the hub's own
-		case c.Cause == causeKick && c.To == roleNone && standingOf(c.From).affiliation >= muc.AffiliationMember:
-			c.Cause = causeAffiliation
 		}
 		if !r.svc.local(u) && c.Leaves > 0 && r.pub.occupant(u) == nil && standingOf(c.To).role != muc.RoleNone {
 			c.Nick = t.remoteNick(e.Effects, u)

@@ -358,6 +358,32 @@ func TestRemoteParticipantIsOut(t *testing.T) {
 	}
 }
 
+// An admin of another provider takes a member off the list: it goes because it is none any more (XEP-0045 §9.4), not because it was kicked.
+func TestRemoteAdminRevokesMembership(t *testing.T) {
+	b, bob := meet(t)
+	b.send(t, adminSet("<item nick='Romeo' affiliation='member'/>")+adminSet("<item nick='Bob' affiliation='admin'/>"))
+	bob.catchUp()
+	state, err := policy.StateOf(bob.group.Public())
+	bob.must(err)
+	at, _ := state.Position(b.listed("romeo"))
+	out := []mls.Proposal{mls.AppDataUpdate{Component: mimi.ComponentParticipantList, Update: wire.Marshal(&mimi.ParticipantListUpdate{Removed: []uint32{at}})}}
+	for i, node := range bob.group.Public().Leaves() {
+		if nodeUser(node) == b.listed("romeo") {
+			out = append(out, mls.Remove{Removed: i})
+		}
+	}
+	staged, err := bob.group.Commit(b.seed(), bob.group.Local()[0], mls.CommitParams{ByValue: out, AuthenticatedData: mimi.Why{Reason: "no more"}.AAD()})
+	bob.must(err)
+	b.out.Reset()
+	if a := bob.update(commitRequest(t, staged)); a.Code != mimi.UpdateSuccess {
+		t.Fatalf("the commit: %+v", a)
+	}
+	wantIn(t, "romeo goes", b.out.String(), "code='321'", "no more", "nick='Bob'")
+	if strings.Contains(b.out.String(), "code='307'") {
+		t.Errorf("romeo is kicked: %s", b.out.String())
+	}
+}
+
 // What the participant forges is refused with the right code and changes nothing.
 func TestRemoteForgeries(t *testing.T) {
 	b, bob := meet(t)

@@ -217,8 +217,8 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 	case follower.Epoch:
 		epochEvent(&e, event)
 	case follower.Proposed:
-		e.Type, e.At, e.Epoch = "proposed", stamp(event.At), epochNumber(r.Group().Public().Epoch())
-		w := changeList{before: r.State(), after: r.State(), pg: r.Group().Public()}
+		e.Type, e.At, e.Epoch = "proposed", stamp(event.At), epochNumber(event.Group.Epoch())
+		w := changeList{before: event.State, after: event.State, pg: event.Group}
 		for _, proposal := range event.Proposals {
 			w.proposal(proposal.Proposal, proposal.Sender, proposal.AuthenticatedData)
 		}

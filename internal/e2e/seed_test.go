@@ -91,6 +91,8 @@ func TestSeed(t *testing.T) {
 		{"reinitialised", reinitialised},
 		{"moved", moved},
 		{"found", found},
+		{"abroad", abroad},
+		{"befallen", befallen},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

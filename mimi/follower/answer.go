@@ -214,7 +214,7 @@ func (t *turn) proposed(f *flight, w *Wish, at uint64) {
 		bundle = append(bundle, *pending)
 	}
 	t.r.group = group
-	t.tell(Proposed{bundle, at})
+	t.tell(Proposed{bundle, group.Public(), t.r.state, at})
 }
 
 // unknown returns the references that our group does not hold.

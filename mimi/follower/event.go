@@ -40,6 +40,8 @@ type (
 	// Proposed says that proposals wait for a commit.
 	Proposed struct {
 		Proposals []mls.PendingProposal
+		Group     *mls.PublicGroup // and State: what they are about
+		State     *policy.State
 		At        uint64
 	}
 	// Message is an application message of another provider's user, or of a user of ours in another process.

@@ -254,7 +254,7 @@ func (t *turn) proposals(messages []*mls.Message, at uint64) {
 		return
 	}
 	t.r.group = group
-	t.tell(Proposed{bundle, at})
+	t.tell(Proposed{bundle, group.Public(), t.r.state, at})
 }
 
 func (t *turn) message(m *mimi.FanoutMessage) error {

@@ -28,6 +28,7 @@ type Line struct {
 	Proposer      []string
 	Committer     string
 	CommitterLeaf uint32 `json:"committer_leaf"`
+	External      bool
 	Changes       []Change
 	Sender, Body  string
 	Command, Text string
@@ -47,6 +48,7 @@ type (
 		Kind, Proposer, User, Client, Key string
 		Role, From, Leaf                  uint32
 		RoleName                          string `json:"role_name"`
+		FromName                          string `json:"from_name"`
 		Reason, Subject, Alternate        string
 		Policy                            string
 	}
