@@ -202,6 +202,13 @@ func (c *Capabilities) SupportsExtension(t ExtensionType) bool {
 	return ExtensionApplicationID <= t && t <= ExtensionExternalSenders || slices.Contains(c.Extensions, t)
 }
 
+// Supports reports whether the client has all that is required (RFC 9420 §11.1).
+func (c *Capabilities) Supports(need *RequiredCapabilities) bool {
+	return !slices.ContainsFunc(need.Extensions, func(t ExtensionType) bool { return !c.SupportsExtension(t) }) &&
+		!slices.ContainsFunc(need.Proposals, func(t ProposalType) bool { return !c.SupportsProposal(t) }) &&
+		!slices.ContainsFunc(need.Credentials, func(t CredentialType) bool { return !slices.Contains(c.Credentials, t) })
+}
+
 // SupportsProposal reports whether the client understands a proposal type: listed, or one of the defaults of RFC 9420 §7.2.
 func (c *Capabilities) SupportsProposal(t ProposalType) bool {
 	return ProposalAdd <= t && t <= ProposalGroupContextExtensions || slices.Contains(c.Proposals, t)

@@ -119,7 +119,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	client := t.r.svc.clientURI(q.Target)
 	suite, known := acceptable(q.Suites)
 	capabilities := mimi.LeafCapabilities(suite)
-	if !known || !capable(&capabilities, &q.Required) {
+	if !known || !capabilities.Supports(&q.Required) {
 		answer.Code = mimi.KeyMaterialNoCompatible
 		answer.Clients = []mimi.ClientKeyMaterial{{Code: mimi.ClientNothingCompatible, Client: client, Capabilities: &capabilities}}
 		return answer
@@ -266,26 +266,6 @@ func (r *Room) ownKey(ref mls.KeyPackageRef) (*mls.KeyPackageSecrets, bool) {
 		return nil, false
 	}
 	return k.keys, true
-}
-
-// capable says whether a client with these capabilities has everything that is required (RFC 9420 §11.1).
-func capable(have *mls.Capabilities, need *mls.RequiredCapabilities) bool {
-	for _, e := range need.Extensions {
-		if e > mls.ExtensionExternalSenders && !slices.Contains(have.Extensions, e) {
-			return false
-		}
-	}
-	for _, p := range need.Proposals {
-		if p > mls.ProposalGroupContextExtensions && !slices.Contains(have.Proposals, p) {
-			return false
-		}
-	}
-	for _, c := range need.Credentials {
-		if !slices.Contains(have.Credentials, c) {
-			return false
-		}
-	}
-	return true
 }
 
 // invited says that somebody added a user of ours, who has a leaf now and is not present: the user is told by an invitation

@@ -170,7 +170,7 @@ func (t *turn) learn(target mimi.URI, suite mls.CipherSuite, a *mimi.KeyMaterial
 		client, err := mimi.CredentialClient(c.KeyPackage.LeafNode.Credential)
 		switch {
 		case err != nil || client != c.Client || client.ClientUser() != target || slices.Contains(clients, client):
-		case !capable(&c.KeyPackage.LeafNode.Capabilities, &required):
+		case !c.KeyPackage.LeafNode.Capabilities.Supports(&required):
 		case c.KeyPackage.Validate(suite, cfg) != nil:
 		default:
 			clients = append(clients, client)

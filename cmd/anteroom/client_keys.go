@@ -122,7 +122,7 @@ func (c *nativeClient) keyMaterial(request *mimi.KeyMaterialRequest, now time.Ti
 	}
 	suite, known := c.acceptable(request.Suites)
 	capabilities := mimi.LeafCapabilities(c.suites...)
-	if !known || !satisfies(&capabilities, &request.Required) {
+	if !known || !capabilities.Supports(&request.Required) {
 		answer := &mimi.KeyMaterialResponse{Code: mimi.KeyMaterialNoCompatible, User: c.user}
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -208,24 +208,4 @@ func (c *nativeClient) giveKeyPackages(suite mls.CipherSuite, now time.Time) ([]
 	}
 	c.state = &next
 	return given, nil
-}
-
-// satisfies says whether a client with these capabilities has everything that is required (RFC 9420 §11.1).
-func satisfies(have *mls.Capabilities, need *mls.RequiredCapabilities) bool {
-	for _, e := range need.Extensions {
-		if e > mls.ExtensionExternalSenders && !slices.Contains(have.Extensions, e) {
-			return false
-		}
-	}
-	for _, p := range need.Proposals {
-		if p > mls.ProposalGroupContextExtensions && !slices.Contains(have.Proposals, p) {
-			return false
-		}
-	}
-	for _, t := range need.Credentials {
-		if !slices.Contains(have.Credentials, t) {
-			return false
-		}
-	}
-	return true
 }
