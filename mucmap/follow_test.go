@@ -102,7 +102,7 @@ func TestAddedFromOutside(t *testing.T) {
 				t.Fatalf("notify: %+v", there.reply["n"])
 			}
 			if told == 1 && there.room.follow.room.Member() && strings.Contains(there.out.String(), "invite") {
-				wantIn(t, "nurse is invited", there.out.String(), "to nurse@c.example", "<invite")
+				wantIn(t, "nurse is invited", there.out.String(), "to nurse@c.example", "<invite from='u%bob%b.example@rooms.c.example'")
 				told++
 			}
 		}

@@ -86,7 +86,7 @@ func (t *turn) agreeByEntering(j *join) bool {
 	}
 	t.setInviter(j.user, mimi.URI{})
 	t.r.joining[j.st.From] = j
-	key, err := t.newKey(t.r.suite(), j.user, t.r.svc.clientURI(j.user), false)
+	key, err := t.newKey(t.r.suite(), j.user, t.r.svc.clientURI(j.user), by, false)
 	if err != nil {
 		delete(t.r.joining, j.st.From)
 		t.note(NoteError, "no key package could be made", Attr{"user", j.user.String()}, Attr{"error", err.Error()})

@@ -36,6 +36,7 @@ type outKey struct {
 	user       mimi.URI
 	keys       *mls.KeyPackageSecrets
 	lastResort bool
+	requester  mimi.URI // zero: nobody asked for it
 }
 
 func (k *outKey) MarshalTLS(w *wire.Writer) {
@@ -45,6 +46,9 @@ func (k *outKey) MarshalTLS(w *wire.Writer) {
 	w.Opaque(k.keys.Init)
 	w.Opaque(k.keys.Leaf)
 	w.Opaque(k.keys.Signature)
+	if !k.requester.IsZero() {
+		w.OpaqueString(k.requester.String())
+	}
 }
 
 func (k *outKey) UnmarshalTLS(r *wire.Reader) {
@@ -60,6 +64,12 @@ func (k *outKey) UnmarshalTLS(r *wire.Reader) {
 	}
 	var err error
 	if k.user, err = mimi.ParseURI(user); err != nil {
+		r.Fail(err.Error())
+	}
+	if r.Len() == 0 {
+		return
+	}
+	if k.requester, err = mimi.ParseURI(r.At("key.requester").String()); err != nil {
 		r.Fail(err.Error())
 	}
 }
@@ -147,7 +157,7 @@ func (t *turn) giveKeys(q *mimi.KeyMaterialRequest) *mimi.KeyMaterialResponse {
 	}
 	if last == nil || out < MaxKeyPackages {
 		var err error
-		if last, err = t.newKey(suite, q.Target, client, last == nil && out >= MaxKeyPackages-1); err != nil {
+		if last, err = t.newKey(suite, q.Target, client, q.Requester, last == nil && out >= MaxKeyPackages-1); err != nil {
 			t.note(NoteError, "no key package could be made", Attr{"user", q.Target.String()}, Attr{"error", err.Error()})
 			answer.Code = mimi.KeyMaterialSuccess
 			answer.Clients = []mimi.ClientKeyMaterial{{Code: mimi.ClientExhausted, Client: client}}
@@ -172,7 +182,7 @@ func acceptable(wanted []mls.CipherSuite) (mls.CipherSuite, bool) {
 }
 
 // newKey makes a key package and keeps it.
-func (t *turn) newKey(suite mls.CipherSuite, user, client mimi.URI, lastResort bool) (*outKey, error) {
+func (t *turn) newKey(suite mls.CipherSuite, user, client, requester mimi.URI, lastResort bool) (*outKey, error) {
 	seed := t.derive("key package")
 	signer, err := mls.NewSigner(suite, seed.Derive("signer"))
 	if err != nil {
@@ -202,7 +212,7 @@ func (t *turn) newKey(suite mls.CipherSuite, user, client mimi.URI, lastResort b
 	if err != nil {
 		return nil, err
 	}
-	k := &outKey{user: user, keys: keys, lastResort: lastResort}
+	k := &outKey{user: user, keys: keys, lastResort: lastResort, requester: requester}
 	name := hex.EncodeToString(ref)
 	t.r.keys[name] = k
 	if t.out.SetSecrets == nil {
@@ -293,6 +303,9 @@ func (t *turn) welcomed(e follower.Joined) {
 	u := e.Client.ClientUser()
 	by := t.r.follow.adders[u]
 	delete(t.r.follow.adders, u)
+	if by.IsZero() { // our first one there: the commit that added it is not ours to see
+		by = t.r.whoAsked(u)
+	}
 	t.usedKeys(map[mimi.URI]bool{u: true})
 	t.tellUsed(u)
 	if !t.r.follow.inviters[u].IsZero() {
@@ -310,4 +323,18 @@ func (t *turn) welcomed(e follower.Joined) {
 	}
 	t.note(NoteInfo, "user was added", Attr{"user", u.String()}, Attr{"by", by.String()})
 	t.emit(&invited{User: u, By: by, ID: t.id()})
+}
+
+// whoAsked is who asked for the key packages of a user, if it was one user alone.
+func (r *Room) whoAsked(u mimi.URI) (by mimi.URI) {
+	for _, k := range r.keys {
+		switch {
+		case k.user != u || k.requester.IsZero():
+		case !by.IsZero() && by != k.requester:
+			return mimi.URI{}
+		default:
+			by = k.requester
+		}
+	}
+	return by
 }

@@ -80,7 +80,7 @@ func (t *turn) followRegisterSet(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.ResourceConstraint, "you knocked at this room, or were to be added to it, too often").WithType(xmpp.Wait))
 		return
 	}
-	key, err := t.newKey(t.r.suite(), u, t.r.svc.clientURI(u), false)
+	key, err := t.newKey(t.r.suite(), u, t.r.svc.clientURI(u), mimi.URI{}, false)
 	if err != nil {
 		t.note(NoteError, "no key package could be made", Attr{"user", u.String()}, Attr{"error", err.Error()})
 		t.refuse(st, refusal(xmpp.InternalServerError, "no key package could be made"))

@@ -48,7 +48,7 @@ func TestSeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.here.Stop()
-	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here,
+	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here, Offline: true,
 		Users: map[string]string{"benvolio": password, "rosaline": password}}); err != nil {
 		t.Fatal(err)
 	}
@@ -93,6 +93,8 @@ func TestSeed(t *testing.T) {
 		{"found", found},
 		{"abroad", abroad},
 		{"befallen", befallen},
+		{"welcomed", welcomed},
+		{"guests", guests},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

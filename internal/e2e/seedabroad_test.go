@@ -326,3 +326,67 @@ func befallen(p *scene) {
 	p.expects(p.bob, "that he is out", func(l *stack.Line) bool { return l.Type == "removed" && l.Room == uri })
 	p.redirected(r, there, "rosaline", "xmpp:orchard%25"+stack.Domain+"@rooms."+otherDomain+"?join")
 }
+
+// invited waits for a mediated invitation (XEP-0045 §7.8.2) and returns who sent it.
+func (p *scene) invited(c *xmppclient.Client, room string) (from string) {
+	p.Helper()
+	st, err := c.Expect(p.step(), "an invitation to "+room, func(st *xmpp.Stanza) bool {
+		x := st.Child(nsMUCUser, "x")
+		return st.Kind == xmpp.Message && st.Type != xmpp.TypeError && st.From.String() == room && x != nil && x.Child(nsMUCUser, "invite") != nil
+	})
+	p.must(err)
+	return st.Child(nsMUCUser, "x").Child(nsMUCUser, "invite").Attr("from")
+}
+
+// decides lets an XMPP user of the other anteroom fill in one of the commands about consent, at its service (docs/decisions/071-persons.md).
+func (p *scene) decides(c *xmppclient.Client, command string, fields ...string) {
+	p.Helper()
+	p.command(c, "rooms."+otherDomain, "urn:anteroom:person#"+command, fields...)
+}
+
+// welcomed: an XMPP user who trusts a provider is added to a room elsewhere by a user of that provider. It is told by an invitation, at once or, if it is away,
+// when it comes, and enters without a commit: its leaf is there already.
+func welcomed(p *scene) {
+	garden, uri := room("welcomed")
+	there := far("welcomed")
+	p.enters(p.juliet, garden, "juliet")
+	p.tells(p.bob, "join %s", uri)
+	p.expects(p.bob, "his entry", entered(uri))
+	p.sees(p.juliet, garden, "bob", "", "")
+	r := p.signsIn(p.there, "rosaline")
+	for _, c := range []*xmppclient.Client{p.benvolio, r} {
+		p.decides(c, "provider", "provider", bobDomain, "users", "allow")
+	}
+	p.must(r.Close())
+	p.must(p.benvolio.Send("<presence/>"))
+
+	p.tells(p.bob, "add %s %s", uri, thereURI("benvolio"))
+	first := p.changed(p.bob, uri, "leaf_added", thereURI("benvolio"), p.bob.User)
+	if by := p.invited(p.benvolio, there); by != "u%bob%"+bobDomain+"@rooms."+otherDomain {
+		p.Errorf("benvolio is invited by %s", by)
+	}
+	p.tells(p.bob, "add %s %s", uri, thereURI("rosaline"))
+	second := p.changed(p.bob, uri, "leaf_added", thereURI("rosaline"), p.bob.User)
+	if first.External || second.External || second.Epoch != first.Epoch+1 {
+		p.Errorf("the two are added in epoch %d and %d", first.Epoch, second.Epoch)
+	}
+	p.occupantItem(p.juliet, garden, "rosaline", "none", "participant")
+
+	p.enters(p.benvolio, there, "benvolio")
+	r = p.signsIn(p.there, "rosaline")
+	p.must(r.Send("<presence/>"))
+	p.invited(r, there)
+	p.enters(r, there, "rosaline")
+	p.sees(p.benvolio, there, "rosaline", "", "")
+	p.must(r.Say(there, "what is this place?"))
+	p.hears(p.juliet, garden, "rosaline", "what is this place?")
+	said := p.expects(p.bob, "what she says", func(l *stack.Line) bool {
+		return l.Type == "message" && l.Room == uri && l.Sender == thereURI("rosaline")
+	})
+	if said.Epoch != second.Epoch {
+		p.Errorf("to enter took commits: she was added in epoch %d and speaks in %d", second.Epoch, said.Epoch)
+	}
+	for _, c := range []*xmppclient.Client{p.benvolio, r} {
+		p.decides(c, "provider", "provider", bobDomain, "users", "ask")
+	}
+}

@@ -40,6 +40,9 @@ modules:
   mod_roster: {}
   mod_disco: {}
   mod_ping: {}
+{{- if .Offline}}
+  mod_offline: {}
+{{- end}}
 {{- if .MUC}}
   mod_muc:
     host: {{.MUC}}

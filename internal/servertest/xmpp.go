@@ -29,6 +29,8 @@ type XMPPOptions struct {
 	// For comparing with the server's own rooms: a second component with the same secret, and the domain of the rooms, which
 	// keep archives as ours do. Empty: none.
 	Second, MUC string
+
+	Offline bool // messages to who is away are kept (XEP-0160), as servers do unless told otherwise
 }
 
 // XMPP is a Prosody or an ejabberd of its own, on 127.0.0.1, with its own data folder, configuration and log.

@@ -20,17 +20,18 @@ import (
 
 // Options says what to start.
 type Options struct {
-	Binary string            // path of the anteroom binary
-	Dir    string            // holds all files; it must exist
-	Server string            // "prosody" (default) or "ejabberd"
-	Store  string            // "bolt" (default) or "redis"
-	Users  map[string]string // XMPP accounts: localpart to password
-	Peers  []string          // other providers' domains; Peer if empty
-	Config string            // appended to anteroom.toml
-	Domain string            // XMPP host and MIMI provider; Domain if empty
-	Via    bool              // anteroom reaches the XMPP server through Proxy
-	Relays bool              // providers reach each other through relays (Way); a stack beside this one uses the same
-	Beside *Stack            // a running stack that names this one's Domain among its Peers: both trust one authority and reach each other
+	Binary  string            // path of the anteroom binary
+	Dir     string            // holds all files; it must exist
+	Server  string            // "prosody" (default) or "ejabberd"
+	Store   string            // "bolt" (default) or "redis"
+	Users   map[string]string // XMPP accounts: localpart to password
+	Peers   []string          // other providers' domains; Peer if empty
+	Config  string            // appended to anteroom.toml
+	Domain  string            // XMPP host and MIMI provider; Domain if empty
+	Offline bool              // the XMPP server keeps messages for who is away
+	Via     bool              // anteroom reaches the XMPP server through Proxy
+	Relays  bool              // providers reach each other through relays (Way); a stack beside this one uses the same
+	Beside  *Stack            // a running stack that names this one's Domain among its Peers: both trust one authority and reach each other
 }
 
 // Domains of the stack.
@@ -72,7 +73,7 @@ func (s *Stack) start(ctx context.Context) (err error) {
 	if s.Domain == "" {
 		s.Domain = Domain
 	}
-	if s.XMPP, err = servertest.StartXMPP(s.Server, servertest.XMPPOptions{Host: s.Domain, Component: "rooms." + s.Domain, Users: s.Users}); err != nil {
+	if s.XMPP, err = servertest.StartXMPP(s.Server, servertest.XMPPOptions{Host: s.Domain, Component: "rooms." + s.Domain, Users: s.Users, Offline: s.Offline}); err != nil {
 		return err
 	}
 	if s.Via {
