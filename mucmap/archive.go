@@ -226,6 +226,8 @@ type provenance struct {
 	Message string   `json:",omitempty"` // its MIMI message id in hexadecimal; empty: none
 	Reacts  string   `json:",omitempty"` // the message that it is a reaction to
 	Empty   bool     `json:",omitempty"` // the reaction was taken back
+	Over    string   `json:",omitempty"` // the reaction that it replaces
+	Gives   []string `json:",omitempty"` // what it reacts with by itself
 	Proof   []byte   `json:",omitempty"` // what proves it to the room's hub: a mimi.AbusiveMessage; not kept in memory
 }
 
@@ -236,6 +238,12 @@ func (p provenance) element() *xmpp.Element {
 	}
 	if p.Empty {
 		e.SetAttr("empty", "true")
+	}
+	if p.Over != "" {
+		e.SetAttr("over", p.Over)
+	}
+	for _, reaction := range p.Gives {
+		e.With(xmpp.TextElement(nsArchive, "reaction", reaction))
 	}
 	if len(p.Proof) > 0 {
 		e.SetAttr("proof", base64.StdEncoding.EncodeToString(p.Proof))
@@ -257,7 +265,10 @@ func decodeArchived(data []byte) (xmpp.Stanza, provenance, error) {
 	}
 	var p provenance
 	if e := st.Child(nsArchive, "archived"); e != nil {
-		p = provenance{Message: e.Attr("id"), Reacts: e.Attr("reacts"), Empty: e.Attr("empty") != ""}
+		p = provenance{Message: e.Attr("id"), Reacts: e.Attr("reacts"), Empty: e.Attr("empty") != "", Over: e.Attr("over")}
+		for _, reaction := range e.ChildrenNamed(nsArchive, "reaction") {
+			p.Gives = append(p.Gives, reaction.Text())
+		}
 		if u, err := mimi.ParseURI(e.Attr("user")); err == nil {
 			p.User = u
 		}

@@ -135,7 +135,9 @@ func (t *turn) show(u mimi.URI, nick string, data, proof []byte) {
 		t.moderated(gone, u, nick, "", provenance{Message: from.Message})
 		return
 	}
-	shown := m.ToXMPP(t.r.pub.names())
+	names := t.r.pub.names()
+	names.Reactions = func() []string { return t.r.pub.reactions(u, from) }
+	shown := m.ToXMPP(names)
 	if len(shown.Payload) == 0 {
 		return // a report that nobody here is told of
 	}

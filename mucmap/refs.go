@@ -102,6 +102,38 @@ func (s *state) reaction(u mimi.URI, target content.MessageID) (first content.Me
 	return first, ok
 }
 
+// reactions is all with which a user reacts to a message when it has sent one more reaction: in MIMI each may be a message of its own, which others replace or
+// take back, in XMPP every one says them all (XEP-0444 §3.2). What the room has no record of any more is not among them.
+func (s *state) reactions(u mimi.URI, next provenance) (all []string) {
+	type reaction struct{ versions, gives []string }
+	var each []reaction
+	say := func(p provenance, gone bool) {
+		if gone {
+			p.Gives = nil
+		}
+		i := slices.IndexFunc(each, func(r reaction) bool { return p.Over != "" && slices.Contains(r.versions, p.Over) })
+		if i < 0 {
+			each = append(each, reaction{[]string{p.Message}, p.Gives})
+			return
+		}
+		each[i].versions, each[i].gives = append(each[i].versions, p.Message), p.Gives
+	}
+	for i := range s.records {
+		if m := &s.records[i]; m.From.User == u && m.From.Reacts == next.Reacts {
+			say(m.From, m.Gone)
+		}
+	}
+	say(next, false)
+	for _, r := range each {
+		for _, text := range r.gives {
+			if !slices.Contains(all, text) && len(all) < content.MaxReactions {
+				all = append(all, text)
+			}
+		}
+	}
+	return all
+}
+
 // mentioned is the user behind an occupant's address or a user's own, by the name that the group lists: addresses stay here (XEP-0372 §3.2).
 func (s *state) mentioned(j xmpp.JID) (mimi.URI, bool) {
 	var u mimi.URI
@@ -172,7 +204,10 @@ func (s *state) names() content.Names {
 func origin(u mimi.URI, m *content.Message, id content.MessageID) provenance {
 	p := provenance{User: u, Message: id.String()}
 	if m.Body.Disposition == content.Reaction && !m.InReplyTo.IsZero() {
-		p.Reacts, p.Empty = m.InReplyTo.String(), m.Body.Cardinality == content.Null
+		p.Reacts, p.Empty, p.Gives = m.InReplyTo.String(), m.Body.Cardinality == content.Null, m.Reactions()
+		if !m.Replaces.IsZero() {
+			p.Over = m.Replaces.String()
+		}
 	}
 	return p
 }

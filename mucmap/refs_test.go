@@ -2,6 +2,7 @@ package mucmap
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -111,6 +112,56 @@ func TestRelationsReachXMPP(t *testing.T) {
 	bob.catchUp()
 	out, _ = submit(&content.Message{Body: content.Part{}, Replaces: m1.id})
 	wantIn(t, "moderation", out, "<message from='"+room+"' id=", "<retract xmlns='urn:xmpp:message-retract:1' id='"+romeos+"'><moderated xmlns='urn:xmpp:message-moderate:1' by='"+room+"/Bob'>")
+}
+
+// XMPP clients get all reactions of a user to a message with each (XEP-0444 §3.2), where MIMI clients send each by itself, replace it and take it back
+// (draft-ietf-mimi-content §5.2, §5.5): also after a restart. What a moderator took away is none of them.
+func TestReactionsAreGathered(t *testing.T) {
+	b, bob := meet(t)
+	user := bob.client.ClientUser()
+	romeos := found(stanzaID, romeoSays(t, b, "m1", "<body>Hello</body>"))[0]
+	other := found(stanzaID, romeoSays(t, b, "m2", "<body>Hello again</body>"))[0]
+	bob.catchUp()
+	m1, m2 := bob.got[len(bob.got)-2].id, bob.got[len(bob.got)-1].id
+	react := func(m *content.Message, want string) content.MessageID {
+		t.Helper()
+		b.out.Reset()
+		m.Salt, m.Sender, m.Room = saltOf(b.seed()), user.String(), b.room.uri.String()
+		a, id := bob.submit(m, user)
+		if a.Code != mimi.SubmitAccepted {
+			t.Fatalf("refused: %+v", a)
+		}
+		wantIn(t, "reactions "+want, b.out.String(), want)
+		return id
+	}
+	reactions := func(id string, all ...string) string {
+		if len(all) == 0 {
+			return "<reactions xmlns='urn:xmpp:reactions:0' id='" + id + "'/>"
+		}
+		return "<reactions xmlns='urn:xmpp:reactions:0' id='" + id + "'><reaction>" + strings.Join(all, "</reaction><reaction>") + "</reaction></reactions>"
+	}
+	wave := react(&content.Message{Body: reactionPart("👋"), InReplyTo: m1}, reactions(romeos, "👋"))
+	react(&content.Message{Body: reactionPart("🎉"), InReplyTo: m2}, reactions(other, "🎉"))
+	turtle := react(&content.Message{Body: reactionPart("🐢"), InReplyTo: m1}, reactions(romeos, "👋", "🐢"))
+	if err := b.restart(true); err != nil {
+		t.Fatal(err)
+	}
+	both := content.Part{Disposition: content.Reaction, Cardinality: content.Multi, Semantics: content.ProcessAll, Parts: []content.Part{reactionPart("🐢"), reactionPart("💜")}}
+	react(&content.Message{Body: both, InReplyTo: m1}, reactions(romeos, "👋", "🐢", "💜"))
+	heart := react(&content.Message{Body: reactionPart("❤"), InReplyTo: m1, Replaces: wave}, reactions(romeos, "❤", "🐢", "💜"))
+	react(&content.Message{Replaces: turtle}, reactions(romeos, "❤", "🐢", "💜"))
+	react(&content.Message{Replaces: heart}, reactions(romeos, "🐢", "💜"))
+	react(&content.Message{Body: reactionPart(strings.Repeat("x", content.MaxReaction+1)), InReplyTo: m1}, reactions(romeos, "🐢", "💜"))
+	last := react(&content.Message{Body: reactionPart("👀"), InReplyTo: m1}, reactions(romeos, "🐢", "💜", "👀"))
+	b.send(t, "<iq from='juliet@a.example/balcony' to='"+room+"' type='set' id='mod'><moderate xmlns='urn:xmpp:message-moderate:1' id='"+b.room.pub.recordByMessage(last).ID+"'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>")
+	react(&content.Message{Body: reactionPart("👍"), InReplyTo: m1}, reactions(romeos, "🐢", "💜", "👍"))
+	for n := range content.MaxReactions {
+		b.out.Reset()
+		bob.submit(&content.Message{Salt: saltOf(b.seed()), Sender: user.String(), Room: b.room.uri.String(), Body: reactionPart(strconv.Itoa(n)), InReplyTo: m1}, user)
+	}
+	if n := strings.Count(b.out.String(), "<reaction>"); n != content.MaxReactions {
+		t.Errorf("%d reactions", n)
+	}
 }
 
 // Converse.js retracts by the id that it gave the message, not by the room's: that is understood, of one's own messages.

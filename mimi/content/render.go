@@ -15,6 +15,8 @@ type Names struct {
 	OwnID func(MessageID) (string, bool)
 	// User is the XMPP address of a user's URI, as a mention has it.
 	User func(uri string) (xmpp.JID, bool)
+	// Reactions is all with which the sender of a reaction reacts to the same message, by this reaction and others. Nil: there are no others.
+	Reactions func() []string
 	// Quoted is a message that a reply answers.
 	Quoted func(MessageID) (Quoted, bool)
 }
@@ -172,12 +174,12 @@ func (m *Message) render(names Names) Rendered {
 	return out
 }
 
-// renderReactions: the whole set of a sender's reactions to a message, none to withdraw them (XEP-0444 §3).
-func (m *Message) renderReactions(names Names) []*xmpp.Element {
-	var reactions []string
+// Reactions are the texts of a reaction, none of one that takes an earlier one back: each by itself, or as parts of one message (draft-ietf-mimi-content
+// §5.2). Longer ones than MaxReaction are no reactions, and not in words that others know; they are left out.
+func (m *Message) Reactions() (reactions []string) {
 	collect := func(p *Part) {
 		if p.Cardinality == Single && isText(p.ContentType) {
-			if text := strings.TrimSpace(string(p.Content)); text != "" && len(reactions) < MaxReactions {
+			if text := strings.TrimSpace(string(p.Content)); text != "" && len(text) <= MaxReaction && len(reactions) < MaxReactions {
 				reactions = append(reactions, legal(text))
 			}
 		}
@@ -186,12 +188,21 @@ func (m *Message) renderReactions(names Names) []*xmpp.Element {
 	for i := range m.Body.Parts {
 		collect(&m.Body.Parts[i])
 	}
+	return reactions
+}
+
+// renderReactions: the whole set of a sender's reactions to a message, none to withdraw them (XEP-0444 §3).
+func (m *Message) renderReactions(names Names) []*xmpp.Element {
+	reactions := m.Reactions()
 	id, ok := name(names.StanzaID, m.InReplyTo)
 	if !ok {
 		if len(reactions) == 0 {
 			return bodies("(withdrew a reaction to a message that is not known here)")
 		}
 		return bodies("Reaction: " + strings.Join(reactions, " "))
+	}
+	if names.Reactions != nil {
+		reactions = names.Reactions()
 	}
 	e := xmpp.NewElement(nsReactions, "reactions").WithAttr("id", id)
 	for _, reaction := range reactions {

@@ -156,8 +156,9 @@ const (
 	MaxBodies = 64
 	// MaxCarried bounds the XML that rides along, in bytes; a longer payload is left out.
 	MaxCarried = 256 << 10
-	// MaxReactions is how many reactions to one message travel.
+	// MaxReactions is how many reactions of one user to one message travel, MaxReaction how long one from MIMI may be, in bytes.
 	MaxReactions = 64
+	MaxReaction  = 128
 )
 
 // onlyBody says whether one body with text, and a thread, which has its own field, are all that the message says.
