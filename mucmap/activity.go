@@ -24,7 +24,7 @@ func hourOf(at time.Time) int64 { return at.Unix() / 3600 }
 
 // note counts a message, if it is one that is read by itself (XEP-0502 §5).
 func (a *activity) note(at time.Time, st *xmpp.Stanza) {
-	if body, _ := st.Body(); body == "" || st.Child("urn:xmpp:message-correct:0", "replace") != nil {
+	if body, _ := st.Body(); body == "" || st.Child(nsCorrect, "replace") != nil {
 		return
 	}
 	counts := make([]uint32, activityHours+1)

@@ -17,10 +17,10 @@ import (
 // of history and archive and retracts it before everybody, as a moderation of its own (docs/decisions/128-expiring-messages.md).
 
 // MaxExpiring bounds the messages of one room whose end is awaited: beyond it the next one ends at once. MaxExpiry is the longest time that a room
-// can give its messages.
+// can give its messages: receivers discard what says that it stays for more than a year.
 const (
 	MaxExpiring = 4096
-	MaxExpiry   = 366 * 24 * time.Hour
+	MaxExpiry   = 365 * 24 * time.Hour
 )
 
 const (
@@ -119,6 +119,32 @@ func (r *Room) ends(x *content.Expiration, now time.Time) time.Time {
 		return now.Add(min(d, MaxExpiry))
 	}
 	return time.Time{}
+}
+
+// endOf is ends of a message that corrects another, which may be nil: not after that one, whose words it may repeat.
+func (r *Room) endOf(corrected *record, x *content.Expiration, now time.Time) time.Time {
+	end := r.ends(x, now)
+	if corrected == nil {
+		return end
+	}
+	i := slices.IndexFunc(r.pub.Expiring, func(x expiring) bool { return x.Record.ID == corrected.ID })
+	if i < 0 {
+		return end
+	}
+	return earlier(end, r.pub.Expiring[i].At)
+}
+
+// absurd says that a message claims an end that no honest client does (draft-ietf-mimi-content, Security Considerations, General handling): more than a
+// year from now, or ago.
+func absurd(x *content.Expiration, now time.Time) bool {
+	const year = 366 * 24 * time.Hour
+	switch {
+	case x == nil:
+		return false
+	case x.Relative:
+		return time.Duration(x.Seconds)*time.Second > year
+	}
+	return time.Unix(int64(x.Seconds), 0).Sub(now).Abs() > year
 }
 
 // timer is what an XMPP message says of its end (XEP-0466); nil: nothing.

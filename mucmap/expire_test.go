@@ -85,6 +85,74 @@ func TestMessagesExpire(t *testing.T) {
 	wantIn(t, "too long", set("99999999"), "not-acceptable")
 }
 
+// A correction does not outlive what it corrects, whoever makes it, and may end sooner.
+func TestCorrectionsExpire(t *testing.T) {
+	b, bob := meet(t)
+	say := func(id, more string) string {
+		return romeoSays(t, b, id, "<body>text</body>"+more)
+	}
+	const timer60, corrects = "<ephemeral xmlns='" + nsEphemeral + "' timer='60'/>", "<replace xmlns='urn:xmpp:message-correct:0' id='m1'/>"
+	say("m1", timer60)
+	tick(t, b, 20*time.Second)
+	wantIn(t, "a correction without end", say("m2", corrects), "timer='40'")
+	if m := bob.last(); m.Expires == nil || int64(m.Expires.Seconds) != b.now.Add(40*time.Second).Unix() {
+		t.Errorf("bob is told %+v", m.Expires)
+	}
+	wantIn(t, "with a later one", say("m3", corrects+timer60), "timer='40'")
+	wantIn(t, "with a sooner one", say("m4", corrects+"<ephemeral xmlns='"+nsEphemeral+"' timer='5'/>"), "timer='5'")
+	submit := func(m *content.Message) (string, content.MessageID) {
+		b.out.Reset()
+		_, id := bob.submit(m, bob.client.ClientUser())
+		return b.out.String(), id
+	}
+	m, err := plainWithEnd(bob, "from bob", 30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, own := submit(m)
+	again := *m
+	again.Salt, again.Expires, again.Replaces = saltOf(b.seed()), nil, own
+	out, _ := submit(&again)
+	wantIn(t, "bob's correction", out, "timer='30'")
+	if n := strings.Count(tick(t, b, time.Minute), "<retract "); n != 6 || len(b.room.pub.Expiring) != 0 {
+		t.Errorf("%d end, %d stay", n, len(b.room.pub.Expiring))
+	}
+}
+
+// What claims to end more than a year from now or ago is not shown (draft-ietf-mimi-content, Security Considerations); a longer timer of an XMPP user becomes a year.
+func TestAbsurdEnds(t *testing.T) {
+	b, bob := meet(t)
+	year := uint32((366 * 24 * time.Hour).Seconds())
+	now := uint32(b.now.Unix())
+	for _, tt := range []struct {
+		name    string
+		expires content.Expiration
+		shown   string
+	}{
+		{"a year", content.Expiration{Relative: true, Seconds: year}, "timer='31536000'"},
+		{"more", content.Expiration{Relative: true, Seconds: year + 1}, ""},
+		{"a year from now", content.Expiration{Seconds: now + year}, "timer='31536000'"},
+		{"later", content.Expiration{Seconds: now + year + 1}, ""},
+		{"over", content.Expiration{Seconds: now - year + 1}, "timer='1'"},
+		{"long over", content.Expiration{Seconds: now - year - 1}, ""},
+		{"the beginning", content.Expiration{}, ""},
+	} {
+		m, err := plainWithEnd(bob, tt.name, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Expires = &tt.expires
+		b.out.Reset()
+		if a, _ := bob.submit(m, bob.client.ClientUser()); a.Code != mimi.SubmitAccepted {
+			t.Fatalf("%s: %+v", tt.name, a)
+		}
+		if out := b.out.String(); tt.shown == "" && strings.Contains(out, "<message") || !strings.Contains(out, tt.shown) {
+			t.Errorf("%s: %s", tt.name, out)
+		}
+	}
+	wantIn(t, "romeo's", romeoSays(t, b, "m1", "<body>x</body><ephemeral xmlns='"+nsEphemeral+"' timer='99999999'/>"), "timer='31536000'")
+}
+
 func plainWithEnd(r *remote, text string, seconds uint32) (*content.Message, error) {
 	m := &content.Message{Salt: saltOf(r.b.seed()), Sender: r.client.ClientUser().String(), Room: r.b.room.uri.String(), Expires: &content.Expiration{Relative: true, Seconds: seconds},
 		Body: content.Part{Disposition: content.Render, Cardinality: content.Single, ContentType: content.TypePlain, Content: []byte(text)}}

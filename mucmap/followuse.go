@@ -81,11 +81,14 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 		if !ok {
 			return
 		}
+		if t.tooLate(st, u) {
+			return
+		}
 		if e := t.prepare(provenance{User: u}, t.spoken(st, o.Nick)); len(e.XML) > maxMessage {
 			t.refuse(st, refusal(xmpp.PolicyViolation, "the message is too long to be sent on"))
 			return
 		}
-		end := r.ends(timer(st), t.now)
+		end := r.endOf(r.pub.corrects(u, st), timer(st), t.now)
 		m := content.FromXMPP(st, saltOf(t.derive("content")), u, r.uri, r.pub.references(u, gone))
 		m.Expires = expiration(end)
 		if e := r.contentRefusal(u, m); e != nil {
@@ -120,7 +123,7 @@ func (t *turn) followSaid(e follower.Sent) {
 	}
 	from, end := provenance{User: u}, time.Time{}
 	if m, err := content.Decode(e.Wish.Data); err == nil {
-		from, end = origin(u, m, content.ID(u, r.uri, e.Wish.Data, m.Salt)), r.ends(m.Expires, t.now)
+		from, end = origin(u, m, content.ID(u, r.uri, e.Wish.Data, m.Salt)), r.endOf(r.pub.recordByMessage(m.Replaces), m.Expires, t.now)
 	}
 	st := t.spoken(who.st, r.speaksAs(u))
 	st.Payload = ephemeral(st.Payload, t.now, end)

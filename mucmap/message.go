@@ -89,6 +89,9 @@ func (t *turn) speak(st *xmpp.Stanza) {
 	if !ok {
 		return
 	}
+	if t.tooLate(st, userOf(o)) {
+		return
+	}
 	if t.r.mustWait() {
 		t.hold(st)
 		return
@@ -143,7 +146,7 @@ func (t *turn) release() {
 // the message that it retracts.
 func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant, gone *record) {
 	r, u := t.r, userOf(o)
-	end := r.ends(timer(st), t.now)
+	end := r.endOf(r.pub.corrects(u, st), timer(st), t.now)
 	e := t.prepare(provenance{User: u}, xmpp.Stanza{Kind: xmpp.Message, From: r.pub.here.Address(o.Nick), ID: st.ID, Type: xmpp.TypeGroupchat, Lang: st.Lang,
 		Payload: ephemeral(publicPayload(st, r.pub.addr), t.now, end)})
 	e.Ends = end

@@ -125,6 +125,10 @@ func (t *turn) show(u mimi.URI, nick string, data, proof []byte) {
 		t.note(NoteInfo, "message was said before and is not shown again", Attr{"user", u.String()})
 		return
 	}
+	if absurd(m.Expires, t.now) {
+		t.note(NoteInfo, "message expires more than a year from now or ago and is not shown", Attr{"user", u.String()})
+		return
+	}
 	gone, ok := t.replaces(u, m)
 	if !ok {
 		return
@@ -142,7 +146,7 @@ func (t *turn) show(u mimi.URI, nick string, data, proof []byte) {
 		return // a report that nobody here is told of
 	}
 	st := &xmpp.Stanza{Kind: xmpp.Message, ID: t.id(), Lang: shown.Lang, Payload: shown.Payload}
-	end := t.r.ends(m.Expires, t.now)
+	end := t.r.endOf(t.r.pub.recordByMessage(m.Replaces), m.Expires, t.now)
 	st.Payload = ephemeral(st.Payload, t.now, end)
 	e := t.prepare(from, t.spoken(st, nick))
 	e.Ends = end

@@ -164,6 +164,35 @@ func TestReactionsAreGathered(t *testing.T) {
 	}
 }
 
+// What was retracted is not corrected: neither here, nor for others, nor by them.
+func TestRetractedIsNotCorrected(t *testing.T) {
+	b, bob := meet(t)
+	user := bob.client.ClientUser()
+	const correct = "<body>Hello</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/>"
+	romeoSays(t, b, "m1", "<body>Helo</body>")
+	wantIn(t, "before", romeoSays(t, b, "m2", correct), "to juliet@a.example/balcony", "<body>Hello</body>")
+	romeoSays(t, b, "m3", "<retract xmlns='urn:xmpp:message-retract:1' id='m1'/>")
+	bob.catchUp()
+	heard := len(bob.got)
+	if out := romeoSays(t, b, "m4", correct); !strings.Contains(out, "<item-not-found") || strings.Contains(out, "to juliet") {
+		t.Errorf("afterwards: %s", out)
+	}
+	if bob.catchUp(); len(bob.got) != heard {
+		t.Error("bob gets it")
+	}
+	submit := func(m *content.Message) (string, content.MessageID) {
+		b.out.Reset()
+		m.Salt, m.Sender, m.Room = saltOf(b.seed()), user.String(), b.room.uri.String()
+		_, id := bob.submit(m, user)
+		return b.out.String(), id
+	}
+	_, own := submit(&content.Message{Body: plain("Helo")})
+	submit(&content.Message{Replaces: own})
+	if out, _ := submit(&content.Message{Body: plain("Hello"), Replaces: own}); strings.Contains(out, "to romeo") {
+		t.Errorf("bob's: %s", out)
+	}
+}
+
 // Converse.js retracts by the id that it gave the message, not by the room's: that is understood, of one's own messages.
 func TestRetractionByOwnID(t *testing.T) {
 	b, bob := meet(t)

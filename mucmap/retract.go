@@ -10,6 +10,7 @@ import (
 )
 
 const (
+	nsCorrect          = "urn:xmpp:message-correct:0"           // XEP-0308
 	nsRetract          = "urn:xmpp:message-retract:1"           // XEP-0424
 	nsRetractTombstone = "urn:xmpp:message-retract:1#tombstone" //
 	nsModerate         = "urn:xmpp:message-moderate:1"          // XEP-0425
@@ -38,6 +39,26 @@ func (t *turn) retracts(st *xmpp.Stanza, o *presence.Occupant, again func(t *tur
 		return nil, false
 	}
 	return m, true
+}
+
+// corrects is the message of u that a message corrects (XEP-0308); nil: none that the room has a record of.
+func (s *state) corrects(u mimi.URI, st *xmpp.Stanza) *record {
+	e := st.Child(nsCorrect, "replace")
+	if e == nil || e.Attr("id") == "" {
+		return nil
+	}
+	own := e.Attr("id")
+	return s.recordBy(func(m *record) bool { return m.Own == own && m.From.User == u })
+}
+
+// tooLate refuses a correction of what has been retracted: nothing of it is to be said again.
+func (t *turn) tooLate(st *xmpp.Stanza, u mimi.URI) bool {
+	m := t.r.pub.corrects(u, st)
+	if m == nil || !m.Gone {
+		return false
+	}
+	t.refuse(st, refusal(xmpp.ItemNotFound, "the message has been retracted and cannot be corrected"))
+	return true
 }
 
 // moderate lets a moderator retract somebody's message (XEP-0425 §3). The moderator's leaf tells participants of other providers.
@@ -122,10 +143,13 @@ func (t *turn) replaces(u mimi.URI, m *content.Message) (gone *record, ok bool) 
 		m.Body.Disposition = content.Reaction // it takes a reaction back
 		m.InReplyTo, _ = content.ParseMessageID(target.From.Reacts)
 		return nil, true
-	case target.From.User == u && m.Body.Cardinality != content.Null, target.From.User == u && m.Body.Disposition == content.Reaction:
-		return nil, true // a correction, or another reaction
+	case target.From.User == u && m.Body.Disposition == content.Reaction:
+		return nil, true // another reaction
 	case target.Gone:
+		t.note(NoteInfo, "message replaces one that was retracted and is not shown", Attr{"user", u.String()})
 		return nil, false
+	case target.From.User == u && m.Body.Cardinality != content.Null:
+		return nil, true // a correction
 	case target.From.User == u:
 		return target, true
 	case m.Body.Cardinality == content.Null && standingOf(t.r.pub.role(u)).role == muc.RoleModerator:
