@@ -235,3 +235,70 @@ func TestSystemUserCertificate(t *testing.T) {
 		vouched(t, b, circle, b.room.hub.Group())
 	}
 }
+
+// In a conversation of two there is no keeper: the leaf of our user renews the hub's certificate, and neither of the two notices.
+func TestHubCertificateInConversation(t *testing.T) {
+	b, circle := certified(t)
+	b.name = b.svc.DirectName(julietURI, bobURI)
+	b.room = b.svc.New(b.name)
+	h := newGuestHouse(t, b)
+	b.send(t, toBob("Bob?"))
+	if !h.join() {
+		t.Fatal("bob got no Welcome that he can open")
+	}
+	first := vouched(t, b, circle, h.bob.group)
+	if err := b.restart(true); err != nil {
+		t.Fatal(err)
+	}
+	b.out.Reset()
+	if err := b.feed(Timer{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.wakes(b.now.AddDate(0, 0, 70)); err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(b.out.String(), "<message") {
+		t.Errorf("the room speaks of it:\n%s", b.out.String())
+	}
+	h.bob.group = h.bob.group.WithNow(uint64(b.now.Unix()))
+	h.bob.catchUp()
+	if from := vouched(t, b, circle, h.bob.group); !from.After(first) || len(h.bob.failed) > 0 {
+		t.Errorf("after 70 days the hub's certificate is of %v, the first was of %v; bob failed %v", from, first, h.bob.failed)
+	}
+	b.send(t, toBob("Still there?"))
+	if h.bob.catchUp(); h.bob.heard[len(h.bob.heard)-1] != "juliet: Still there?" {
+		t.Errorf("bob heard %q", h.bob.heard)
+	}
+}
+
+// Who follows a room warns once, while it has the room loaded, of a hub that does not renew its certificate, tells operators since when, and goes on.
+func TestHubElsewhereDoesNotRenew(t *testing.T) {
+	hub, circle := certified(t)
+	hub.send(t, twoEnter)
+	bob := newRemote(t, hub, "mimi://b.example/d/bob/cli")
+	if a := bob.join("Bob"); a.Code != mimi.UpdateSuccess {
+		t.Fatalf("bob cannot join: %+v", a)
+	}
+	there := elsewhere(t, hub.now)
+	there.svc.cfg.Issue, there.svc.cfg.Authenticate = circle.Issue, circle.Verifier().Authenticate
+	post := nurseComes(hub, bob, there)
+	until := hubUntil(there.room.follow.room.Group().Public(), "a.example")
+	for _, step := range []struct {
+		at   time.Time
+		want int
+	}{{until.Add(-time.Minute), 0}, {until.Add(time.Minute), 1}, {until.AddDate(0, 0, 10), 1}} {
+		there.now = step.at
+		if err := there.feed(Timer{}); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(there.out.String(), "the hub's certificate is over, and it has not renewed it"); got != step.want {
+			t.Errorf("%v after the end %d warnings, want %d", step.at.Sub(until), got, step.want)
+		}
+	}
+	if got := there.room.Describe().HubUntil; !got.Equal(until) {
+		t.Errorf("operators are told %v, the certificate is valid until %v", got, until)
+	}
+	hub.now = there.now
+	hub.send(t, "<message from='romeo@a.example/orchard' to='"+room+"' type='groupchat' id='1'><body>Good night</body></message>")
+	wantIn(t, "a message after the end", post.bring(post.collect()), "Good night")
+}
