@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 func TestRoomCreateDocument(t *testing.T) {
@@ -31,6 +32,15 @@ func TestRoomCreateDocument(t *testing.T) {
 	} {
 		if _, err := c.document(); err == nil || !strings.Contains(err.Error(), wants) {
 			t.Errorf("error %v, want one about %q", err, wants)
+		}
+	}
+}
+
+func TestCertificateEnd(t *testing.T) {
+	now := time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC)
+	for until, want := range map[string]string{"": "", "2026-05-03T12:00:00Z": "until 2026-05-03T12:00:00Z", "2026-05-03T11:59:59Z": "over since 2026-05-03T11:59:59Z"} {
+		if got := certificateEnd(until, now); got != want {
+			t.Errorf("until %q: %q, want %q", until, got, want)
 		}
 	}
 }
