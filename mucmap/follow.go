@@ -24,7 +24,7 @@ type follow struct {
 	asked   *follower.Request // the last one that Output.Requests held
 	waiting map[uint64]*asker // by Wish.ID
 
-	inviters map[mimi.URI]mimi.URI    // who asked for the consent of a user of ours, who has not answered yet
+	inviters map[mimi.URI][]mimi.URI  // who asked for the consent of a user of ours, who has not answered yet, in that order
 	expected map[mimi.URI]expectation // who wait for a Welcome
 	knocked  map[mimi.URI]time.Time   // who asked to be let in, and when: not stored
 	adders   map[mimi.URI]mimi.URI    // who added a user of ours, until the Welcome behind the commit
@@ -41,7 +41,7 @@ type asker struct {
 
 func newFollow(uri mimi.URI) *follow {
 	return &follow{room: follower.New(uri, follower.Options{}), waiting: map[uint64]*asker{}, adders: map[mimi.URI]mimi.URI{},
-		inviters: map[mimi.URI]mimi.URI{}, expected: map[mimi.URI]expectation{}, knocked: map[mimi.URI]time.Time{}}
+		inviters: map[mimi.URI][]mimi.URI{}, expected: map[mimi.URI]expectation{}, knocked: map[mimi.URI]time.Time{}}
 }
 
 // busy says that something is under way with the hub.

@@ -228,6 +228,65 @@ func TestKeyMaterialIsBounded(t *testing.T) {
 	}
 }
 
+// Several ask for the consent of one user: the answer goes to all of them, also after a restart, and the key package to who asked first. Only so many may wait.
+func TestAllInvitersAreAnswered(t *testing.T) {
+	const nurse, hall = "nurse@c.example/x", "garden%a.example@rooms.c.example"
+	for _, tt := range []struct {
+		answer string
+		op     mimi.ConsentOperation
+		keys   int
+	}{
+		{"<presence from='" + nurse + "' to='" + hall + "/Nurse' id='1'>" + joinX + "</presence>", mimi.ConsentGrant, 1},
+		{"<message from='" + nurse + "' to='" + hall + "'><x xmlns='http://jabber.org/protocol/muc#user'><decline to='bob@b.example'/></x></message>", mimi.ConsentRevoke, 0},
+	} {
+		there := elsewhere(t, time.Date(2026, 5, 3, 12, 0, 0, 0, time.UTC))
+		ask := func(by string) string {
+			t.Helper()
+			c := &mimi.ConsentEntry{Operation: mimi.ConsentRequest, Requester: mimi.MustURI(by), Target: mimi.MustURI("mimi://c.example/u/nurse"), Room: there.room.uri}
+			there.out.Reset()
+			there.n++
+			if err := there.step(Request{ID: fmt.Sprint(there.n), Provider: "c.example", Kind: RequestRequestConsent, Body: wire.Marshal(c)}); err != nil {
+				t.Fatal(err)
+			}
+			return there.out.String()
+		}
+		for i := range MaxInviters {
+			wantIn(t, "question", ask(fmt.Sprintf("mimi://b.example/u/bob%d", i)), fmt.Sprintf("bob%d asks to add you", i))
+		}
+		wantIn(t, "asked again", ask("mimi://b.example/u/bob0"), "bob0 asks to add you")
+		if out := ask("mimi://b.example/u/more"); strings.Contains(out, "<message") {
+			t.Errorf("one more: %s", out)
+		}
+		if err := there.restart(true); err != nil {
+			t.Fatal(err)
+		}
+		owed := len(there.disk.outbox)
+		there.send(t, tt.answer)
+		told, keys := map[string]int{}, 0
+		for _, d := range there.disk.outbox[owed:] {
+			var c mimi.ConsentEntry
+			if err := wire.Unmarshal(d.Body, &c); err != nil || c.Operation != tt.op {
+				t.Fatalf("%+v, %v", c, err)
+			}
+			if d.Provider == "c.example" {
+				keys += len(c.KeyPackages)
+				if len(c.KeyPackages) > 0 && c.Requester.Name() != "bob0" {
+					t.Errorf("the key package is for %s", c.Requester)
+				}
+			}
+			told[c.Requester.Name()]++
+		}
+		if len(told) != MaxInviters || keys != tt.keys || len(there.room.follow.inviters) != 0 {
+			t.Errorf("told %v, %d key packages, still waiting: %v", told, keys, there.room.follow.inviters)
+		}
+		for name := range there.disk.secrets {
+			if strings.HasPrefix(name, secretAsked) {
+				t.Errorf("%s is stored", name)
+			}
+		}
+	}
+}
+
 // Two participants of a room elsewhere want one nick: each speaks under the one by which it is shown.
 func TestNamesakesElsewhere(t *testing.T) {
 	svc := testService(t)

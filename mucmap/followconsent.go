@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +18,9 @@ import (
 // welcomePatience is how long a user who has agreed by entering waits for the Welcome, before it tries to enter as anybody else.
 const welcomePatience = 20 * time.Second
 
+// MaxInviters is how many may wait for the answer of one user of ours.
+const MaxInviters = 8
+
 // secretAsked begins the names of what is stored of open questions.
 const secretAsked = "asked/"
 
@@ -31,26 +35,51 @@ func (f *follow) loadAsked(secrets map[string][]byte) error {
 		if err != nil {
 			return err
 		}
-		if f.inviters[u], err = mimi.ParseURI(string(b)); err != nil {
-			return err
+		for _, by := range strings.Split(string(b), inviterBreak) {
+			uri, err := mimi.ParseURI(by)
+			if err != nil {
+				return err
+			}
+			f.inviters[u] = append(f.inviters[u], uri)
 		}
 	}
 	return nil
 }
 
-// setInviter notes who asked, or that nobody does any more.
-func (t *turn) setInviter(u, by mimi.URI) {
-	name := secretAsked + u.String()
-	if by.IsZero() {
-		delete(t.r.follow.inviters, u)
-		t.out.DropSecrets = append(t.out.DropSecrets, name)
-		return
+// inviterBreak stands between those who asked, in what is stored.
+const inviterBreak = "\n"
+
+// noteInviter notes who asked, after those who did before; false: there are too many.
+func (t *turn) noteInviter(u, by mimi.URI) bool {
+	f := t.r.follow
+	before := f.inviters[u]
+	switch {
+	case slices.Contains(before, by):
+		return true
+	case len(before) >= MaxInviters, len(before) == 0 && len(f.inviters) >= MaxKeyUsers:
+		return false
 	}
-	t.r.follow.inviters[u] = by
+	f.inviters[u] = append(slices.Clip(before), by)
+	var names []string
+	for _, by := range f.inviters[u] {
+		names = append(names, by.String())
+	}
 	if t.out.SetSecrets == nil {
 		t.out.SetSecrets = map[string][]byte{}
 	}
-	t.out.SetSecrets[name] = []byte(by.String())
+	t.out.SetSecrets[secretAsked+u.String()] = []byte(strings.Join(names, inviterBreak))
+	return true
+}
+
+// takeInviters forgets who asked, the first of them first.
+func (t *turn) takeInviters(u mimi.URI) []mimi.URI {
+	asked := t.r.follow.inviters[u]
+	if len(asked) > 0 {
+		delete(t.r.follow.inviters, u)
+		delete(t.out.SetSecrets, secretAsked+u.String())
+		t.out.DropSecrets = append(t.out.DropSecrets, secretAsked+u.String())
+	}
+	return asked
 }
 
 // invitationAsked puts the question of somebody to a user of ours. It comes from the user's person, which has looked whether it is decided.
@@ -68,23 +97,22 @@ func (t *turn) invitationAsked(in Request) {
 		delete(t.r.follow.knocked, c.Target)
 		t.passTo([]xmpp.JID{t.r.svc.UserJID(c.Target)}, xmpp.Stanza{Kind: xmpp.Message, From: t.r.addr, ID: t.id(), Payload: []*xmpp.Element{
 			muc.User{Invites: []muc.Invite{{From: t.r.addr.Bare(), Reason: "You knocked, and are let in"}}}.Element()}})
-	case t.r.follow.inviters[c.Target].IsZero() && len(t.r.follow.inviters) >= MaxKeyUsers:
+	case !t.noteInviter(c.Target, c.Requester):
 		t.note(NoteWarn, "question about consent is dropped: there are too many", Attr{"user", c.Target.String()})
 	default:
-		t.setInviter(c.Target, c.Requester)
 		t.passTo([]xmpp.JID{t.r.svc.UserJID(c.Target)}, xmpp.Stanza{Kind: xmpp.Message, From: t.r.addr, ID: t.id(), Payload: []*xmpp.Element{
 			muc.User{Invites: []muc.Invite{{From: t.r.svc.UserJID(c.Requester), Reason: c.Requester.String() + " asks to add you to this room"}}}.Element()}})
 	}
 	t.out.Replies = append(t.out.Replies, reply)
 }
 
-// agreeByEntering says that a user who enters was asked, and so agrees: with a key package, by which it is added. False: nobody asked.
+// agreeByEntering says that a user who enters was asked, and so agrees: with a key package for who asked first, by which it is added. False: nobody asked.
 func (t *turn) agreeByEntering(j *join) bool {
-	by := t.r.follow.inviters[j.user]
-	if by.IsZero() {
+	asked := t.takeInviters(j.user)
+	if len(asked) == 0 {
 		return false
 	}
-	t.setInviter(j.user, mimi.URI{})
+	by := asked[0]
 	t.r.joining[j.st.From] = j
 	key, err := t.newKey(t.r.suite(), j.user, t.r.svc.clientURI(j.user), by, false)
 	if err != nil {
@@ -93,6 +121,9 @@ func (t *turn) agreeByEntering(j *join) bool {
 		return false
 	}
 	t.answerConsent(&mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: by, Target: j.user, Room: t.r.uri, KeyPackages: []mls.KeyPackage{key.keys.KeyPackage}})
+	for _, other := range asked[1:] {
+		t.answerConsent(&mimi.ConsentEntry{Operation: mimi.ConsentGrant, Requester: other, Target: j.user, Room: t.r.uri})
+	}
 	j.wish = &wish{what: "join of " + j.user.String(), join: j}
 	t.r.pendingNicks[nickKey(j.nick)] = j
 	t.r.follow.expected[j.user] = expectation{j, t.now.Add(welcomePatience)}
@@ -141,13 +172,13 @@ func (t *turn) impatient() (wake time.Time) {
 func (t *turn) followMessage(st *xmpp.Stanza) {
 	x := st.Child(muc.NSUser, "x")
 	u, err := t.r.svc.UserURI(st.From.Bare())
-	by := t.r.follow.inviters[u]
-	if err != nil || by.IsZero() || x == nil || x.Child(muc.NSUser, "decline") == nil {
+	if err != nil || len(t.r.follow.inviters[u]) == 0 || x == nil || x.Child(muc.NSUser, "decline") == nil {
 		t.messageToRoom(st)
 		return
 	}
-	t.setInviter(u, mimi.URI{})
-	t.answerConsent(&mimi.ConsentEntry{Operation: mimi.ConsentRevoke, Requester: by, Target: u, Room: t.r.uri})
+	for _, by := range t.takeInviters(u) {
+		t.answerConsent(&mimi.ConsentEntry{Operation: mimi.ConsentRevoke, Requester: by, Target: u, Room: t.r.uri})
+	}
 }
 
 // answerConsent lets our memory of a user, and who asked, know what the user answers. A consent with key packages reaches who asked by way of

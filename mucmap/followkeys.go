@@ -308,9 +308,7 @@ func (t *turn) welcomed(e follower.Joined) {
 	}
 	t.usedKeys(map[mimi.URI]bool{u: true})
 	t.tellUsed(u)
-	if !t.r.follow.inviters[u].IsZero() {
-		t.setInviter(u, mimi.URI{})
-	}
+	t.takeInviters(u)
 	if t.expected(u) {
 		return
 	}
