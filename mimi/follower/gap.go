@@ -17,26 +17,25 @@ import (
 
 // keptMessage is a message of the hub that cannot be applied yet.
 type keptMessage struct {
-	n       uint64 // in order of arrival
+	n       uint64 // in order of arrival; never used twice while the process runs
 	body    []byte
 	message *mimi.FanoutMessage
 }
 
 // keep holds a message back. ErrAhead: no more can be held.
 func (t *turn) keep(m *mimi.FanoutMessage) error {
-	k := keptMessage{n: 1, body: wire.Marshal(m), message: m}
+	k := keptMessage{n: t.r.keptLast + 1, body: wire.Marshal(m), message: m}
 	size := len(k.body)
 	for i := range t.r.kept {
 		size += len(t.r.kept[i].body)
 		if bytes.Equal(t.r.kept[i].body, k.body) {
 			return nil
 		}
-		k.n = t.r.kept[i].n + 1
 	}
 	if len(t.r.kept) >= MaxKept || size > MaxKeptBytes {
 		return ErrAhead
 	}
-	t.r.kept = append(slices.Clip(t.r.kept), k)
+	t.r.kept, t.r.keptLast = append(slices.Clip(t.r.kept), k), k.n
 	return nil
 }
 

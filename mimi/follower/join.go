@@ -64,10 +64,7 @@ func (t *turn) askGroupInfo(joiner *mls.KeyPackageSecrets, code []byte) (*flight
 	if err := request.Sign(mls.Signer{Suite: suite, Public: request.SignatureKey, Private: joiner.Signature}); err != nil {
 		return nil, err
 	}
-	f := &flight{kind: flightGroupInfo, endpoint: mimi.EndpointGroupInfo, body: wire.Marshal(request), private: private, joiner: joiner, code: code}
-	if n := len(t.r.kept); n > 0 {
-		f.kept = t.r.kept[n-1].n
-	}
+	f := &flight{kind: flightGroupInfo, endpoint: mimi.EndpointGroupInfo, body: wire.Marshal(request), private: private, joiner: joiner, code: code, kept: t.r.keptLast}
 	return f, nil
 }
 

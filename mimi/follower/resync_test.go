@@ -249,6 +249,38 @@ func behind(w *world) *follower.Room {
 	return w.room
 }
 
+// While the hub is asked, what was missing comes, and after it a message that is early again: what the hub answers is older than that, and does not make it one of
+// an epoch that will never be.
+func TestEarlyAfterTheQuestion(t *testing.T) {
+	w := both(t)
+	w.commit(mls.CommitParams{})
+	w.say("first")
+	commit, first := w.post[0], w.post[1]
+	w.post = nil
+	w.must(w.bring(first))
+	w.wait()
+	q := w.room.InFlight()
+	if q == nil || q.Endpoint != mimi.EndpointGroupInfo {
+		t.Fatalf("the hub is asked %v", q)
+	}
+	answer := w.decide(q)
+	w.must(w.bring(commit))
+	w.want("what was missing", "lost", "epoch 3", "first")
+	w.commit(mls.CommitParams{})
+	w.say("second")
+	w.must(w.bring(w.post[1]))
+	w.answer(q, 200, answer)
+	w.must(w.bring(w.post[0]))
+	w.post = nil
+	for w.ask() {
+	}
+	w.deliver()
+	if got := w.news(); !slices.Contains(got, "second") {
+		t.Errorf("%q", got)
+	}
+	w.agree()
+}
+
 // A message of an epoch that does not exist costs one attempt and not one after the other.
 func TestForgedEpoch(t *testing.T) {
 	w := both(t)

@@ -50,6 +50,7 @@ type Room struct {
 	seen    mimi.Recent // digests of messages of notify bodies
 
 	kept     []keptMessage // of later epochs, in order of arrival
+	keptLast uint64        // the number of the newest that was ever kept
 	lost     string        // why group cannot go on; empty: it can
 	since    time.Time     // since when the room has been behind without moving on; zero: it is not
 	tries    int           // attempts to come back

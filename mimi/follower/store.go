@@ -211,7 +211,7 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 			if err != nil {
 				return nil, fmt.Errorf("follower: %s: kept message: %w", r.uri, err)
 			}
-			r.kept = append(r.kept, k)
+			r.kept, r.keptLast = append(r.kept, k), max(r.keptLast, k.n)
 		}
 	}
 	slices.SortFunc(r.kept, func(a, b keptMessage) int { return cmp.Compare(a.n, b.n) })
