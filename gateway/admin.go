@@ -1,12 +1,14 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"time"
 
+	"anteroom/mimi"
 	"anteroom/mucmap"
 )
 
@@ -228,6 +230,16 @@ func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, err
 	return d, err
 }
 
+// roomNamed is the localpart of the room that a request is about. Operators may name it by its URI, too.
+func (g *Gateway) roomNamed(r *http.Request) string {
+	name := r.PathValue("name")
+	u, err := mimi.ReadURI(name)
+	if err != nil {
+		return name
+	}
+	return cmp.Or(g.opt.Rooms.RoomName(u), g.opt.Rooms.FollowedName(u), name)
+}
+
 // AdminHandler serves what `anteroom room` asks for, as JSON: GET /rooms, /abuse, /rooms/{name},
 // /rooms/{name}/members, /explain and /rooms/{name}/document, POST /rooms/{name} of a document, /rooms/{name}/release, /destroy and /move,
 // POST /announce (adminorder.go), and GET and POST /bans and POST /bans/lift (serviceban.go). It is for a socket that only
@@ -244,26 +256,26 @@ func (g *Gateway) AdminHandler() http.Handler {
 	mux.HandleFunc("GET /rooms/{name}", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
-		d, err := g.RoomShow(ctx, r.PathValue("name"))
+		d, err := g.RoomShow(ctx, g.roomNamed(r))
 		answerJSON(w, d, err)
 	})
 	mux.HandleFunc("GET /rooms/{name}/members", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
-		m, err := g.RoomMembers(ctx, r.PathValue("name"))
+		m, err := g.RoomMembers(ctx, g.roomNamed(r))
 		answerJSON(w, m, err)
 	})
 	mux.HandleFunc("POST /rooms/{name}/release", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
-		d, err := g.RoomRelease(ctx, r.PathValue("name"))
+		d, err := g.RoomRelease(ctx, g.roomNamed(r))
 		answerJSON(w, d, err)
 	})
 	mux.HandleFunc("GET /rooms/{name}/explain", func(w http.ResponseWriter, r *http.Request) {
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
 		q := r.URL.Query()
-		e, err := g.Explain(ctx, r.PathValue("name"), q.Get("user"), q.Get("act"), q.Get("target"))
+		e, err := g.Explain(ctx, g.roomNamed(r), q.Get("user"), q.Get("act"), q.Get("target"))
 		var bad *badOrder
 		if errors.As(err, &bad) {
 			http.Error(w, bad.why, http.StatusBadRequest)

@@ -47,7 +47,7 @@ func (g *Gateway) orderHandlers(mux *http.ServeMux) {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
-		status, text := g.RoomDestroy(ctx, r.PathValue("name"), d)
+		status, text := g.RoomDestroy(ctx, g.roomNamed(r), d)
 		answerOrder(w, "destroyed", status, text)
 	})
 	mux.HandleFunc("POST /rooms/{name}/move", func(w http.ResponseWriter, r *http.Request) {
@@ -57,7 +57,7 @@ func (g *Gateway) orderHandlers(mux *http.ServeMux) {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
-		status, text := g.RoomMove(ctx, r.PathValue("name"), o)
+		status, text := g.RoomMove(ctx, g.roomNamed(r), o)
 		answerOrder(w, "moved to "+o.To, status, text)
 	})
 	mux.HandleFunc("POST /rooms/{name}/reinit", func(w http.ResponseWriter, r *http.Request) {
@@ -67,7 +67,7 @@ func (g *Gateway) orderHandlers(mux *http.ServeMux) {
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), RequestTime)
 		defer cancel()
-		status, body := g.RoomReInit(ctx, r.PathValue("name"), o)
+		status, body := g.RoomReInit(ctx, g.roomNamed(r), o)
 		answerBody(w, status, body)
 	})
 	mux.HandleFunc("POST /announce", func(w http.ResponseWriter, r *http.Request) {

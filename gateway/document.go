@@ -23,7 +23,7 @@ func (g *Gateway) RoomDocument(ctx context.Context, peer string, room mimi.URI) 
 
 // roomDocument is RoomDocument for operators, or with ?to=PROVIDER the document of which that provider can make the room again.
 func (g *Gateway) roomDocument(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
+	name := g.roomNamed(r)
 	if !g.dir.known(name) {
 		answerJSON(w, nil, ErrNoRoom)
 		return
@@ -34,7 +34,7 @@ func (g *Gateway) roomDocument(w http.ResponseWriter, r *http.Request) {
 
 // createRoom makes a room of a document.
 func (g *Gateway) createRoom(w http.ResponseWriter, r *http.Request) {
-	name := r.PathValue("name")
+	name := g.roomNamed(r)
 	if jid, err := xmpp.NewJID(name, "rooms.invalid", ""); err != nil || jid.Local() != name || strings.ContainsAny(name, "@%") {
 		http.Error(w, "no room can have this name", http.StatusBadRequest)
 		return

@@ -39,6 +39,13 @@ func TestRoomDocument(t *testing.T) {
 			{"GET", "/rooms/hall/explain?user=romeo@a.example&act=speak", "", http.StatusOK, "only occupants may send"},
 			{"GET", "/rooms/hall/explain?user=romeo@a.example&act=ban&target=juliet@a.example", "", http.StatusOK, "only an admin or owner"},
 			{"GET", "/rooms/hall/explain?user=romeo@a.example&act=fly", "", http.StatusBadRequest, "none of enter, speak, subject"},
+			{"GET", "/rooms/mimi:%2F%2Fa.example%2Fr%2Fhall", "", http.StatusOK, `"name": "hall"`},
+			{"GET", "/rooms/im:mimi=hall@a.example/document", "", http.StatusOK, `"juliet@a.example"`},
+			{"GET", "/rooms/im:mimi=hall@b.example", "", http.StatusNotFound, "no such room"},
+			{"POST", "/rooms/im:mimi=attic@a.example", text, http.StatusCreated, ""},
+			{"POST", "/rooms/im:mimi=attic@b.example", text, http.StatusBadRequest, "name"},
+			{"GET", "/rooms/attic", "", http.StatusOK, `"mimi://a.example/r/attic"`},
+			{"GET", "/rooms/hall/explain?user=im:mimi=%2540bob@b.example&act=enter", "", http.StatusOK, `"allowed": true`},
 			{"GET", "/rooms/cellar/explain?user=romeo@a.example&act=speak", "", http.StatusNotFound, "no such room"},
 		} {
 			if status, body := do(c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.wants) {

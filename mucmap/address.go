@@ -172,6 +172,11 @@ func (s *Service) FollowedName(u mimi.URI) string {
 	return local
 }
 
+// meansURI says that what somebody typed is meant as the URI of a user or a room, which mimi.ReadURI reads. An address has no colon there.
+func meansURI(text string) bool {
+	return strings.HasPrefix(text, "mimi:") || strings.HasPrefix(text, "im:")
+}
+
 // keeperURI is the user that keeps a room.
 func (s *Service) keeperURI(name string) mimi.URI {
 	u, err := mimi.UserURI(s.cfg.Provider, name+keeperMark)

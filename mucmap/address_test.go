@@ -35,6 +35,38 @@ func TestAddresses(t *testing.T) {
 	}
 }
 
+// What people type names the same user and room by address, by URI and by the URI of draft-mahy-mimi-group-chat.
+func TestTypedNames(t *testing.T) {
+	s := testService(t)
+	bob, garden := mimi.MustURI("mimi://b.example/u/bob"), mimi.MustURI("mimi://b.example/r/garden")
+	for _, name := range []string{"u%bob%b.example@rooms.a.example", bob.String(), "im:mimi=%40bob@b.example", "im:mimi=@bob@B.example"} {
+		if u, err := s.documentUser(name); err != nil || u != bob {
+			t.Errorf("%s in a document: %s %v", name, u, err)
+		}
+		if u, ok := s.namedUser(name); !ok || u != bob {
+			t.Errorf("%s in a message: %s %v", name, u, ok)
+		}
+	}
+	for _, name := range []string{"garden%b.example@rooms.a.example", garden.String(), "im:mimi=garden@b.example"} {
+		if u, ok := s.namedRoom(name); !ok || u != garden {
+			t.Errorf("%s in a message: %s %v", name, u, ok)
+		}
+		if j, err := s.ParseVenue(name); err != nil || j.String() != "garden%b.example@rooms.a.example" {
+			t.Errorf("%s as a venue: %s %v", name, j, err)
+		}
+	}
+	for _, handle := range []string{"juliet@a.example", "im:juliet@a.example", "mimi://a.example/u/juliet", "im:mimi=%40juliet@a.example"} {
+		if u := s.handleOf(handle); u.String() != "mimi://a.example/u/juliet" {
+			t.Errorf("%s in a search: %s", handle, u)
+		}
+	}
+	for _, name := range []string{"im:mimi=garden@b.example", "im:mimi=%40bob", "im:bob@b.example", "mimi:bob"} {
+		if u, err := s.documentUser(name); err == nil {
+			t.Errorf("%s in a document: %s", name, u)
+		}
+	}
+}
+
 // Every room has one URI. Others lead neither to it, nor to what no room's address can name: persons, rooms elsewhere.
 func TestOneURIPerRoom(t *testing.T) {
 	s := testService(t)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"anteroom/mimi"
@@ -28,8 +27,8 @@ type listedUser struct {
 
 // documentUser is the user that a document names: by address, or by URI.
 func (s *Service) documentUser(name string) (mimi.URI, error) {
-	if strings.HasPrefix(name, "mimi://") {
-		u, err := mimi.ParseURI(name)
+	if meansURI(name) {
+		u, err := mimi.ReadURI(name)
 		if err == nil && (u.Kind() != mimi.KindUser || s.local(u) && s.PersonName(u) == "") {
 			err = errors.New(name + " is no user")
 		}

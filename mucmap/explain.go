@@ -127,8 +127,8 @@ func (e *Explanation) policy(err error) {
 
 // named reads a user of a question.
 func (r *Room) named(text string) (mimi.URI, error) {
-	if strings.HasPrefix(text, "mimi://") {
-		u, err := mimi.ParseURI(text)
+	if meansURI(text) {
+		u, err := mimi.ReadURI(text)
 		if err == nil && u.Kind() != mimi.KindUser {
 			err = fmt.Errorf("%s is not a user", u)
 		}

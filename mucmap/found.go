@@ -154,7 +154,7 @@ func (s *Service) matches(p *profile, e *mimi.QueryElement) bool {
 
 // handleOf reads a handle: the URI of a user, or its address with or without a scheme in front.
 func (s *Service) handleOf(handle string) mimi.URI {
-	if u, err := mimi.ParseURI(handle); err == nil {
+	if u, err := mimi.ReadURI(handle); err == nil {
 		return u
 	}
 	for _, scheme := range []string{"im:", "xmpp:"} {

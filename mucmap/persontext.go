@@ -19,8 +19,9 @@ others ask|few|allow|deny - everybody else: you are asked (so it is at first), t
 provider DOMAIN allow|ask - all users of a provider may, or are treated like everybody else
 findable no|handle|name [NAME] - users of other providers find you by nothing (so it is at first), by your whole address, or by your name too
 find ADDRESS, find NAME at PROVIDER - searches for users of another provider
+find ROOM - tells you by which address to enter a room whose URI you have
 rooms PROVIDER [WORDS] - searches for rooms of another provider
-ADDRESS is like u%bob%b.example@SERVICE or mimi://b.example/u/bob, ROOM like garden%b.example@SERVICE or mimi://b.example/r/garden.`
+ADDRESS is like u%bob%b.example@SERVICE, mimi://b.example/u/bob or im:mimi=%40bob@b.example, ROOM like garden%b.example@SERVICE, mimi://b.example/r/garden or im:mimi=garden@b.example.`
 
 // personSays is a message of the service to the user.
 func (t *turn) personSays(text string) xmpp.Stanza {
@@ -175,7 +176,7 @@ func (r *Room) personList() string {
 
 // namedUser reads the address or URI of a user of another provider.
 func (s *Service) namedUser(text string) (mimi.URI, bool) {
-	if u, err := mimi.ParseURI(text); err == nil {
+	if u, err := mimi.ReadURI(text); err == nil {
 		return u, u.Kind() == mimi.KindUser && !s.local(u)
 	}
 	j, err := xmpp.ParseJID(text)
@@ -188,7 +189,7 @@ func (s *Service) namedUser(text string) (mimi.URI, bool) {
 
 // namedRoom reads the address or URI of a room.
 func (s *Service) namedRoom(text string) (mimi.URI, bool) {
-	if u, err := mimi.ParseURI(text); err == nil {
+	if u, err := mimi.ReadURI(text); err == nil {
 		return u, u.Kind() == mimi.KindRoom
 	}
 	j, err := xmpp.ParseJID(text)

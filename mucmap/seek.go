@@ -178,10 +178,14 @@ func roomQuery(words string) (*mimi.IdentifierRequest, *xmpp.StanzaError) {
 	return &mimi.IdentifierRequest{Extensions: (mls.AppDataDictionary{}).With(mimi.ComponentAnteroomRooms, q)}, nil
 }
 
-// personSeeks obeys a line that searches: find ADDRESS, find NAME at PROVIDER, rooms PROVIDER [WORDS]. False: it is another line.
+// personSeeks obeys a line that searches: find ADDRESS, find ROOM, find NAME at PROVIDER, rooms PROVIDER [WORDS]. False: it is another line.
 func (t *turn) personSeeks(words []string, s seek) bool {
 	if len(words) < 2 {
 		return false
+	}
+	if u, err := mimi.ReadURI(words[1]); err == nil && strings.EqualFold(words[0], "find") && len(words) == 2 && u.Kind() == mimi.KindRoom {
+		t.findAddress(u, s)
+		return true
 	}
 	var provider string
 	var q *mimi.IdentifierRequest
@@ -203,6 +207,16 @@ func (t *turn) personSeeks(words []string, s seek) bool {
 	}
 	t.seek(provider, q, s)
 	return true
+}
+
+// findAddress tells by which address our users enter the room that a URI names. Nobody is asked whether it exists.
+func (t *turn) findAddress(u mimi.URI, s seek) {
+	j, ok := t.r.svc.roomJID(u)
+	if !ok {
+		s.refuse(t, refusal(xmpp.ItemNotFound, u.String()+" has no address here"))
+		return
+	}
+	s.found(t, &findings{provider: u.Provider(), rooms: []channel{{address: j.String()}}})
 }
 
 // text is what was found, for people.

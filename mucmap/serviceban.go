@@ -92,7 +92,7 @@ func CheckBanReason(reason string) string {
 // domain of XMPP users or the name of a provider. The error says what is wrong with it in words for operators.
 func (s *Service) ParseBan(text string) (xmpp.JID, error) {
 	text = strings.TrimSpace(text)
-	if strings.HasPrefix(text, "mimi:") || strings.HasPrefix(text, "im:") {
+	if meansURI(text) {
 		u, err := mimi.ReadURI(text)
 		switch {
 		case err != nil:

@@ -14,8 +14,8 @@ import (
 
 // ParseVenue reads which room an operator sends people to: the address of a room, or the mimi:// URI of one.
 func (s *Service) ParseVenue(text string) (xmpp.JID, error) {
-	if strings.HasPrefix(text, "mimi://") {
-		u, err := mimi.ParseURI(text)
+	if meansURI(text) {
+		u, err := mimi.ReadURI(text)
 		if err != nil {
 			return xmpp.JID{}, err
 		}

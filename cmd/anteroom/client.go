@@ -64,7 +64,7 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 		}
 		suites = append(suites, suite)
 	}
-	user, err := mimi.ParseURI(c.User)
+	user, err := mimi.ReadURI(c.User)
 	if err != nil || user.Kind() != mimi.KindUser {
 		return fmt.Errorf("--user %q is not of the form mimi://provider/u/name", c.User)
 	}
@@ -249,7 +249,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.
 func (c *nativeClient) moderate(room mimi.URI, verb, rest string) error {
 	name, number, _ := strings.Cut(rest, " ")
-	user, err := mimi.ParseURI(name)
+	user, err := mimi.ReadURI(name)
 	if err != nil || user.Kind() != mimi.KindUser {
 		return fmt.Errorf("%s: %q is not a user", verb, name)
 	}

@@ -30,7 +30,7 @@ type storedAddition struct {
 // consented it is asked, and added when it does (draft-mahy-mimi-group-chat, "Basic Operations", ways 1 and 2).
 func (c *nativeClient) addCommand(room mimi.URI, rest string) error {
 	name, number, _ := strings.Cut(rest, " ")
-	user, err := mimi.ParseURI(name)
+	user, err := mimi.ReadURI(name)
 	if err != nil || user.Kind() != mimi.KindUser {
 		return fmt.Errorf("add: %q is not a user", name)
 	}

@@ -126,13 +126,13 @@ func (c *nativeClient) consentCommand(verb, rest string) error {
 	if len(fields) == 0 || len(fields) > 2 {
 		return fmt.Errorf("%s: wants a user, and a room or none", verb)
 	}
-	user, err := mimi.ParseURI(fields[0])
+	user, err := mimi.ReadURI(fields[0])
 	if err != nil || user.Kind() != mimi.KindUser || user.Provider() == c.user.Provider() {
 		return fmt.Errorf("%s: %q is not a user of another provider", verb, fields[0])
 	}
 	var room mimi.URI
 	if len(fields) == 2 {
-		if room, err = mimi.ParseURI(fields[1]); err != nil || room.Kind() != mimi.KindRoom {
+		if room, err = mimi.ReadURI(fields[1]); err != nil || room.Kind() != mimi.KindRoom {
 			return fmt.Errorf("%s: %q is not a room", verb, fields[1])
 		}
 	}

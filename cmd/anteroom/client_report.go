@@ -44,7 +44,7 @@ func (r *nativeRoom) hear(room mimi.URI, e *follower.Message) {
 // (draft-ietf-mimi-protocol-06 §5.9, docs/decisions/123-franking.md).
 func (c *nativeClient) report(room mimi.URI, rest string) error {
 	name, note, _ := strings.Cut(rest, " ")
-	user, err := mimi.ParseURI(name)
+	user, err := mimi.ReadURI(name)
 	if err != nil || user.Kind() != mimi.KindUser {
 		return fmt.Errorf("report: %q is not a user", name)
 	}

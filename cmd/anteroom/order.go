@@ -11,9 +11,9 @@ import (
 // roomDestroyCommand destroys a room by the administration's socket.
 type roomDestroyCommand struct {
 	configFile
-	Name     string `arg:"" help:"The room's address, or its localpart."`
+	Name     string `arg:"" help:"The room's address, its localpart, or its URI."`
 	Reason   string `help:"What those who are in it are told."`
-	Venue    string `placeholder:"ROOM" help:"Room to go to instead, by address or mimi:// URI; the name points there for 30 days."`
+	Venue    string `placeholder:"ROOM" help:"Room to go to instead, by address or URI; the name points there for 30 days."`
 	Password string `help:"Password of that room."`
 }
 

@@ -15,8 +15,8 @@ type policyCommand struct {
 
 type policyExplainCommand struct {
 	roomFlags
-	Room   string `arg:"" help:"The room's address, or its localpart."`
-	User   string `arg:"" help:"Who would act: an address such as juliet@a.example, or a mimi:// URI."`
+	Room   string `arg:"" help:"The room's address, its localpart, or its URI."`
+	User   string `arg:"" help:"Who would act: an address such as juliet@a.example, or a URI such as mimi://b.example/u/bob."`
 	Act    string `arg:"" help:"enter, speak or subject; or, upon a target, kick, mute, voice, moderator, ban, unlist, member, admin or owner."`
 	Target string `arg:"" optional:"" help:"Upon whom."`
 }

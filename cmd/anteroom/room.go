@@ -43,17 +43,17 @@ type roomAbuseCommand struct{ roomFlags }
 type roomShowCommand struct {
 	roomFlags
 	Format string `enum:"table,seed-json" default:"table" help:"table, or seed-json: the JSON document of draft-mahy-mimi-group-chat."`
-	Name   string `arg:"" help:"The room's address, or its localpart."`
+	Name   string `arg:"" help:"The room's address, its localpart, or its URI."`
 }
 
 type roomMembersCommand struct {
 	roomFlags
-	Name string `arg:"" help:"The room's address, or its localpart."`
+	Name string `arg:"" help:"The room's address, its localpart, or its URI."`
 }
 
 type roomReleaseCommand struct {
 	roomFlags
-	Name string `arg:"" help:"The room's address, or its localpart."`
+	Name string `arg:"" help:"The room's address, its localpart, or its URI."`
 }
 
 // Run lists rooms.
@@ -202,13 +202,13 @@ func (f *roomFlags) send(method, path string, v any, table func(io.Writer)) erro
 	return w.Flush()
 }
 
-// roomPath is where the socket has a room, which may be named by its localpart or by its address.
+// roomPath is where the socket has a room, which may be named by its localpart, by its address or by its URI.
 func roomPath(name string) string { return "/rooms/" + url.PathEscape(name) }
 
 // askSocket asks the running gateway.
 func askSocket(cfg *config.Config, method, path string, body []byte) ([]byte, error) {
 	socket := cfg.Admin.Socket
-	if rest, ok := strings.CutPrefix(path, "/rooms/"); ok { // "@" is nowhere else in paths
+	if rest, ok := strings.CutPrefix(path, "/rooms/"); ok && !strings.HasPrefix(rest, "im:") { // "@" is nowhere else in paths
 		path = "/rooms/" + strings.Replace(rest, "@"+cfg.Component.Domain, "", 1)
 	}
 	client := &http.Client{

@@ -14,12 +14,12 @@ import (
 // roomCreateCommand makes a room of a document, or of one of the presets.
 type roomCreateCommand struct {
 	configFile
-	Name string `arg:"" help:"The room's address, or its localpart."`
+	Name string `arg:"" help:"The room's address, its localpart, or its URI."`
 
 	From   string `placeholder:"FILE" xor:"what" help:"JSON document of the room, - for standard input. room show --format seed-json prints such."`
 	Preset string `placeholder:"NAME" xor:"what" help:"one-on-one, administrated, open, semi-open, moderated or fixed-with-logging."`
 
-	Owner   []string `placeholder:"USER" help:"With --preset: addresses or mimi:// URIs of owners."`
+	Owner   []string `placeholder:"USER" help:"With --preset: addresses or URIs (mimi:// or im:mimi=) of owners."`
 	Admin   []string `placeholder:"USER" help:"With --preset: admins."`
 	Member  []string `placeholder:"USER" help:"With --preset: members."`
 	Logger  []string `placeholder:"USER" help:"With --preset: who logs the room."`

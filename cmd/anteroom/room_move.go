@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"anteroom/gateway"
+	"anteroom/mimi"
 )
 
 // roomMoveCommand moves a room to another provider, in two steps with the other operator's in between (docs/decisions/141-moving.md).
 type roomMoveCommand struct {
 	configFile
-	Name   string `arg:"" help:"The room's address, or its localpart."`
+	Name   string `arg:"" help:"The room's address, its localpart, or its URI."`
 	To     string `required:"" placeholder:"PROVIDER" help:"Provider that is to have the room, such as b.example."`
 	As     string `placeholder:"NAME" help:"Localpart of its address there, if it is another."`
 	Done   bool   `help:"The room has been made there: end the one here. Its name points to the new one for 30 days."`
@@ -21,10 +22,19 @@ type roomMoveCommand struct {
 	Unseen bool   `help:"With --done: also if the new room cannot be seen from here, or has not the same users."`
 }
 
+// localpart is that of a room's address, or the name in its URI.
+func localpart(name string) string {
+	if u, err := mimi.ReadURI(name); err == nil {
+		return u.Name()
+	}
+	local, _, _ := strings.Cut(name, "@")
+	return local
+}
+
 // Run prints the document for the other operator, or ends the room.
 func (c *roomMoveCommand) Run() error {
 	if c.As == "" {
-		c.As, _, _ = strings.Cut(c.Name, "@")
+		c.As = localpart(c.Name)
 	}
 	path := roomPath(c.Name)
 	if c.Done {
@@ -47,7 +57,7 @@ func (c *roomMoveCommand) Run() error {
 		return err
 	}
 	as := ""
-	if local, _, _ := strings.Cut(c.Name, "@"); c.As != local {
+	if c.As != localpart(c.Name) {
 		as = " --as " + c.As
 	}
 	fmt.Fprintf(os.Stderr, `Nothing has changed yet. Give the document to the operator of %[1]s, who runs

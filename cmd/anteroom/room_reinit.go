@@ -13,7 +13,7 @@ import (
 // roomReinitCommand gives the group of a room another cipher suite by the administration's socket.
 type roomReinitCommand struct {
 	configFile
-	Name  string        `arg:"" help:"The room's address, or its localpart."`
+	Name  string        `arg:"" help:"The room's address, its localpart, or its URI."`
 	Suite string        `required:"" placeholder:"SUITE" help:"Registered name or number of the cipher suite, such as MLS_128_DHKEMP256_AES128GCM_SHA256_P256."`
 	Wait  time.Duration `default:"30s" help:"How long to wait for it to take effect."`
 }

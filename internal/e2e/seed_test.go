@@ -95,6 +95,7 @@ func TestSeed(t *testing.T) {
 		{"befallen", befallen},
 		{"welcomed", welcomed},
 		{"guests", guests},
+		{"addressed", addressed},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}
