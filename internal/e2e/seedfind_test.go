@@ -102,7 +102,7 @@ func found(p *scene) {
 	finds := func(line string, want ...stack.Found) {
 		p.Helper()
 		p.tells(p.cathy, "%s", line)
-		l := p.expects(p.cathy, "what "+line+" finds", func(l *stack.Line) bool { return l.Type == "found" || l.Type == "refused" || l.Type == "error" })
+		l := p.expects(p.cathy, "what "+line+" finds", func(l *stack.Line) bool { return l.Type == "found" || l.Command == "find" || l.Command == "rooms" })
 		if l.Type != "found" || !slices.Equal(l.Found, want) {
 			p.Errorf("%s: %+v, want %+v", line, l, want)
 		}
