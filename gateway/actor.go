@@ -218,6 +218,12 @@ func (a *actor) abandon() {
 
 // publish lets go what a turn produced, in the order of its Steps.
 func (a *actor) publish(now time.Time, t *turn) {
+	var posts []delivery
+	for _, d := range t.debts {
+		a.debts.owe(d.id, d.to)
+		posts = append(posts, d.deliveries(a.name)...)
+	}
+	a.g.outbox.add(posts) // before the answers: some wait for them
 	var last Mark
 	for i := range t.outs {
 		out := &t.outs[i]
@@ -242,12 +248,6 @@ func (a *actor) publish(now time.Time, t *turn) {
 	}
 	t.answerRest()
 	a.unanswered.took(t)
-	var posts []delivery
-	for _, d := range t.debts {
-		a.debts.owe(d.id, d.to)
-		posts = append(posts, d.deliveries(a.name)...)
-	}
-	a.g.outbox.add(posts)
 	a.handed(now, last)
 }
 

@@ -32,6 +32,13 @@ type queue struct {
 	busy     int             // so many of the first entries are on their way, or will be tried again as they are: a provider knows a request again by its octets
 	flying   bool            // they are on their way
 	failures int             // attempts with them that failed
+	waiters  []waiter        // for what was in it when they came
+}
+
+// waiter waits until the entries up to an id are gone.
+type waiter struct {
+	last uint64
+	done chan struct{}
 }
 
 // add appends to the queue of a room; false: it is there already.
@@ -65,6 +72,17 @@ func (d *destination) next(now time.Time) *queue {
 	d.busy++
 	q.flying = true
 	return q
+}
+
+// behind is closed when what a room owes now is gone; nil: it owes nothing.
+func (d *destination) behind(room string) <-chan struct{} {
+	q := d.queues[room]
+	if q == nil || len(q.entries) == 0 {
+		return nil
+	}
+	w := waiter{q.entries[len(q.entries)-1].id, make(chan struct{})}
+	q.waiters = append(q.waiters, w)
+	return w.done
 }
 
 // together says how many of the first entries make one request.
@@ -130,6 +148,13 @@ func (d *destination) remove(q *queue, i int) {
 	delete(q.known, q.entries[i].id)
 	q.entries = slices.Delete(q.entries, i, i+1)
 	d.waiting--
+	q.waiters = slices.DeleteFunc(q.waiters, func(w waiter) bool {
+		gone := len(q.entries) == 0 || q.entries[0].id > w.last
+		if gone {
+			close(w.done)
+		}
+		return gone
+	})
 	if len(q.entries) == 0 && !q.flying {
 		delete(d.queues, q.room)
 		d.ready = slices.DeleteFunc(d.ready, func(r *queue) bool { return r == q })

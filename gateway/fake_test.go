@@ -192,7 +192,7 @@ func (r *tally) Step(now time.Time, _ [32]byte, in mucmap.Input) mucmap.Output {
 		}
 		emit(tallyEvent{Who: in.Provider, Say: string(in.Body)})
 		status := map[bool]int{true: 201, false: 200}[in.Kind == mucmap.RequestUpdateConsent && in.Provider != "a.example"]
-		out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: status, Body: []byte("took " + string(in.Body))})
+		out.Replies = append(out.Replies, mucmap.Reply{ID: in.ID, Status: status, Body: []byte("took " + string(in.Body)), InTurn: in.Kind == mucmap.RequestSubmitMessage})
 	case mucmap.Answered:
 		if in.Request.ID != "" {
 			for _, st := range r.asked {

@@ -72,6 +72,27 @@ func (o *outbox) count(n int) {
 	o.g.m.outbox.Set(float64(o.waiting))
 }
 
+// caughtUp waits until nothing is left of what a room owes a provider now, or TurnPatience is over: who said something sees it answered behind what the room
+// had heard before, as everybody else does.
+func (o *outbox) caughtUp(ctx context.Context, provider, room string) {
+	o.mu.Lock()
+	var done <-chan struct{}
+	if d := o.destinations[provider]; d != nil {
+		done = d.behind(room)
+	}
+	o.mu.Unlock()
+	if done == nil {
+		return
+	}
+	patience := time.NewTimer(TurnPatience)
+	defer patience.Stop()
+	select {
+	case <-done:
+	case <-patience.C:
+	case <-ctx.Done():
+	}
+}
+
 // finish tells the room that an entry needs no further attempt; o.mu is held.
 func (o *outbox) finish(e delivery, result string) {
 	o.count(-1)

@@ -65,6 +65,9 @@ func (g *Gateway) askRoom(ctx context.Context, kind mucmap.RequestKind, peer, na
 	defer patience.Stop()
 	select {
 	case r := <-q.answer:
+		if r.InTurn {
+			g.outbox.caughtUp(ctx, peer, name)
+		}
 		return r.Status, r.Body
 	case <-patience.C:
 		return http.StatusServiceUnavailable, []byte("the room did not answer in time")

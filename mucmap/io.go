@@ -189,6 +189,7 @@ type Reply struct {
 	ID     string
 	Status int // HTTP status; the Body's own code says more
 	Body   []byte
+	InTurn bool // what the room owed the provider before should arrive first
 }
 
 // CommitJob is heavy MLS work on immutable values: Run may be called once on any goroutine. Its results go to CommitDone.

@@ -98,7 +98,8 @@ func (t *turn) request(in Request) {
 			t.heard(a)
 		}
 	}
-	t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: status, Body: answer})
+	said := err == nil && in.Kind == RequestSubmitMessage // the answer is where the provider shows it to who said it (docs/decisions/167-answers-in-turn.md)
+	t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: status, Body: answer, InTurn: said})
 }
 
 // heard broadcasts a message of a participant of another provider.

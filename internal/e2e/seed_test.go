@@ -96,6 +96,7 @@ func TestSeed(t *testing.T) {
 		{"welcomed", welcomed},
 		{"guests", guests},
 		{"addressed", addressed},
+		{"partitioned", partitioned},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

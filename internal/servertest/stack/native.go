@@ -85,11 +85,19 @@ func (s *Stack) StartNative(ctx context.Context, name, provider string, args ...
 	}
 	args = append([]string{"client", "--state", state, "--user", user, "--listen", s.PeerAddrs[provider],
 		"--certificate", file(provider + ".pem"), "--key", file(provider + ".key"), "--trust", file("ca.pem"),
-		"--peer", s.Domain + "=" + s.MIMIAddr, "--json"}, args...)
-	for peer, addr := range s.PeerAddrs {
+		"--json"}, args...)
+	peers := []string{s.Domain}
+	for peer := range s.PeerAddrs {
 		if peer != provider {
-			args = append(args, "--peer", peer+"="+addr)
+			peers = append(peers, peer)
 		}
+	}
+	for _, peer := range peers {
+		addr, err := s.reach(provider, peer)
+		if err != nil {
+			return nil, err
+		}
+		args = append(args, "--peer", peer+"="+addr)
 	}
 	p, err := start("client "+name, exec.Command(s.Binary, args...))
 	if err != nil {
