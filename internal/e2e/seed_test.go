@@ -97,6 +97,8 @@ func TestSeed(t *testing.T) {
 		{"guests", guests},
 		{"addressed", addressed},
 		{"partitioned", partitioned},
+		{"unanswered", unanswered},
+		{"disordered", disordered},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

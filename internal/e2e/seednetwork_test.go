@@ -12,6 +12,7 @@ import (
 	"anteroom/internal/servertest/relay"
 	"anteroom/internal/servertest/stack"
 	"anteroom/internal/servertest/xmppclient"
+	"anteroom/mimi"
 	"anteroom/xmpp"
 )
 
@@ -33,8 +34,13 @@ type company struct {
 	heard   map[string][]string          // by nick: the texts that were said, live, in the order in which they came
 	rosters map[string]map[string]string // by nick: who is there, and as what
 
+	answers map[string]int // to what was asked (asks), by id
+	asked   int
+
 	said []string          // by anybody, in the order of the scene
 	from map[string]string // by text: the provider of who said it
+
+	delayed bool // answers to those who spoke were lost, so that they heard others meanwhile who spoke later
 }
 
 // gather lets XMPP users and bob enter a new room, and waits until all see each other.
@@ -42,7 +48,7 @@ func (p *scene) gather(name string, people ...*xmppclient.Client) *company {
 	p.Helper()
 	near, uri := room(name)
 	g := &company{scene: p, near: near, far: name + "%" + stack.Domain + "@rooms." + otherDomain, uri: uri, name: name,
-		people: map[string]*xmppclient.Client{}, heard: map[string][]string{}, rosters: map[string]map[string]string{}, from: map[string]string{}}
+		people: map[string]*xmppclient.Client{}, heard: map[string][]string{}, rosters: map[string]map[string]string{}, answers: map[string]int{}, from: map[string]string{}}
 	for _, c := range people {
 		g.comes(c)
 	}
@@ -84,6 +90,8 @@ func (g *company) watches(c *xmppclient.Client) {
 			if text, ok := st.Body(); ok {
 				g.heard[me] = append(g.heard[me], text)
 			}
+		case st.Kind == xmpp.IQ && strings.HasPrefix(st.ID, g.name):
+			g.answers[st.ID]++
 		case st.Kind == xmpp.Presence && st.Type == xmpp.TypeUnavailable:
 			delete(g.rosters[me], nick)
 		case st.Kind == xmpp.Presence && st.Type == "" && x != nil:
@@ -120,13 +128,18 @@ func (g *company) hear(nick, text string, who ...string) {
 	g.Helper()
 	for _, listener := range who {
 		if listener == "bob" {
-			g.expects(g.bob, fmt.Sprintf("%q in %s", text, g.uri), func(l *stack.Line) bool {
-				return (l.Type == "message" || l.Type == "sent") && l.Room == g.uri && l.Body == text
-			})
+			g.expects(g.bob, fmt.Sprintf("%q in %s", text, g.uri), g.toBob(text))
 			continue
 		}
 		c := g.people[listener]
 		g.hears(c, g.at(c), nick, text)
+	}
+}
+
+// toBob matches that bob hears a text, or that it was taken from him.
+func (g *company) toBob(text string) func(*stack.Line) bool {
+	return func(l *stack.Line) bool {
+		return (l.Type == "message" || l.Type == "sent") && l.Room == g.uri && l.Body == text
 	}
 }
 
@@ -164,6 +177,11 @@ func (g *company) agree(missed map[string][]string) {
 	for _, l := range g.bob.Seen(func(l *stack.Line) bool { return (l.Type == "message" || l.Type == "sent") && l.Room == g.uri }) {
 		g.heard["bob"] = append(g.heard["bob"], l.Body)
 	}
+	for id, n := range g.answers {
+		if n != 1 {
+			g.Errorf("%s is answered %d times", id, n)
+		}
+	}
 	order := g.heard["juliet"]
 	if got, want := slices.Sorted(slices.Values(order)), slices.Sorted(slices.Values(g.said)); !slices.Equal(got, want) {
 		g.Errorf("juliet heard\n%q, said was\n%q", order, g.said)
@@ -172,11 +190,41 @@ func (g *company) agree(missed map[string][]string) {
 		want := slices.DeleteFunc(slices.Clone(order), func(text string) bool {
 			return slices.Contains(missed[nick], text) || !slices.Contains(all, nick) && slices.Contains(g.said[last:], text)
 		})
+		if g.delayed && nick != "juliet" {
+			heard, want = g.apart(nick, heard), g.apart(nick, want)
+		}
 		if !slices.Equal(heard, want) {
 			g.Errorf("%s heard\n%q, want\n%q", nick, heard, want)
 		}
 	}
 	g.sameRoom()
+}
+
+// apart puts what somebody's own provider said behind what others said.
+func (g *company) apart(nick string, texts []string) []string {
+	own := bobDomain
+	if c := g.people[nick]; c != nil {
+		own = c.JID.Domain()
+	}
+	others := slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return g.from[text] == own })
+	return append(others, slices.DeleteFunc(slices.Clone(texts), func(text string) bool { return g.from[text] != own })...)
+}
+
+// asks lets somebody send items of muc#admin, and returns the id of the request.
+func (g *company) asks(nick, items string) string {
+	g.Helper()
+	c := g.people[nick]
+	g.asked++
+	id := fmt.Sprintf("%s-%d", g.name, g.asked)
+	g.must(c.Send(`<iq type='set' id='` + id + `' to='` + g.at(c) + `'><query xmlns='http://jabber.org/protocol/muc#admin'>` + items + `</query></iq>`))
+	return id
+}
+
+// obeyed waits until somebody's request has its result.
+func (g *company) obeyed(c *xmppclient.Client, id string) {
+	g.Helper()
+	_, err := c.Expect(g.step(), "the result of "+id, func(st *xmpp.Stanza) bool { return st.Kind == xmpp.IQ && st.ID == id && st.Type == "result" })
+	g.must(err)
 }
 
 // sameRoom holds that all have the same epoch and the same people in the same roles; g.mu is held.
@@ -229,17 +277,16 @@ func partitioned(p *scene) {
 	}
 	before := slices.Clone(g.said)
 
-	ways := []*relay.Relay{p.here.Way(hubDomain, otherDomain), p.here.Way(otherDomain, hubDomain)}
-	for _, way := range ways {
-		way.Cut()
-	}
+	out, back := p.here.Way(hubDomain, otherDomain), p.here.Way(otherDomain, hubDomain)
+	out.Cut()
+	back.Cut()
 	onThisSide := []string{"juliet", "nurse", "bob"}
 	g.talk("juliet", "is benvolio gone?", onThisSide...)
 	g.says("benvolio", "do you hear us?")
 	p.admin(p.juliet, g.near, `<item nick='rosaline' role='none'/>`)
 	p.sees(nurse, g.near, "rosaline", xmpp.TypeUnavailable, "307")
 	g.talk("bob", "now rosaline is", onThisSide...)
-	p.must(p.benvolio.Send(`<iq type='set' id='kick' to='` + g.far + `'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='nurse' role='none'/></query></iq>`))
+	kick := g.asks("benvolio", `<item nick='nurse' role='none'/>`)
 	g.says("benvolio", "nurse had to go")
 	p.must(rosaline.Say(g.far, "nobody hears me"))
 	delete(g.people, "benvolio")
@@ -249,14 +296,12 @@ func partitioned(p *scene) {
 	g.talk("juliet", "hush, tybalt", append(onThisSide, "tybalt")...)
 	g.people["benvolio"], g.people["rosaline"] = p.benvolio, rosaline
 
-	for _, way := range ways {
-		way.Mend()
-	}
+	out.Mend()
+	back.Mend()
 	g.goes("rosaline", "307")
 	_, err := rosaline.Expect(p.step(), "that rosaline cannot speak any more", func(st *xmpp.Stanza) bool { return st.Kind == xmpp.Message && st.Type == xmpp.TypeError })
 	p.must(err)
-	_, err = p.benvolio.Expect(p.step(), "that the kick was obeyed", func(st *xmpp.Stanza) bool { return st.Kind == xmpp.IQ && st.ID == "kick" && st.Type == "result" })
-	p.must(err)
+	g.obeyed(p.benvolio, kick)
 	g.goes("nurse", "307")
 	p.sees(p.benvolio, g.far, "nurse", xmpp.TypeUnavailable, "307")
 	g.hear("benvolio", "nurse had to go", "juliet", "benvolio", "tybalt", "bob")
@@ -265,4 +310,129 @@ func partitioned(p *scene) {
 		"nurse":    {"nurse had to go"},
 		"tybalt":   append(before, "is benvolio gone?", "now rosaline is"),
 	})
+}
+
+// unanswered: requests and answers are lost, requests come twice, and the network works in one direction only. Nobody's words are lost or doubled, each who
+// speaks hears it once, each who asks has one answer.
+func unanswered(p *scene) {
+	nurse, rosaline := p.signsIn(p.here, "nurse"), p.signsIn(p.there, "rosaline")
+	g := p.gather("unanswered", p.juliet, nurse, p.benvolio)
+	p.admin(p.juliet, g.near, `<item jid='u%benvolio%`+otherDomain+`@`+stack.Rooms+`' affiliation='admin'/>`)
+	p.standing(p.benvolio, g.far, "benvolio", "admin")
+	out, back := p.here.Way(hubDomain, otherDomain), p.here.Way(otherDomain, hubDomain)
+	submit, update := relay.About(mimi.EndpointSubmitMessage, g.uri), relay.About(mimi.EndpointUpdate, g.uri)
+
+	g.delayed = true
+	for _, fate := range []relay.Fate{relay.LoseAnswer, relay.Lose, relay.Repeat} {
+		for _, way := range []*relay.Relay{back, p.here.Way(bobDomain, hubDomain)} {
+			way.Next(1, fate, submit)
+		}
+		heard := fmt.Sprintf("do you hear me? (%d)", fate)
+		g.says("benvolio", "benvolio: "+heard)
+		g.says("bob", "bob: "+heard)
+		g.hear("benvolio", "benvolio: "+heard, "juliet", "nurse", "benvolio")
+		g.hear("bob", "bob: "+heard, "juliet", "nurse", "benvolio")
+		p.expectsAll(p.bob, "both", g.toBob("benvolio: "+heard), g.toBob("bob: "+heard))
+	}
+
+	voice := []string{"visitor", "participant"}
+	for i, fate := range []relay.Fate{relay.LoseAnswer, relay.Repeat} {
+		back.Next(1, fate, update)
+		g.obeyed(p.benvolio, g.asks("benvolio", `<item nick='nurse' role='`+voice[i]+`'/>`))
+		p.sees(nurse, g.near, "nurse", "", "110")
+	}
+	back.Next(1, relay.LoseAnswer, update)
+	g.comes(rosaline)
+	all := g.everybody()
+	g.talk("rosaline", "here I am", all...)
+
+	// The hub is heard and does not hear.
+	back.Cut()
+	g.says("benvolio", "nobody answers")
+	g.talk("juliet", "speak, benvolio", all...)
+	back.Mend()
+	g.hear("benvolio", "nobody answers", all...)
+
+	// It hears and is not heard.
+	out.Cut()
+	g.talk("juliet", "are you deaf?", "juliet", "nurse", "bob")
+	g.says("rosaline", "I hear nothing")
+	g.hear("rosaline", "I hear nothing", "juliet", "nurse", "bob")
+	out.Mend()
+	g.hear("juliet", "are you deaf?", "benvolio", "rosaline")
+	g.hear("rosaline", "I hear nothing", "benvolio", "rosaline")
+	g.agree(map[string][]string{"rosaline": slices.Clone(g.said[:6])})
+}
+
+// disordered: what the hub tells comes twice and in another order, also a Welcome and the commit that it belongs to. It is heard once, and as long as
+// something is missing that a commit needs, in the hub's order.
+func disordered(p *scene) {
+	nurse, rosaline := p.signsIn(p.here, "nurse"), p.signsIn(p.there, "rosaline")
+	g := p.gather("disordered", p.juliet, nurse, p.benvolio)
+	notify := relay.About(mimi.EndpointNotify, g.uri)
+	out, toBob := p.here.Way(hubDomain, otherDomain), p.here.Way(hubDomain, bobDomain)
+	keptOut, keptToBob := out.All(relay.Keep, notify), toBob.All(relay.Keep, notify)
+	nearby := []string{"juliet", "nurse"}
+	for i, role := range []string{"visitor", "participant", "visitor"} {
+		g.talk("juliet", fmt.Sprintf("%d: nurse will be %s", i, role), nearby...)
+		p.admin(p.juliet, g.near, `<item nick='nurse' role='`+role+`'/>`)
+	}
+	all := func(kept []*relay.Request) bool { return len(kept) == 9 } // three times a message, a proposal and its commit
+	for _, of := range []struct {
+		way  *relay.Relay
+		rule *relay.Rule
+		turn []int
+	}{{out, keptOut, []int{8, 7, 8, 6, 5, 4, 4, 3, 0, 2, 1, 7, 0}}, {toBob, keptToBob, []int{2, 0, 0, 8, 5, 3, 6, 1, 4, 7, 3, 3, 6, 2, 1}}} {
+		kept, err := of.rule.Kept(p.step(), all)
+		p.must(err)
+		of.rule.End()
+		for _, i := range of.turn {
+			p.must(of.way.Hand(p.step(), kept[i]))
+		}
+	}
+	g.hear("juliet", "2: nurse will be visitor", "benvolio", "bob")
+	g.talk("juliet", "now all is in order", g.everybody()...)
+
+	// Rosaline is added by the hub's side: her provider gets a commit and a Welcome.
+	p.must(rosaline.Send("<presence/>"))
+	p.must(p.juliet.Send(`<message to='` + g.near + `'><x xmlns='` + nsUser + `'><invite to='u%rosaline%` + otherDomain + `@` + stack.Rooms + `'/></x></message>`))
+	_, err := rosaline.Expect(p.step(), "an invitation", func(st *xmpp.Stanza) bool { return st.Kind == xmpp.Message && st.Child(nsUser, "x") != nil })
+	p.must(err)
+	keptOut = out.All(relay.Keep, notify)
+	g.watches(rosaline)
+	p.must(rosaline.Send(`<presence to='` + g.far + `/rosaline'><x xmlns='http://jabber.org/protocol/muc'/></presence>`))
+	kept, err := keptOut.Kept(p.step(), func(kept []*relay.Request) bool {
+		return tellsOf(kept, relay.Welcome) != nil && tellsOf(kept, relay.Commit) != nil
+	})
+	p.must(err)
+	g.talk("juliet", "welcome, rosaline", nearby...)
+	_, err = keptOut.Kept(p.step(), func(kept []*relay.Request) bool { return tellsOf(kept, relay.Message) != nil })
+	p.must(err)
+	for _, what := range []string{relay.Message, relay.Welcome, relay.Commit, relay.Welcome, relay.Proposal, relay.Message, relay.Commit} {
+		kept, err = keptOut.Kept(p.step(), func([]*relay.Request) bool { return true })
+		p.must(err)
+		p.must(out.Hand(p.step(), tellsOf(kept, what)))
+	}
+	keptOut.End()
+	p.sees(rosaline, g.far, "rosaline", "", "110")
+	_, err = rosaline.Expect(p.step(), "what was said when she was in, from the history", func(st *xmpp.Stanza) bool {
+		body, _ := st.Body()
+		return st.From.String() == g.far+"/juliet" && body == "welcome, rosaline"
+	})
+	p.must(err)
+	g.hear("juliet", "welcome, rosaline", "benvolio", "bob")
+	p.sees(p.juliet, g.near, "rosaline", "", "")
+	g.people["rosaline"] = rosaline
+	g.talk("rosaline", "thank you", g.everybody()...)
+	g.agree(map[string][]string{"rosaline": slices.Clone(g.said[:5])})
+}
+
+// tellsOf is the first of some notifications that tells something; nil: none does.
+func tellsOf(kept []*relay.Request, what string) *relay.Request {
+	for _, q := range kept {
+		if slices.Contains(q.Tells(), what) {
+			return q
+		}
+	}
+	return nil
 }
