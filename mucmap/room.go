@@ -295,9 +295,9 @@ func (r *Room) moveLeaves(eff *mls.Effects) {
 	}
 }
 
-// Exists says that the room has been created and not destroyed: a room that does not exist need not be kept.
+// Exists says that the room has been created and not destroyed, or that somebody waits for it: a room that does not exist need not be kept.
 func (r *Room) Exists() bool {
-	return r.person != nil && (r.person.stored || len(r.person.seeks) > 0 || !r.person.seeking.full.IsZero()) || r.pub.Exists || r.job != nil || len(r.queue) > 0 || r.follow.busy() || r.follow.broken()
+	return r.person != nil && (r.person.stored || len(r.person.seeks) > 0 || !r.person.seeking.full.IsZero()) || r.pub.Exists || r.job != nil || len(r.queue) > 0 || len(r.joining) > 0 || r.follow.busy() || r.follow.broken()
 }
 
 // Idle says that no job is under way, nobody is present and nothing waits: the room may be dropped and restored later. A room

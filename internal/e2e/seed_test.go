@@ -49,7 +49,7 @@ func TestSeed(t *testing.T) {
 	}
 	defer s.here.Stop()
 	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here, Offline: true,
-		Users: map[string]string{"benvolio": password, "rosaline": password}}); err != nil {
+		Users: map[string]string{"benvolio": password, "rosaline": password, "paris": password, "mercutio": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.there.Stop()
@@ -99,6 +99,9 @@ func TestSeed(t *testing.T) {
 		{"partitioned", partitioned},
 		{"unanswered", unanswered},
 		{"disordered", disordered},
+		{"consenting", consenting},
+		{"few", few},
+		{"whispering", whispering},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

@@ -217,8 +217,27 @@ func (n *Node) step(in mucmap.Input) []mucmap.Reply {
 	} else {
 		n.disk.sent = n.disk.seq
 		n.room.MarkSent(n.disk.sent)
+		n.leave()
 	}
 	return out.Replies
+}
+
+// leave forgets a room that need not be kept in memory, as the gateway does at once.
+func (n *Node) leave() {
+	if n.room.Exists() || len(n.jobs) > 0 {
+		return
+	}
+	if n.disk.seq == 0 && len(n.disk.secrets) == 0 && n.disk.tombstone == nil {
+		n.room = n.p.svc.New(n.name)
+		return
+	}
+	snapshot := n.disk.load()
+	snapshot.Clean = true
+	room, _, err := n.p.svc.Restore(n.name, snapshot)
+	if err != nil {
+		panic(err)
+	}
+	n.room, n.asking, n.asks = room, nil, nil
 }
 
 func (w *World) post(n *Node, out *mucmap.Output) {
