@@ -53,7 +53,7 @@ type actor struct {
 	failedWrites int       // one after the other
 	retryAt      time.Time // do not load before
 	crashes      []time.Time
-	suspended    bool // quarantined until retryAt
+	quarantined  *quarantine // nil: it is not
 }
 
 func newActor(g *Gateway, name string) *actor {
@@ -69,9 +69,16 @@ func (a *actor) run() {
 				a.abandon()
 				return
 			}
-			if now.Before(a.retryAt) {
+			if now.Before(a.retryAt) && a.quarantined == nil {
 				a.rejectWaiting(now)
 				a.wait(now)
+				continue
+			}
+			if now.Before(a.retryAt) {
+				a.refuseAll()
+				if !a.retryAt.IsZero() {
+					a.wait(now)
+				}
 				continue
 			}
 			a.load(now)
@@ -144,7 +151,7 @@ func (a *actor) wait(now time.Time) {
 func (a *actor) deadlines(now time.Time) []time.Time {
 	if a.room == nil {
 		at := []time.Time{a.retryAt}
-		if !a.suspended && a.box.len() > 0 {
+		if a.quarantined == nil && a.box.len() > 0 {
 			at = append(at, now.Add(time.Second)) // look who has waited too long
 		}
 		return at

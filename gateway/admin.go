@@ -22,7 +22,7 @@ type RoomLine struct {
 	Occupants  int       `json:"occupants"`
 	Loaded     bool      `json:"loaded"`
 	Epoch      uint64    `json:"epoch"`             // of the MLS group, as last seen
-	Trouble    string    `json:"trouble,omitempty"` // why a room of another provider was given up, or what it does to come back
+	Trouble    string    `json:"trouble,omitempty"` // why a room is in quarantine, or one of another provider was given up, or what that does to come back
 	Wake       time.Time `json:"wake,omitzero"`
 }
 
@@ -79,7 +79,7 @@ type MemberLine struct {
 // ErrNoRoom: there is no such room.
 var ErrNoRoom = errors.New("gateway: no such room")
 
-// ErrNoTrouble: a room is to be released that was not given up.
+// ErrNoTrouble: a room is to be released that was not given up and is in no quarantine.
 var ErrNoTrouble = errors.New("the room was not given up: there is nothing to release")
 
 // ErrUnavailable: the room cannot be loaded now.
@@ -89,7 +89,7 @@ var ErrUnavailable = errors.New("gateway: the room is not available now")
 func (g *Gateway) RoomList() []RoomLine {
 	out := []RoomLine{}
 	for s := range g.dir.all() {
-		out = append(out, g.line(s))
+		out = append(out, g.line(g.withTrouble(s)))
 	}
 	return out
 }
@@ -109,7 +109,7 @@ func (g *Gateway) inspect(ctx context.Context, name string, f func(*actor)) erro
 	done := make(chan error, 1)
 	look := func(a *actor) {
 		if a.room == nil {
-			done <- ErrUnavailable
+			done <- a.unavailable()
 			return
 		}
 		if !a.room.Exists() {
@@ -145,6 +145,13 @@ func (g *Gateway) RoomShow(ctx context.Context, name string) (RoomDetail, error)
 				PerUserContent: b.PerUserContent, Description: b.Description})
 		}
 	})
+	if errors.Is(err, ErrUnavailable) {
+		for s := range g.dir.all() {
+			if _, is := g.quarantineOf(name); is && s.Name == name {
+				return RoomDetail{RoomLine: g.line(g.withTrouble(s))}, nil // what is known without the room
+			}
+		}
+	}
 	return d, err
 }
 
@@ -212,7 +219,7 @@ func (g *Gateway) Explain(ctx context.Context, name, user, act, target string) (
 	return line, err
 }
 
-// RoomRelease lets a room of another provider that was given up be entered at once, and describes it as it is then, if it is still known.
+// RoomRelease lets a room of another provider that was given up be entered at once, tries to run one in quarantine, and describes it as it is then, if it is still known.
 func (g *Gateway) RoomRelease(ctx context.Context, name string) (RoomDetail, error) {
 	switch d, err := g.RoomShow(ctx, name); {
 	case err != nil:

@@ -117,24 +117,9 @@ func (a *actor) crashed(now time.Time, items []item, culprit int, p any, stack [
 	}
 }
 
-// quarantine keeps the room from running for a while.
-func (a *actor) quarantine(now time.Time, reason string) {
-	a.log.Error("room is quarantined", "reason", reason, "for", QuarantineTime)
-	if !a.suspended {
-		a.suspended = true
-		a.g.m.quarantined.Inc()
-	}
-	a.retryAt = now.Add(QuarantineTime)
-	a.rejectWaiting(now)
-}
-
-// rejectWaiting refuses what has waited too long for a room that cannot be loaded; in quarantine everything.
+// rejectWaiting refuses what has waited too long for a room that cannot be loaded.
 func (a *actor) rejectWaiting(now time.Time) {
-	before := now.Add(-Patience)
-	if a.suspended {
-		before = now.Add(time.Hour)
-	}
-	for _, it := range a.box.waitedSince(before) {
+	for _, it := range a.box.waitedSince(now.Add(-Patience)) {
 		a.reject(it, "the room is not available now")
 	}
 }

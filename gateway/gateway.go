@@ -64,11 +64,12 @@ type Gateway struct {
 	orders  chan struct{} // semaphore of orders of operators
 	seeking chan struct{} // semaphore of searches of other providers
 
-	mu         sync.Mutex
-	actors     map[string]*actor
-	wakes      map[string]*time.Timer // rooms that are not loaded and asked to be woken
-	privileges privileges
-	announcing bool // an announcement is on its way
+	mu          sync.Mutex
+	actors      map[string]*actor
+	quarantines map[string]quarantine
+	wakes       map[string]*time.Timer // rooms that are not loaded and asked to be woken
+	privileges  privileges
+	announcing  bool // an announcement is on its way
 
 	ctx         context.Context // ends when the gateway stops at once
 	cancel      context.CancelFunc
@@ -92,19 +93,20 @@ func New(opt Options) (*Gateway, error) {
 	}
 	opt.setDefaults()
 	g := &Gateway{
-		opt:     opt,
-		log:     opt.Log,
-		m:       newMetrics(opt.Registry),
-		rates:   newRates(opt.MessageRate, opt.MessageBurst),
-		workers: make(chan struct{}, opt.Workers),
-		loading: make(chan struct{}, MaxLoading),
-		readers: make(chan struct{}, MaxReading),
-		service: newMailbox(MaxService),
-		orders:  make(chan struct{}, MaxOrders),
-		seeking: make(chan struct{}, MaxSeeking),
-		actors:  make(map[string]*actor),
-		wakes:   make(map[string]*time.Timer),
-		stop:    make(chan struct{}),
+		opt:         opt,
+		log:         opt.Log,
+		m:           newMetrics(opt.Registry),
+		rates:       newRates(opt.MessageRate, opt.MessageBurst),
+		workers:     make(chan struct{}, opt.Workers),
+		loading:     make(chan struct{}, MaxLoading),
+		readers:     make(chan struct{}, MaxReading),
+		service:     newMailbox(MaxService),
+		orders:      make(chan struct{}, MaxOrders),
+		seeking:     make(chan struct{}, MaxSeeking),
+		actors:      make(map[string]*actor),
+		quarantines: make(map[string]quarantine),
+		wakes:       make(map[string]*time.Timer),
+		stop:        make(chan struct{}),
 
 		maxRooms:    MaxActors,
 		maxFollowed: MaxFollowed,

@@ -379,7 +379,29 @@ func TestDamagedRoomIsQuarantined(t *testing.T) {
 		b.want("its users get an error", romeo, "error internal-server-error wait")
 		b.join("other", romeo)
 		b.want("other rooms go on", romeo, "error internal-server-error wait", "joined "+romeo)
+		trouble := func() string {
+			for _, l := range b.g.RoomList() {
+				if l.Name == "garden" {
+					return l.Trouble
+				}
+			}
+			return "no line"
+		}
+		if d, err := b.g.RoomShow(b.t.Context(), "garden"); err != nil || d.Trouble != trouble() || !strings.HasPrefix(d.Trouble, "in quarantine until ") {
+			b.t.Errorf("operators see %+v, %v, and in the list %q", d, err, trouble())
+		}
+		if _, err := b.g.RoomMembers(b.t.Context(), "garden"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "in quarantine until ") {
+			b.t.Errorf("operators ask for its members: %v", err)
+		}
+		if d, err := b.g.RoomRelease(b.t.Context(), "garden"); err != nil || d.Trouble == "" {
+			b.t.Errorf("released while it is damaged: %+v, %v", d, err)
+		}
 		b.core.damaged = false
+		if d, err := b.g.RoomRelease(b.t.Context(), "garden"); err != nil || d.Trouble != "" || trouble() != "" {
+			b.t.Errorf("released when it is mended: %+v, %v, and in the list %q", d, err, trouble())
+		}
+		b.say("garden", romeo, "again")
+		b.want("it goes on", juliet, "joined "+juliet, romeo+": again")
 	})
 }
 

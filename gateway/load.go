@@ -34,10 +34,7 @@ func (a *actor) load(now time.Time) {
 		return
 	}
 	a.failures, a.retryAt = 0, time.Time{}
-	if a.suspended {
-		a.suspended = false
-		a.g.m.quarantined.Dec()
-	}
+	a.restored()
 }
 
 // fetch reads the room under our claim; nil: there is none. A room that nobody knows is looked for before it is claimed, so that

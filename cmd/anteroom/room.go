@@ -25,7 +25,7 @@ type roomCommand struct {
 	Create  roomCreateCommand  `cmd:"" help:"Make a room of a JSON document or a preset."`
 	Members roomMembersCommand `cmd:"" help:"List who may enter one room, takes part in it and is in its group: roles, leaves and occupants."`
 	Abuse   roomAbuseCommand   `cmd:"" help:"List what users, here and elsewhere, reported as abuse in our rooms."`
-	Release roomReleaseCommand `cmd:"" help:"Let a room of another provider that was given up be entered at once."`
+	Release roomReleaseCommand `cmd:"" help:"Try a room in quarantine at once, or let a room of another provider that was given up be entered."`
 	Move    roomMoveCommand    `cmd:"" help:"Move one of our rooms to another provider."`
 	Destroy roomDestroyCommand `cmd:"" help:"Destroy one room, whoever owns it."`
 	Reinit  roomReinitCommand  `cmd:"" help:"Give the group of one of our rooms another cipher suite (ReInit)."`
@@ -79,6 +79,10 @@ func (c *roomShowCommand) Run() error {
 	}
 	var d gateway.RoomDetail
 	return c.ask(roomPath(c.Name), &d, func(w io.Writer) {
+		if d.URI == "" { // in quarantine: all that is known without the room itself
+			fmt.Fprintf(w, "name\t%s\ntitle\t%s\ntrouble\t%s\n", d.Name, printable(d.Title), printable(d.Trouble))
+			return
+		}
 		for _, row := range [][2]string{
 			{"name", d.Name}, {"title", printable(d.Title)}, {"description", printable(d.Description)},
 			{"listed", yes(d.Public)}, {"persistent", yes(d.Persistent)}, {"locked", yes(d.Locked)}, {"occupants", fmt.Sprint(d.Occupants)},

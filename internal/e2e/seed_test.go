@@ -102,6 +102,7 @@ func TestSeed(t *testing.T) {
 		{"consenting", consenting},
 		{"few", few},
 		{"whispering", whispering},
+		{"quarantined", quarantined},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}
