@@ -80,6 +80,14 @@ func (t *turn) retryAlone(j *job, err error) {
 		// Only proposals that the hub itself accepted: without them the room goes on, with them it would never commit again.
 		t.note(NoteError, "pending proposals cannot be committed and are dropped", Attr{"error", err.Error()})
 		t.r.hub = t.r.hub.WithGroup(t.r.hub.Group().WithoutPending())
+		t.ask(&wish{ // others hold them, and say nothing before a commit that would have them: the next epoch has none
+			what: "epoch without the dropped proposals",
+			plan: func(d *delta) *xmpp.StanzaError { d.path = true; return nil },
+			done: func(*turn) {},
+			refuse: func(t *turn, e *xmpp.StanzaError) {
+				t.note(NoteError, "other providers hold dropped proposals", Attr{"reason", e.Text})
+			},
+		})
 		return
 	}
 	for _, w := range j.wishes {

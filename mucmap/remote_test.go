@@ -461,6 +461,34 @@ func TestRemoteForgeries(t *testing.T) {
 	}
 }
 
+// Proposals that nobody can commit are dropped, also by those who hold them already and may not speak before they are committed: the next epoch begins without them.
+func TestDroppedProposalsEnd(t *testing.T) {
+	b, bob := meet(t)
+	bob.catchUp()
+	leaf := bob.group.Local()[0]
+	group, remove, err := bob.group.Propose(leaf, mls.Remove{Removed: leaf}, emptyAAD)
+	bob.must(err)
+	b.hold = true
+	if a := bob.update(&mimi.UpdateRequest{Message: remove}); a.Code != mimi.UpdateSuccess {
+		t.Fatalf("proposal: %+v", a)
+	}
+	bob.group = group
+	epoch := group.Public().Epoch()
+	failed := b.room.job.id
+	b.held, b.hold = nil, false
+	if err := b.step(CommitDone{Job: failed, Err: errors.New("cannot be")}); err != nil {
+		t.Fatal(err)
+	}
+	bob.catchUp()
+	if pg := bob.group.Public(); pg.Epoch() != epoch+1 || len(pg.Pending()) > 0 || len(bob.failed) > 0 {
+		t.Fatalf("bob is in epoch %d with %d proposals, failed %v", pg.Epoch(), len(pg.Pending()), bob.failed)
+	}
+	wantIn(t, "juliet speaks", b.send(t, "<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat' id='m'><body>Hello</body></message>"), "<body>Hello</body>", "stanza-id")
+	if a := bob.say("Hello", bob.client.ClientUser()); a.Code != mimi.SubmitAccepted {
+		t.Errorf("bob speaks: %+v", a)
+	}
+}
+
 // A participant leaves by proposals; the keeper commits at once, and messages wait for that commit (RFC 9420 §12.4).
 func TestRemoteParticipantLeaves(t *testing.T) {
 	b, bob := meet(t)
