@@ -26,6 +26,8 @@ import (
 // Limits and waits of the native client.
 const (
 	maxClientRooms  = 1024
+	maxBrought      = 128                // rooms of one provider after which others bring the user into no more of them
+	ownRooms        = maxClientRooms / 4 // of maxClientRooms, which only the user fills
 	firstRetry      = time.Second
 	maxRetry        = 30 * time.Second
 	clientDevice    = "cli"
@@ -184,6 +186,12 @@ func (c *nativeClient) stepLocked(uri mimi.URI, f func(*follower.Room) (follower
 	if err != nil {
 		return err
 	}
+	if !known && out.Next.Group() == nil && out.Next.Idle() { // nothing began, as with a Welcome that leads nowhere
+		for _, e := range out.Events {
+			c.print.event(out.Next, e)
+		}
+		return nil
+	}
 	if err := c.store(uri, before, out.Next, used); err != nil {
 		return err
 	}
@@ -313,9 +321,28 @@ func (c *nativeClient) wish(room mimi.URI, w follower.Wish) error {
 	})
 }
 
+// mayBring says whether a hub may tell of a room: one that is known, or there is space for another, of this provider and of all.
+func (c *nativeClient) mayBring(room mimi.URI) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rooms[room] != nil {
+		return true
+	}
+	n := 0
+	for uri := range c.rooms {
+		if uri.Provider() == room.Provider() {
+			n++
+		}
+	}
+	return n < maxBrought && len(c.rooms) < maxClientRooms-ownRooms
+}
+
 // Notify takes what a hub tells about a room.
 func (c *nativeClient) Notify(_ context.Context, peer string, room mimi.URI, body []byte) (int, []byte) {
 	c.record(room, body)
+	if !c.mayBring(room) {
+		return http.StatusForbidden, []byte("the user is in too many rooms")
+	}
 	err := c.step(room, func(r *follower.Room) (follower.Output, error) {
 		return r.Notify(time.Now(), freshSeed(), peer, body)
 	})

@@ -223,6 +223,9 @@ func (c *nativeClient) alignAll() {
 func (c *nativeClient) align(uri mimi.URI) {
 	for {
 		entry := c.rooms[uri]
+		if entry == nil {
+			return
+		}
 		w, due := c.due(entry)
 		if !due {
 			return
