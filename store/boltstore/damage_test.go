@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,6 +108,61 @@ func TestDamagedPages(t *testing.T) {
 	}
 	if corrupt == 0 {
 		t.Error("no damage was found")
+	}
+}
+
+// TestDamageIsOfItsRooms: rooms that can be written by themselves are written also together with one that cannot.
+func TestDamageIsOfItsRooms(t *testing.T) {
+	path, raw := sound(t)
+	size, mixed := os.Getpagesize(), 0
+	for at := 2 * size; at < len(raw); at += size {
+		spoiled := bytes.Clone(raw)
+		for i := range 64 {
+			spoiled[at+i] = byte(0x5a + 37*i)
+		}
+		write := func(together bool) (whole map[string]bool) {
+			s, err := boltstore.Open(another(t, path, spoiled))
+			if err != nil {
+				return nil
+			}
+			defer s.Close()
+			whole = map[string]bool{}
+			var batches []store.Batch
+			for i := range damagedRooms {
+				room := fmt.Sprint("room", i)
+				f, err := s.Claim(t.Context(), store.RoomLease(room), "o", store.MaxTTL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				batches = append(batches, store.Batch{Room: room, Fence: f, Seq: 2, Events: [][]byte{{3}}, SetSecrets: map[string][]byte{"s": {1}}})
+			}
+			if together {
+				for i, err := range s.WriteAll(t.Context(), batches) {
+					whole[batches[i].Room] = err == nil
+				}
+				return whole
+			}
+			for i := range batches {
+				whole[batches[i].Room] = s.Write(t.Context(), batches[i]) == nil
+			}
+			return whole
+		}
+		alone, together := write(false), write(true)
+		if !maps.Equal(alone, together) {
+			t.Errorf("page %d: written alone %v, together %v", at/size, alone, together)
+		}
+		some := 0
+		for _, ok := range together {
+			if ok {
+				some++
+			}
+		}
+		if some > 0 && some < damagedRooms {
+			mixed++
+		}
+	}
+	if mixed == 0 {
+		t.Error("no damage was of some rooms only")
 	}
 }
 

@@ -2,6 +2,7 @@ package boltstore
 
 import (
 	"context"
+	"errors"
 
 	"go.etcd.io/bbolt"
 
@@ -99,12 +100,27 @@ func (s *Store) Write(ctx context.Context, b store.Batch) error {
 	return s.WriteAll(ctx, []store.Batch{b})[0]
 }
 
-// WriteAll implements store.Store: one transaction for all batches.
+// WriteAll implements store.Store: one transaction for all batches. Where the file is damaged each is written by itself, so that the rooms that are whole
+// do not share the trouble of one that is not.
 func (s *Store) WriteAll(ctx context.Context, batches []store.Batch) []error {
-	errs := store.CheckAll(batches)
-	refused := make([]error, len(batches))
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	errs := s.writeTogether(ctx, batches)
+	if len(batches) == 1 {
+		return errs
+	}
+	for i := range batches {
+		if errors.Is(errs[i], store.ErrCorrupt) {
+			errs[i] = s.writeTogether(ctx, batches[i:i+1])[0]
+		}
+	}
+	return errs
+}
+
+// writeTogether is one transaction. It needs mu.
+func (s *Store) writeTogether(ctx context.Context, batches []store.Batch) []error {
+	errs := store.CheckAll(batches)
+	refused := make([]error, len(batches))
 	err := s.update(ctx, func(tx *bbolt.Tx) error {
 		for i := range batches {
 			if errs[i] != nil {
