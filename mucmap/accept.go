@@ -128,7 +128,7 @@ func (t *turn) take(a *hub.Accepted, deltas []*delta) {
 		return
 	}
 	r.moveLeaves(a.Effects)
-	r.timesMayHaveChanged(a.Before, a.After)
+	t.timesMayHaveChanged(a.Before, a.After)
 	reasons := map[mimi.URI]why{}
 	cfg, said := r.pub.Config, ""
 	for _, d := range deltas {

@@ -286,7 +286,7 @@ func (c roomConfig) submit(f *muc.Form, limits *Limits) (roomConfig, *xmpp.Stanz
 			c.History = n
 		}
 	}
-	return c, c.submitOptions(f)
+	return c, c.submitOptions(f, limits)
 }
 
 func asStanzaError(err error) *xmpp.StanzaError {

@@ -231,7 +231,7 @@ func (t *turn) took(out follower.Output) {
 				t.welcomed(e)
 			}
 		case follower.Epoch:
-			t.r.timesMayHaveChanged(e.Before, e.After)
+			t.timesMayHaveChanged(e.Before, e.After)
 			t.followEpoch(e)
 		case follower.Message:
 			t.heardFrom(e.Sender, e.Message.SenderNode, e.Message.Data, t.r.proofOf(e.Sender, e.Message, e.Frank, e.At))
@@ -248,7 +248,7 @@ func (t *turn) took(out follower.Output) {
 		case follower.Lost:
 			t.note(NoteWarn, "touch with the hub was lost", Attr{"hub", t.r.uri.Provider()}, Attr{"reason", e.Text})
 		case follower.Resynced:
-			t.r.timesMayHaveChanged(nil, e.After)
+			t.timesMayHaveChanged(nil, e.After)
 			t.followResynced(e)
 		case follower.Reinitialised:
 			t.followReinitialised(e)

@@ -10,6 +10,8 @@ type Limits struct {
 	Nick        int // characters (code points) of a nick
 	Waiting     int // wishes that wait for a commit, and messages that wait for one
 	Rates       Rates
+
+	Renewal time.Duration // owners may want all keys to be renewed in no less; between MinShortestRenewal and the default
 }
 
 // The defaults of [Limits] and [Config].
@@ -21,6 +23,8 @@ const (
 	DefaultWaiting     = 4096
 	DefaultGuestLinger = 30 * time.Minute
 	DefaultLockTimeout = 5 * time.Minute
+
+	DefaultShortestRenewal = time.Hour
 )
 
 // fullListText refuses who would be listed beyond Limits.Affiliation.

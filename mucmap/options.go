@@ -95,7 +95,7 @@ func (c *roomConfig) optionFields() []muc.Field {
 }
 
 // submitOptions reads what optionFields offers.
-func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
+func (c *roomConfig) submitOptions(f *muc.Form, limits *Limits) *xmpp.StanzaError {
 	if v, present := f.Text(muc.FieldAllowPM); present {
 		p, ok := parsePMPolicy(v)
 		if !ok {
@@ -119,12 +119,12 @@ func (c *roomConfig) submitOptions(f *muc.Form) *xmpp.StanzaError {
 		}
 		c.PubSub = v
 	}
-	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitHistory, c.submitExpiry, c.submitBroadcast, c.submitAbsent, c.submitInfo, c.submitUpdateTimes, c.submitMaxClients} {
+	for _, submit := range []func(*muc.Form) *xmpp.StanzaError{c.submitSlowMode, c.submitClosed, c.submitKnock, c.submitHistory, c.submitExpiry, c.submitBroadcast, c.submitAbsent, c.submitInfo, c.submitMaxClients} {
 		if e := submit(f); e != nil {
 			return e
 		}
 	}
-	return nil
+	return c.submitUpdateTimes(f, limits.Renewal)
 }
 
 // jidLists are the fields of the configuration form that are lists of users.

@@ -31,6 +31,8 @@ type renewing struct {
 	hubLook time.Time // at the hub's own credential not before
 	hub     bool      // its renewal is under way; in a room of another provider: operators know that it is late
 
+	policy time.Time // times were seen to change last
+
 	expel  time.Time // look for clients with old keys not before
 	expels bool      // their removal is under way
 }
@@ -114,12 +116,22 @@ func (t *turn) followRenewed() {
 }
 
 func (r *Room) followPlan() *renewalPlan {
-	f := r.follow.room
-	return r.svc.planRenewals(r.uri.String(), f.State().UpdateTimes(), len(f.Group().Local()), 1)
+	f, since := r.follow.room, uint64(0)
+	if !r.renewing.policy.IsZero() {
+		since = uint64(r.renewing.policy.Unix())
+	}
+	plan := r.svc.planRenewals(r.uri.String(), f.State().UpdateTimes(), len(f.Group().Local()), 1)
+	plan.since = func(mls.LeafIndex) uint64 { return since }
+	return plan
 }
 
 func (r *Room) renewalPlan() *renewalPlan {
-	return r.svc.planRenewals(r.uri.String(), r.hub.State().UpdateTimes(), len(r.hub.Group().Local()), MaxRenewed)
+	plan := r.svc.planRenewals(r.uri.String(), r.hub.State().UpdateTimes(), len(r.hub.Group().Local()), MaxRenewed)
+	plan.since = func(i mls.LeafIndex) uint64 {
+		since, _ := r.hub.Renewed(i)
+		return since
+	}
+	return plan
 }
 
 // renew lets leaves have new keys: the committer's come with its path, the others' by Update.

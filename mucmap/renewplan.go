@@ -25,7 +25,8 @@ const (
 	// MaxRenewed is how many leaves of a room of ours one commit renews: one commits, the others' Updates blank their paths
 	// (docs/multileaf.md). In rooms of other providers it is one.
 	MaxRenewed = 4
-	// MaxRenewalPause and MinRenewalPause bound the time from one window of a room to the next; RenewalWindow is how long one is open.
+	// MaxRenewalPause and MinRenewalPause bound the time from one window of a room to the next, which is shorter only where Limits.Renewal asks for it;
+	// RenewalWindow is how long one is open.
 	MaxRenewalPause = time.Hour
 	MinRenewalPause = time.Minute
 	RenewalWindow   = time.Minute
@@ -36,14 +37,17 @@ const (
 	maxLook = 366 * 24 * 60 * 60
 	// MinRenewal is the shortest interval that the configuration may ask for.
 	MinRenewal = time.Hour
+	// MinShortestRenewal is the least that Limits.Renewal may be: windows begin every second then.
+	MinShortestRenewal = 8 * time.Second
 )
 
 // renewalPlan says when keys of a room's leaves are renewed. All times are seconds, of clocks since 1970.
 type renewalPlan struct {
 	every mls.RenewalInterval
-	least uint64 // from one renewal of a leaf to its next, by the room's policy
-	pause uint64 // between the beginnings of two windows
-	phase uint64 // of the windows
+	least uint64                     // from one renewal of a leaf to its next, by the room's policy
+	since func(mls.LeafIndex) uint64 // when the policy began to count, if that is later than a leaf's keys
+	pause uint64                     // between the beginnings of two windows
+	phase uint64                     // of the windows
 	room  uint64
 	batch int // leaves in a window
 }
@@ -61,7 +65,7 @@ const never = math.MaxUint64
 
 // planRenewals makes the plan of a room with so many leaves of ours. What the room's policy says of times comes before our configuration.
 func (s *Service) planRenewals(room string, times mimi.Times, leaves, batch int) *renewalPlan {
-	p := &renewalPlan{batch: batch, least: times.Min,
+	p := &renewalPlan{batch: batch, least: times.Min, since: func(mls.LeafIndex) uint64 { return 0 },
 		every: mls.RenewalInterval{Encryption: uint64(s.cfg.RenewEncryption / time.Second), Signature: uint64(s.cfg.RenewSignature / time.Second)}}
 	if s.cfg.Issue != nil {
 		most := uint64(credentialRenewal / time.Second)
@@ -74,7 +78,8 @@ func (s *Service) planRenewals(room string, times mimi.Times, leaves, batch int)
 	h.Write([]byte(room))
 	p.room = spread(h.Sum64())
 	rounds := uint64(leaves/batch + 1)
-	p.pause = min(max(p.shortest()/8/rounds, uint64(MinRenewalPause/time.Second)), uint64(MaxRenewalPause/time.Second))
+	least := min(s.cfg.Limits.Renewal/8, MinRenewalPause)
+	p.pause = min(max(p.shortest()/8/rounds, uint64(least/time.Second)), uint64(MaxRenewalPause/time.Second))
 	p.phase = p.room % p.pause
 	return p
 }
@@ -156,8 +161,8 @@ func (p *renewalPlan) leaves(g *mls.Group) []dueLeaf {
 		if d.at = min(d.at, d.signature); d.at == never {
 			continue
 		}
-		if p.least > 0 && l.Since > 0 {
-			d.from = l.Since + min(p.least, never-l.Since)
+		if since := max(l.Since, p.since(l.Leaf)); p.least > 0 && since > 0 {
+			d.from = since + min(p.least, never-since)
 			d.at = max(d.at, d.from)
 		}
 		if d.at != never {

@@ -88,6 +88,12 @@ func NewService(cfg Config) (*Service, error) {
 			*limit.at = limit.def
 		}
 	}
+	if cfg.Limits.Renewal == 0 {
+		cfg.Limits.Renewal = DefaultShortestRenewal
+	}
+	if cfg.Limits.Renewal < MinShortestRenewal || cfg.Limits.Renewal > DefaultShortestRenewal {
+		return nil, fmt.Errorf("mucmap: the shortest renewal is between %v and %v, not %v", MinShortestRenewal, DefaultShortestRenewal, cfg.Limits.Renewal)
+	}
 	cfg.Limits.Rates.setDefaults(cfg.Limits.Occupants)
 	for _, every := range []time.Duration{cfg.RenewEncryption, cfg.RenewSignature} {
 		if every != 0 && every < MinRenewal {

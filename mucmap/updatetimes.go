@@ -18,7 +18,6 @@ import (
 
 // Bounds of what a form may ask for, in seconds, and how much longer than allowed keys are borne with.
 const (
-	MinUpdateTime = 60 * 60 // of the longest time
 	MaxUpdateTime = 10 * 365 * 24 * 60 * 60
 	StaleGrace    = time.Hour
 )
@@ -42,7 +41,7 @@ func (c *roomConfig) updateFields() []muc.Field {
 }
 
 // submitUpdateTimes reads what updateFields offers. A value that the form shows as it is stays, whatever another provider's owner made it.
-func (c *roomConfig) submitUpdateTimes(f *muc.Form) *xmpp.StanzaError {
+func (c *roomConfig) submitUpdateTimes(f *muc.Form, shortest time.Duration) *xmpp.StanzaError {
 	was := *c
 	for _, field := range []struct {
 		name string
@@ -60,8 +59,8 @@ func (c *roomConfig) submitUpdateTimes(f *muc.Form) *xmpp.StanzaError {
 	}
 	switch {
 	case *c == was:
-	case c.UpdateMax != 0 && c.UpdateMax < MinUpdateTime:
-		return refusal(xmpp.NotAcceptable, fieldUpdateMax+" is less than "+strconv.Itoa(MinUpdateTime)+" seconds")
+	case c.UpdateMax != 0 && c.UpdateMax < uint64(shortest/time.Second):
+		return refusal(xmpp.NotAcceptable, fieldUpdateMax+" is less than "+strconv.Itoa(int(shortest/time.Second))+" seconds")
 	case c.UpdateMax != 0 && c.UpdateMin > c.UpdateMax/2:
 		return refusal(xmpp.NotAcceptable, fieldUpdateMin+" is more than half of "+fieldUpdateMax+": nobody could keep to both")
 	}
@@ -145,9 +144,9 @@ func (d *delta) removeStale(now time.Time) {
 }
 
 // timesMayHaveChanged lets both schedules be looked at anew after a commit that changed the times.
-func (r *Room) timesMayHaveChanged(before, after *policy.State) {
+func (t *turn) timesMayHaveChanged(before, after *policy.State) {
 	if before == nil || before.UpdateTimes() != after.UpdateTimes() {
-		r.renewing.look, r.renewing.expel = time.Time{}, time.Time{}
+		t.r.renewing.look, t.r.renewing.expel, t.r.renewing.policy = time.Time{}, time.Time{}, t.now
 	}
 }
 

@@ -187,3 +187,52 @@ func TestTimesThatNoClockShows(t *testing.T) {
 		}
 	}
 }
+
+// The least time of a policy counts from when the hub knows: old keys wait for it, too, and nothing is tried before it.
+func TestScheduleWaitsForThePolicyToCount(t *testing.T) {
+	b := newBench(t)
+	b.send(t, "<presence from='juliet@a.example/balcony' to='garden@rooms.a.example/Juliet' id='1'>"+joinX+"</presence>")
+	b.now = b.now.Add(30 * 24 * time.Hour)
+	b.send(t, timesForm("3600", "7200"))
+	before, start := b.room.hub.Group(), b.now
+	b.out.Reset()
+	for _, tt := range []struct {
+		after time.Duration
+		want  int
+	}{{time.Hour - time.Second, 0}, {2 * time.Hour, 2}} {
+		if err := b.wakes(start.Add(tt.after)); err != nil {
+			t.Fatal(err)
+		}
+		if n := renewed(before, b.room.hub.Group()); n != tt.want || strings.Contains(b.out.String(), "keys are not renewed") {
+			t.Errorf("after %v %d leaves have new keys, want %d:\n%s", tt.after, n, tt.want, b.out.String())
+		}
+	}
+}
+
+// Where the service allows it owners may want keys to be renewed within seconds, and they are.
+func TestShortestRenewal(t *testing.T) {
+	b := newBench(t)
+	cfg := b.svc.cfg
+	cfg.Limits.Renewal = time.Second
+	if _, err := NewService(cfg); err == nil {
+		t.Error("renewal every second is allowed")
+	}
+	cfg.Limits.Renewal = MinShortestRenewal
+	var err error
+	if b.svc, err = NewService(cfg); err != nil {
+		t.Fatal(err)
+	}
+	b.room = b.svc.New(b.name)
+	b.send(t, "<presence from='juliet@a.example/balcony' to='garden@rooms.a.example/Juliet' id='1'>"+joinX+"</presence>")
+	wantIn(t, "seven seconds", b.send(t, timesForm("0", "7")), "not-acceptable", "less than 8 seconds")
+	wantIn(t, "eight seconds", b.send(t, timesForm("3", "8")), "type='result'")
+	for range 5 {
+		before := b.room.hub.Group()
+		if err := b.wakes(b.now.Add(8 * time.Second)); err != nil {
+			t.Fatal(err)
+		}
+		if n := renewed(before, b.room.hub.Group()); n != 2 {
+			t.Errorf("%d leaves have new keys after eight seconds, want 2", n)
+		}
+	}
+}

@@ -226,6 +226,9 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	case "leave":
 		wish.Kind = follower.Leave
 		return false, c.wish(room, wish)
+	case "renew":
+		wish.Kind = follower.Renew
+		return false, c.wish(room, wish)
 	case "send":
 		return false, c.say(room, rest)
 	case "members":
@@ -243,7 +246,7 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 	case "role", "ban", "kick":
 		return false, c.moderate(room, verb, rest)
 	}
-	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, report, find, rooms, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
+	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, renew, report, find, rooms, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
 }
 
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.

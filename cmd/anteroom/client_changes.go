@@ -18,7 +18,7 @@ type changeList struct {
 	committer     string
 	changes       []clientChange
 	proposers     []string          // in order of appearance, each once
-	addedBy       map[string]string // client → who proposed to add it
+	proposedBy    map[string]string // client → who proposed what becomes of its leaf
 }
 
 func (w *changeList) add(c clientChange) {
@@ -77,10 +77,7 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 			w.add(clientChange{Kind: "leaf_added", Proposer: by, User: userOf(node), Client: mimi.CredentialName(node.Credential), Key: keyPrint(node.SignatureKey), Reason: reason})
 			return
 		}
-		if w.addedBy == nil {
-			w.addedBy = map[string]string{}
-		}
-		w.addedBy[mimi.CredentialName(p.KeyPackage.LeafNode.Credential)] = by
+		w.by(mimi.CredentialName(p.KeyPackage.LeafNode.Credential), by)
 	case mls.Remove:
 		w.removal(p.Removed, by, reason)
 	case mls.SelfRemove:
@@ -93,12 +90,26 @@ func (w *changeList) sort(p mls.Proposal, by string, sender *mls.Sender, aad []b
 			return
 		}
 		w.component(p, by, reason)
+	case mls.Update: // in a commit its leaf is listed by itself
+		node := &p.LeafNode
+		w.by(mimi.CredentialName(node.Credential), by)
+		if w.committer == "" && sender != nil {
+			w.add(clientChange{Kind: "leaf_updated", Proposer: by, User: userOf(node), Client: mimi.CredentialName(node.Credential), Leaf: number(sender.Leaf), Key: keyPrint(node.SignatureKey), Reason: reason})
+		}
 	case mls.ExternalInit:
 	case mls.ReInit:
 		w.add(clientChange{Kind: "reinit", Proposer: by, Name: p.Suite.Name(), Reason: reason})
 	default:
 		w.add(clientChange{Kind: "other", Proposer: by, Reason: reason})
 	}
+}
+
+// by notes who proposed what becomes of a client's leaf.
+func (w *changeList) by(client, proposer string) {
+	if w.proposedBy == nil {
+		w.proposedBy = map[string]string{}
+	}
+	w.proposedBy[client] = proposer
 }
 
 func (w *changeList) removal(i mls.LeafIndex, by, reason string) {
@@ -112,7 +123,7 @@ func (w *changeList) removal(i mls.LeafIndex, by, reason string) {
 func (w *changeList) leaf(kind string, pg *mls.PublicGroup, i mls.LeafIndex) {
 	if node, ok := pg.Leaf(i); ok {
 		client := mimi.CredentialName(node.Credential)
-		w.add(clientChange{Kind: kind, Proposer: w.addedBy[client], User: userOf(node), Client: client, Leaf: number(i), Key: keyPrint(node.SignatureKey)})
+		w.add(clientChange{Kind: kind, Proposer: w.proposedBy[client], User: userOf(node), Client: client, Leaf: number(i), Key: keyPrint(node.SignatureKey)})
 	}
 }
 

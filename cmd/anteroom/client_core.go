@@ -70,6 +70,7 @@ type nativeRoom struct {
 	rest    context.CancelFunc             // ends its wait; nil: there was none
 	tried   map[mimi.URI]follower.WishKind // of devices that came or went, or were refused that
 	heard   []heardMessage                 // the newest last
+	renews  time.Time                      // no keys of ours are renewed before
 }
 
 // newNativeClient restores a client from its directory, or makes one with a new key.
@@ -203,6 +204,8 @@ func (c *nativeClient) stepLocked(uri mimi.URI, f func(*follower.Room) (follower
 			entry.tried = nil // when the user is back, its devices are
 		case follower.Message:
 			entry.hear(uri, &e)
+		case follower.Joined, follower.Epoch, follower.Refused:
+			entry.restRenewals(e, time.Now())
 		}
 		c.print.event(out.Next, e)
 	}
@@ -218,7 +221,7 @@ func (c *nativeClient) stepLocked(uri mimi.URI, f func(*follower.Room) (follower
 // wake lets a room do what is due when it is: a room that is behind comes back even if its hub is silent. What is due earlier than what is
 // waited for takes its place.
 func (c *nativeClient) wake(uri mimi.URI, entry *nativeRoom) {
-	at := entry.room.Wake()
+	at := entry.wake()
 	if at.IsZero() || !entry.wakes.IsZero() && !at.Before(entry.wakes) || c.ctx == nil || c.ctx.Err() != nil {
 		return
 	}
@@ -240,7 +243,7 @@ func (c *nativeClient) wake(uri mimi.URI, entry *nativeRoom) {
 				entry.wakes = time.Time{}
 			}
 			c.mu.Unlock()
-			err := c.step(uri, func(r *follower.Room) (follower.Output, error) { return r.Tick(time.Now(), freshSeed()), nil })
+			err := c.step(uri, func(r *follower.Room) (follower.Output, error) { return entry.renew(r, time.Now()), nil })
 			if err == nil {
 				return
 			}

@@ -118,7 +118,7 @@ func testRoles() mimi.RolesList {
 	return mimi.RolesList{Roles: []mimi.Role{
 		{Index: 0, Name: "no_role", Capabilities: []mimi.Capability{mimi.CanOpenJoin}, Changes: []mimi.RoleTargets{{From: 0, Targets: []mimi.RoleIndex{testGuest}}}},
 		{Index: mimi.RoleBanned, Name: mimi.BannedName, MaxActive: mimi.AtMost(0)},
-		{Index: testOwner, Name: "owner", Capabilities: append(slices.Clone(moderate), mimi.CanSendMessage), Changes: everything},
+		{Index: testOwner, Name: "owner", Capabilities: append(slices.Clone(moderate), mimi.CanChangeMlsOperationalPolicies, mimi.CanSendMessage), Changes: everything},
 		{Index: testGuest, Name: "guest", Capabilities: append(slices.Clone(own), mimi.CanSendMessage), Changes: []mimi.RoleTargets{{From: testGuest, Targets: []mimi.RoleIndex{0}}}},
 		{Index: testVisitor, Name: "visitor", Capabilities: own, Changes: []mimi.RoleTargets{{From: testVisitor, Targets: []mimi.RoleIndex{0}}}},
 		{Index: 10, Name: "keeper", Capabilities: moderate, Changes: everything, MaxParticipants: mimi.AtMost(1)},

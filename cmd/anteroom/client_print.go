@@ -269,6 +269,8 @@ func commandOf(kind follower.WishKind) string {
 		return "send"
 	case follower.Drop:
 		return "device delete"
+	case follower.Renew:
+		return "renew"
 	}
 	return "change"
 }

@@ -42,13 +42,14 @@ func TestSeed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	const config = "[limits]\nshortest_renewal = \"8s\"\n" // a scene waits for what is renewed
 	var err error
-	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain},
+	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain}, Config: config,
 		Relays: true, Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.here.Stop()
-	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here, Offline: true,
+	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here, Offline: true, Config: config,
 		Users: map[string]string{"benvolio": password, "rosaline": password, "paris": password, "mercutio": password}}); err != nil {
 		t.Fatal(err)
 	}
@@ -88,6 +89,7 @@ func TestSeed(t *testing.T) {
 		{"unlogged", unlogged},
 		{"full", full},
 		{"history", history},
+		{"renewed", renewed},
 		{"reinitialised", reinitialised},
 		{"moved", moved},
 		{"found", found},

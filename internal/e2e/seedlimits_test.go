@@ -9,11 +9,15 @@ import (
 	"anteroom/xmpp"
 )
 
-// configures lets juliet change a field of a room's configuration.
-func (p *scene) configures(room, field, value string) {
+// configures lets juliet change fields of a room's configuration, each followed by its value.
+func (p *scene) configures(room string, fields ...string) {
 	p.Helper()
+	form := ""
+	for i := 0; i < len(fields); i += 2 {
+		form += `<field var='` + fields[i] + `'><value>` + fields[i+1] + `</value></field>`
+	}
 	_, err := p.juliet.Request(p.step(), room, "set", `<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>`+
-		`http://jabber.org/protocol/muc#roomconfig</value></field><field var='`+field+`'><value>`+value+`</value></field></x></query>`)
+		`http://jabber.org/protocol/muc#roomconfig</value></field>`+form+`</x></query>`)
 	p.must(err)
 }
 

@@ -48,6 +48,9 @@ func (r renewals) since(i mls.LeafIndex) (uint64, bool) {
 	return at, known
 }
 
+// Renewed is since when a leaf has its keys as the operational policy counts, in seconds since 1970; not known where it bounds nothing.
+func (r *Room) Renewed(i mls.LeafIndex) (since uint64, known bool) { return r.renewals.since(i) }
+
 // Stale returns the leaves whose keys are older than the operational policy allows, in ascending order, and when the next one's will be; zero: none is known.
 func (r *Room) Stale(now time.Time) (stale []mls.LeafIndex, next time.Time) {
 	most := r.state.UpdateTimes().Max

@@ -37,6 +37,7 @@ type Line struct {
 	Participants  []Participant
 	Leaves        []Leaf
 	Client, Key   string
+	At            string // RFC 3339
 	Certificates  []string
 	Suite         string
 	Found         []Found
