@@ -98,7 +98,7 @@ func (c *clientCommand) run(ctx context.Context, in io.Reader, out io.Writer) er
 		listener.Close()
 		return err
 	}
-	native.consent, native.findable = c.Consent, c.Findable
+	native.consent, native.findable, native.assets = c.Consent, c.Findable, transport
 	if len(suites) > 0 {
 		native.suites = suites
 	}
@@ -241,12 +241,14 @@ func (c *nativeClient) command(line string) (quit bool, err error) {
 		return false, c.knock(room)
 	case "report":
 		return false, c.report(room, rest)
+	case "fetch":
+		return false, c.fetchCommand(room, rest)
 	case "expel":
 		return false, c.expel(room, rest)
 	case "role", "ban", "kick":
 		return false, c.moderate(room, verb, rest)
 	}
-	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, renew, report, find, rooms, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
+	return false, fmt.Errorf("unknown command %q: join, knock, add, send, members, leave, role, kick, ban, renew, report, find, rooms, fetch, device, system, expel, consent, refuse, ask, decrypt or quit", verb)
 }
 
 // moderate commits what a moderator's client may do: role URI USER NUMBER, kick URI USER, ban URI USER.

@@ -43,6 +43,7 @@ type nativeClient struct {
 	user     mimi.URI
 	vouch    vouching
 	http     poster
+	assets   downloader // nil until it runs
 	dir      *stateDir
 	print    *clientPrinter
 	capture  *os.File

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -54,6 +55,16 @@ type clientEvent struct {
 	Participants []clientParticipant `json:"participants,omitempty"`
 	Leaves       []clientLeaf        `json:"leaves,omitempty"`
 	Found        []clientFound       `json:"found,omitempty"`
+	Files        []clientFile        `json:"files,omitempty"`
+}
+
+// clientFile is a file that a message shares, and how large it is when it is decrypted.
+type clientFile struct {
+	URL         string `json:"url"`
+	Name        string `json:"name,omitempty"`
+	ContentType string `json:"content_type,omitempty"`
+	Size        uint64 `json:"size,omitempty"`
+	Encrypted   bool   `json:"encrypted,omitempty"`
 }
 
 // clientFound is a user or a room that a search found.
@@ -227,6 +238,7 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 		e.Type, e.At, e.Epoch = "message", stamp(event.At), epochNumber(event.Message.Epoch)
 		e.Sender, e.Leaf = event.Sender.String(), number(event.Message.Sender)
 		e.Body, e.ContentType = bodyText(event.Message.Data)
+		e.Files = filesOf(event.Message.Data)
 	case follower.Sent:
 		e.Type, e.At, e.Epoch, e.Client = "sent", stamp(event.At), epochNumber(event.Epoch), event.Wish.Client.String()
 		e.Body, e.ContentType = bodyText(event.Wish.Data)
@@ -365,11 +377,15 @@ func partText(part *content.Part) (text, contentType string) {
 			return string(part.Content), part.ContentType
 		}
 		return "", part.ContentType
+	case content.External:
+		return "", part.ContentType
 	case content.Multi:
 		for i := range part.Parts {
-			if text, contentType = partText(&part.Parts[i]); text != "" {
-				return text, contentType
+			text, of := partText(&part.Parts[i])
+			if text != "" {
+				return text, of
 			}
+			contentType = cmp.Or(contentType, of)
 		}
 	}
 	return "", contentType

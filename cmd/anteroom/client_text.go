@@ -56,6 +56,8 @@ func clientText(e *clientEvent) string {
 		line("%s: the hub accepted that %s is to go", e.Room, e.Client)
 	case "refused":
 		line("%s%s refused: %s", strings.TrimPrefix(e.Room+": ", ": "), strings.TrimSpace(e.Command+" "+e.User), clean(e.Text))
+	case "fetched":
+		line("%s: %s has %d bytes", e.Room, clean(e.Text), e.Files[0].Size)
 	case "found":
 		line("found %d:", len(e.Found))
 	case "members":
@@ -72,6 +74,9 @@ func clientText(e *clientEvent) string {
 			state = "inactive"
 		}
 		line("    %s is %s (%d), %s", p.User, clean(p.RoleName), p.Role, state)
+	}
+	for _, f := range e.Files {
+		line("    file %s", clean(strings.TrimSpace(f.URL+" "+f.Name)))
 	}
 	for _, f := range e.Found {
 		line("    %s", clean(strings.TrimSpace(f.User+f.Room+" "+f.Name)))

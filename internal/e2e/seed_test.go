@@ -29,6 +29,7 @@ type scenes struct {
 	juliet      *xmppclient.Client // of here
 	benvolio    *xmppclient.Client // of there
 	bob, cathy  *stack.Native
+	assets      string // host and port at which files are; here fetches them for others, there knows them but may not go to this machine
 }
 
 // What the seed describes, each with two anterooms, two XMPP servers and native users of further providers, all in processes of their own.
@@ -44,13 +45,18 @@ func TestSeed(t *testing.T) {
 	}
 	const config = "[limits]\nshortest_renewal = \"8s\"\n" // a scene waits for what is renewed
 	var err error
+	if s.assets, err = assetHost(); err != nil {
+		t.Fatal(err)
+	}
+	assets := `assets = ["` + s.assets + `"]` + "\n"
 	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain}, Config: config,
-		Relays: true, Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password}}); err != nil {
+		Provider: assets + "networks = [\"127.0.0.0/8\"]\n",
+		Relays:   true, Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.here.Stop()
 	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here, Offline: true, Config: config,
-		Users: map[string]string{"benvolio": password, "rosaline": password, "paris": password, "mercutio": password}}); err != nil {
+		Provider: assets, Users: map[string]string{"benvolio": password, "rosaline": password, "paris": password, "mercutio": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.there.Stop()
@@ -105,6 +111,7 @@ func TestSeed(t *testing.T) {
 		{"few", few},
 		{"whispering", whispering},
 		{"quarantined", quarantined},
+		{"fetched", fetched},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

@@ -41,9 +41,12 @@ type Line struct {
 	Certificates  []string
 	Suite         string
 	Found         []Found
+	Files         []File
+	ContentType   string `json:"content_type"`
+	Status        int
 }
 
-// Change, Participant, Leaf and Found are parts of a Line.
+// Change, Participant, Leaf, Found and File are parts of a Line.
 type (
 	Change struct {
 		Kind, Proposer, User, Client, Key string
@@ -62,6 +65,12 @@ type (
 	Leaf struct {
 		Leaf                    uint32
 		Client, User, Key, Nick string
+	}
+	File struct {
+		URL, Name   string
+		ContentType string `json:"content_type"`
+		Size        uint64
+		Encrypted   bool
 	}
 	Found struct {
 		User, Room, Name string

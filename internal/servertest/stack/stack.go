@@ -20,18 +20,19 @@ import (
 
 // Options says what to start.
 type Options struct {
-	Binary  string            // path of the anteroom binary
-	Dir     string            // holds all files; it must exist
-	Server  string            // "prosody" (default) or "ejabberd"
-	Store   string            // "bolt" (default) or "redis"
-	Users   map[string]string // XMPP accounts: localpart to password
-	Peers   []string          // other providers' domains; Peer if empty
-	Config  string            // appended to anteroom.toml
-	Domain  string            // XMPP host and MIMI provider; Domain if empty
-	Offline bool              // the XMPP server keeps messages for who is away
-	Via     bool              // anteroom reaches the XMPP server through Proxy
-	Relays  bool              // providers reach each other through relays (Way); a stack beside this one uses the same
-	Beside  *Stack            // a running stack that names this one's Domain among its Peers: both trust one authority and reach each other
+	Binary   string            // path of the anteroom binary
+	Dir      string            // holds all files; it must exist
+	Server   string            // "prosody" (default) or "ejabberd"
+	Store    string            // "bolt" (default) or "redis"
+	Users    map[string]string // XMPP accounts: localpart to password
+	Peers    []string          // other providers' domains; Peer if empty
+	Config   string            // appended to anteroom.toml
+	Provider string            // more lines of its section [provider]
+	Domain   string            // XMPP host and MIMI provider; Domain if empty
+	Offline  bool              // the XMPP server keeps messages for who is away
+	Via      bool              // anteroom reaches the XMPP server through Proxy
+	Relays   bool              // providers reach each other through relays (Way); a stack beside this one uses the same
+	Beside   *Stack            // a running stack that names this one's Domain among its Peers: both trust one authority and reach each other
 }
 
 // Domains of the stack.
@@ -188,6 +189,7 @@ key    = %q
 trust  = ["ca.pem"]
 authority     = %q
 authority_key = %q
+%s
 
 [provider.peers]
 %s
@@ -199,7 +201,7 @@ key_file = "seal.key"
 socket = "admin.sock"
 listen = %q
 %s`, "rooms."+s.Domain, s.XMPP.Secret, port, s.Domain, s.Domain, s.MIMIAddr,
-		s.Domain+".pem", s.Domain+".key", s.Domain+"-users.pem", s.Domain+"-users.key", peers, url, s.AdminAddr, s.Config), nil
+		s.Domain+".pem", s.Domain+".key", s.Domain+"-users.pem", s.Domain+"-users.key", s.Provider, peers, url, s.AdminAddr, s.Config), nil
 }
 
 // StartAnteroom starts `anteroom serve`, also again after a kill, and waits until /readyz is 200.
