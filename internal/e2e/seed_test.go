@@ -96,6 +96,7 @@ func TestSeed(t *testing.T) {
 		{"full", full},
 		{"history", history},
 		{"renewed", renewed},
+		{"directly", directly},
 		{"reinitialised", reinitialised},
 		{"moved", moved},
 		{"found", found},
