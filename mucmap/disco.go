@@ -81,7 +81,7 @@ func (s *state) info() muc.DiscoInfo {
 	if ours { // what can only be done where the room lives
 		features = append(features, muc.NSRegister, muc.FormRegister, muc.FormRequest, nsModerate, nsVCard, nsCommands)
 	} else {
-		features = append(features, muc.FormRequest)
+		features = append(features, muc.FormRequest, nsModerate)
 	}
 	if len(s.Secret) > 0 {
 		features = append(features, muc.NSOccupantID)

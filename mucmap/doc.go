@@ -92,6 +92,6 @@
 // Our users in rooms of other providers:
 //   - follow.go follows the hub; followstate.go translates what it accepts into events, followrole.go roles; followresync.go catches up,
 //     followreinit.go goes on in the group that follows one that ended
-//   - followuse.go enters, speaks and administrates there, followask.go invites, followknock.go knocks
+//   - followuse.go enters, speaks and administrates there, followconfig.go lets owners name it, followask.go invites, followknock.go knocks
 //   - followconsent.go asks our users whether they want to be added, followkeys.go gives their key packages
 package mucmap

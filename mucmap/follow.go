@@ -33,8 +33,9 @@ type follow struct {
 // asker is an XMPP user who waits for what the hub says to a wish.
 type asker struct {
 	st   *xmpp.Stanza
-	gone *record // what a message retracts
-	join *join   // of somebody who enters
+	gone *record       // what a message retracts
+	said func(t *turn) // shows a message that is not st itself
+	join *join         // of somebody who enters
 	done func(t *turn)
 	fail func(t *turn, e *xmpp.StanzaError) // nil: st is refused
 }

@@ -121,6 +121,10 @@ func (t *turn) followSaid(e follower.Sent) {
 		t.heardFrom(u, nil, e.Wish.Data, nil)
 		return
 	}
+	if who.said != nil {
+		who.said(t)
+		return
+	}
 	from, end := provenance{User: u}, time.Time{}
 	if m, err := content.Decode(e.Wish.Data); err == nil {
 		from, end = origin(u, m, content.ID(u, r.uri, e.Wish.Data, m.Salt)), r.endOf(r.pub.recordByMessage(m.Replaces), m.Expires, t.now)

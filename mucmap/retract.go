@@ -3,6 +3,7 @@ package mucmap
 import (
 	"anteroom/mimi"
 	"anteroom/mimi/content"
+	"anteroom/mimi/follower"
 	"anteroom/mimi/hub"
 	"anteroom/presence"
 	"anteroom/xmpp"
@@ -89,6 +90,10 @@ func (t *turn) moderate(st *xmpp.Stanza) {
 		t.refuse(st, refusal(xmpp.ItemNotFound, "the message has been retracted already"))
 		return
 	}
+	if r.follow != nil {
+		t.followModerate(st, userOf(o), m, reason)
+		return
+	}
 	if r.mustWait() {
 		t.hold(st)
 		return
@@ -96,8 +101,7 @@ func (t *turn) moderate(st *xmpp.Stanza) {
 	from := provenance{}
 	if target, known := m.message(); known {
 		u := userOf(o)
-		body, p, err := t.compose(u, &content.Message{Salt: saltOf(t.derive("content")), Sender: r.pub.listed(u).String(), Room: r.uri.String(),
-			Replaces: target, Body: content.Part{Disposition: content.Render}})
+		body, p, err := t.takeAway(u, target)
 		var a *hub.Accepted
 		if err == nil {
 			a, err = t.protect(u, body)
@@ -112,6 +116,41 @@ func (t *turn) moderate(st *xmpp.Stanza) {
 	}
 	t.moderated(m, userOf(o), o.Nick, reason, from)
 	t.result(st)
+}
+
+// takeAway is the message by which a moderator takes away another one.
+func (t *turn) takeAway(u mimi.URI, target content.MessageID) ([]byte, provenance, error) {
+	return t.compose(u, &content.Message{Salt: saltOf(t.derive("content")), Sender: t.r.pub.listed(u).String(), Room: t.r.uri.String(),
+		Replaces: target, Body: content.Part{Disposition: content.Render}})
+}
+
+// followModerate is moderate in a room of another provider: everybody there believes a moderator's leaf.
+func (t *turn) followModerate(st *xmpp.Stanza, u mimi.URI, m *record, reason string) {
+	r := t.r
+	target, known := m.message()
+	switch {
+	case !known:
+		t.refuse(st, refusal(xmpp.ItemNotFound, "this message is known here only"))
+		return
+	case !r.follow.room.State().Can(u, mimi.CanDeleteOtherMessage):
+		t.refuse(st, refusal(xmpp.Forbidden, "your role in this room lacks canDeleteOtherMessage"))
+		return
+	case len(r.follow.waiting) >= r.svc.cfg.Limits.Waiting:
+		t.refuse(st, refusal(xmpp.ResourceConstraint, "too many messages are waiting"))
+		return
+	}
+	body, from, err := t.takeAway(u, target)
+	if err != nil {
+		t.refuse(st, refusal(xmpp.NotAcceptable, err.Error()))
+		return
+	}
+	said := func(t *turn) {
+		if !m.Gone {
+			t.moderated(m, u, t.r.speaksAs(u), reason, provenance{Message: from.Message})
+		}
+		t.result(st)
+	}
+	t.wish(&asker{st: st, said: said}, follower.Wish{Kind: follower.Send, Client: r.svc.clientURI(u), Data: body, AAD: r.committed(body)})
 }
 
 // moderated tells everybody that a moderator took a message away.

@@ -118,7 +118,8 @@ func abroad(p *scene) {
 	// Everybody hears everybody, once.
 	p.must(r.Say(there, "good morrow"))
 	p.hears(p.juliet, garden, "rosaline", "good morrow")
-	p.hears(p.benvolio, there, "rosaline", "good morrow")
+	said, err := p.benvolio.Hear(p.step(), there, "rosaline", "good morrow")
+	p.must(err)
 	p.hears(r, there, "rosaline", "good morrow")
 	p.expects(p.bob, "what she says", func(l *stack.Line) bool {
 		return l.Type == "message" && l.Room == uri && l.Sender == rosaline && l.Body == "good morrow"
@@ -128,7 +129,7 @@ func abroad(p *scene) {
 	p.pm(p.benvolio, there+"/rosaline", "psst")
 	p.whispered(r, there+"/benvolio", "psst")
 	p.pm(p.benvolio, there+"/juliet", "psst")
-	_, err := p.benvolio.Expect(p.step(), "that this is refused", func(st *xmpp.Stanza) bool {
+	_, err = p.benvolio.Expect(p.step(), "that this is refused", func(st *xmpp.Stanza) bool {
 		e := st.Err()
 		return st.Kind == xmpp.Message && st.From.String() == there+"/juliet" && e != nil && e.Condition == xmpp.NotAllowed && strings.Contains(e.Text, "which this room hides")
 	})
@@ -169,6 +170,21 @@ func abroad(p *scene) {
 	p.admin(p.benvolio, there, "<item jid='u%edgar%"+edgarDomain+"@rooms."+otherDomain+"' affiliation='outcast'><reason>fights</reason></item>")
 	p.changed(p.bob, uri, "participant_added", "mimi://"+edgarDomain+"/u/edgar", benvolio)
 
+	moderate := `<moderate xmlns='urn:xmpp:message-moderate:1' id='` + said.Child("urn:xmpp:sid:0", "stanza-id").Attr("id") + `'><retract xmlns='urn:xmpp:message-retract:1'/></moderate>`
+	p.denied(r, there, "set", moderate, xmpp.Forbidden, "only moderators")
+	_, err = p.benvolio.Request(p.step(), there, "set", moderate)
+	p.must(err)
+	for _, seen := range []struct {
+		c        *xmppclient.Client
+		at, nick string
+	}{{p.juliet, garden, "benvolio"}, {p.benvolio, there, "Ben"}, {r, there, "Ben"}} {
+		_, err := seen.c.Expect(p.step(), "that her message is taken away", func(st *xmpp.Stanza) bool {
+			by := st.Child("urn:xmpp:message-retract:1", "retract").Child("urn:xmpp:message-moderate:1", "moderated")
+			return st.Kind == xmpp.Message && st.From.String() == seen.at && by != nil && by.Attr("by") == seen.at+"/"+seen.nick
+		})
+		p.must(err)
+	}
+
 	// Both providers show the same lists, each in its own addresses.
 	p.wantList(p.benvolio, there, "member", "rosaline@"+otherDomain, "u%bob%"+bobDomain+"@rooms."+otherDomain)
 	p.wantList(p.juliet, garden, "member", "u%bob%"+bobDomain+"@"+stack.Rooms, thereAs("rosaline"))
@@ -187,11 +203,13 @@ func abroad(p *scene) {
 	}
 
 	// What cannot be done from here is refused and not announced; what the owner does is told.
-	p.denied(p.benvolio, there, "get", `<query xmlns='`+nsMUCOwner+`'/>`, xmpp.NotAllowed, "this room belongs to "+stack.Domain)
+	p.denied(p.benvolio, there, "get", `<query xmlns='`+nsMUCOwner+`'/>`, xmpp.Forbidden, "only an owner")
+	p.denied(p.benvolio, there, "set", `<command xmlns='http://jabber.org/protocol/commands' node='urn:anteroom:room#states' action='execute'/>`, xmpp.NotAllowed,
+		"this room belongs to "+stack.Domain)
 	info, err := p.benvolio.Request(p.step(), there, "get", `<query xmlns='http://jabber.org/protocol/disco#info'/>`)
 	p.must(err)
 	for feature, want := range map[string]bool{"muc_open": true, "muc_unmoderated": true, "muc_semianonymous": true, "http://jabber.org/protocol/muc#request": true,
-		"http://jabber.org/protocol/commands": false, "jabber:iq:register": false} {
+		"urn:xmpp:message-moderate:1": true, "http://jabber.org/protocol/commands": false, "jabber:iq:register": false} {
 		if strings.Contains(info.String(), "var='"+feature+"'") != want {
 			p.Errorf("feature %s told: %v\n%s", feature, !want, info)
 		}
@@ -309,9 +327,26 @@ func befallen(p *scene) {
 	})
 	p.occupantItem(nurse, garden, "nurse", "owner", "moderator")
 
-	// And destroys it, or another owner does.
+	// It is called as its owner likes, and everybody is told; what only its provider can do is refused.
+	const form = `<query xmlns='` + nsMUCOwner + `'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>`
+	st, err := p.benvolio.Request(p.step(), there, "get", `<query xmlns='`+nsMUCOwner+`'/>`)
+	p.must(err)
+	if text := st.String(); !strings.Contains(text, "muc#roomconfig_roomname") || strings.Contains(text, "muc#roomconfig_membersonly") {
+		p.Errorf("the owner is offered %s", text)
+	}
+	_, err = p.benvolio.Request(p.step(), there, "set", form+`<field var='muc#roomconfig_roomname'><value>Mantua</value></field></x></query>`)
+	p.must(err)
+	p.isTold(p.benvolio, there, "104")
+	p.isTold(nurse, garden, "104")
+	if st, err = nurse.Request(p.step(), garden, "get", `<query xmlns='http://jabber.org/protocol/disco#info'/>`); err != nil || !strings.Contains(st.String(), "name='Mantua'") {
+		p.Errorf("the room is called %v, %v", st, err)
+	}
+	p.denied(p.benvolio, there, "set", form+`<field var='muc#roomconfig_membersonly'><value>0</value></field></x></query>`, xmpp.NotAllowed, "this room belongs to "+stack.Domain)
+	p.denied(p.benvolio, there, "set", `<query xmlns='`+nsMUCOwner+`'><destroy/></query>`, xmpp.NotAllowed, "this room belongs to "+stack.Domain)
+
+	// An owner at home destroys it.
 	const venue = "<destroy jid='orchard@" + stack.Rooms + "'><reason>moving on</reason></destroy>"
-	_, err := nurse.Request(p.step(), garden, "set", `<query xmlns='`+nsMUCOwner+`'>`+venue+`</query>`)
+	_, err = nurse.Request(p.step(), garden, "set", `<query xmlns='`+nsMUCOwner+`'>`+venue+`</query>`)
 	p.must(err)
 	for _, told := range []struct {
 		c              *xmppclient.Client
