@@ -96,6 +96,7 @@ const personPrefix = "@"
 func (g *Gateway) errandsAtHome(ctx context.Context, d *delivery) int {
 	kinds := map[mimi.Endpoint]mucmap.RequestKind{
 		mimi.EndpointRequestConsent: mucmap.RequestRequestConsent, mimi.EndpointUpdateConsent: mucmap.RequestUpdateConsent,
+		mucmap.EndpointHandOver: mucmap.RequestHandOver,
 	}
 	if d.endpoint == mimi.EndpointReportAbuse {
 		status, _ := g.ReportAbuse(ctx, g.opt.Provider, d.uri, d.body)

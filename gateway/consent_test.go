@@ -136,7 +136,7 @@ func TestRequestConsent(t *testing.T) {
 			uri  mimi.URI
 			want int
 		}{
-			{mimi.EndpointUpdateConsent, juliet, 200}, {mimi.EndpointRequestConsent, garden, 200},
+			{mimi.EndpointUpdateConsent, juliet, 200}, {mimi.EndpointRequestConsent, garden, 200}, {mucmap.EndpointHandOver, garden, 200},
 			{mimi.EndpointUpdateConsent, bob, 404}, {mimi.EndpointNotify, garden, 404},
 		} {
 			if got := at(tt.e, tt.uri); got != tt.want {

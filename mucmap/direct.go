@@ -263,7 +263,7 @@ func (t *turn) begun(p pair) {
 	t.consent(t.r.svc.cfg.Provider, mimi.EndpointRequestConsent, ours, &mimi.ConsentEntry{Operation: mimi.ConsentCancel, Requester: p.User, Target: p.Peer, Room: ours})
 }
 
-// yield gives up waiting for the other one, who has a room of the two by now: what is held is sent again, and goes there.
+// yield gives up waiting for the other one, who has a room of the two by now: what is held goes there.
 func (t *turn) yield(in Request) {
 	reply := Reply{ID: in.ID, Status: statusCreated}
 	var c mimi.ConsentEntry
@@ -278,12 +278,7 @@ func (t *turn) yield(in Request) {
 			t.cancelConsent(*a)
 			t.emit(&unasked{c.Target})
 		}
-		for _, xml := range t.r.pub.Held {
-			if st, err := xmpp.ParseStanzaXML([]byte(xml)); err == nil {
-				t.out.Forward = append(t.out.Forward, &st)
-			}
-		}
-		t.emit(&let{})
+		t.handOver(c.Target)
 	}
 	t.out.Replies = append(t.out.Replies, reply)
 }

@@ -114,3 +114,37 @@ func TestDirectRoomBounces(t *testing.T) {
 		t.Error("messages still wait")
 	}
 }
+
+// What is handed over from another room comes from our own provider alone; where the conversation has ended it comes back.
+func TestHandOverIsAtHome(t *testing.T) {
+	b := newBench(t)
+	theirs, err := mimi.RoomURI("b.example", mimi.FixedMembershipName(julietURI.String(), bobURI.String()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.name = b.svc.FollowedName(theirs)
+	b.room = b.svc.New(b.name)
+	w := wire.NewWriter(nil)
+	w.Opaque(make([]byte, 16))
+	w.U32(0)
+	w.OpaqueString(toBob("Bob?"))
+	for i, tt := range []struct {
+		from string
+		body []byte
+		want int
+	}{
+		{"b.example", w.Bytes(), 403}, {"a.example", w.Bytes()[:30], 400}, {"a.example", append(w.Bytes(), 0), 400}, {"a.example", w.Bytes(), 201},
+	} {
+		b.out.Reset()
+		id := string(rune('a' + i))
+		if err := b.step(Request{ID: id, Provider: tt.from, Kind: RequestHandOver, Body: tt.body}); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.reply[id].Status; got != tt.want {
+			t.Errorf("%d: %d %s, want %d", i, got, b.reply[id].Body, tt.want)
+		}
+		if came := strings.Contains(b.out.String(), "<recipient-unavailable"); came != (tt.want == 201) {
+			t.Errorf("%d: the message comes back: %v", i, came)
+		}
+	}
+}

@@ -87,7 +87,7 @@
 //   - inviteremote.go adds them, keysearch.go asks for their key packages, await.go for their consent; addagreed.go adds who agrees
 //   - systems.go lets their systems take clients out
 //   - hostkeys.go gives them key packages of ours, relayed.go learns of those that third providers gave
-//   - direct.go is the room of two in which a user of ours and one elsewhere write to each other
+//   - direct.go is the room of two in which a user of ours and one elsewhere write to each other, handover.go brings what waits there to the other room of the two
 //
 // Our users in rooms of other providers:
 //   - follow.go follows the hub; followstate.go translates what it accepts into events, followrole.go roles; followresync.go catches up,

@@ -54,6 +54,7 @@ var newEvent = map[string]func() event{
 	"opened":     func() event { return new(opened) },
 	"kept":       func() event { return new(kept) },
 	"let":        func() event { return new(let) },
+	"handed":     func() event { return new(handed) },
 	"whispered":  func() event { return new(whispered) },
 	"asked":      func() event { return new(asked) },
 	"agreed":     func() event { return new(agreed) },
@@ -107,6 +108,8 @@ func eventName(e event) string {
 		return "kept"
 	case *let:
 		return "let"
+	case *handed:
+		return "handed"
 	case *whispered:
 		return "whispered"
 	case *asked:

@@ -186,6 +186,9 @@ func (t *turn) notified(in Request) {
 	case RequestUpdateConsent:
 		t.updateConsent(in)
 		return
+	case RequestHandOver:
+		t.out.Replies = append(t.out.Replies, t.handedOver(in))
+		return
 	}
 	if in.Kind != RequestNotify {
 		reply.Status, reply.Body = statusNotFound, []byte("this provider is not the room's hub")

@@ -30,6 +30,7 @@ const (
 	RequestAnnounce                              // the same: Body is the text
 	RequestReInit                                // by an operator: Body is a ReInitOrder in JSON
 	RequestReKey                                 // keyMaterial for a user of ours who is in the room already; status 204: it is not
+	RequestHandOver                              // at home: a message that waited in the room of two that yields to this one
 	RequestRelayed                               // the answer of Provider to keyMaterial for the room that went by way of us
 )
 
@@ -62,6 +63,8 @@ func (k RequestKind) String() string {
 		return "reinit"
 	case RequestReKey:
 		return "rekey"
+	case RequestHandOver:
+		return EndpointHandOver
 	case RequestRelayed:
 		return "relayed"
 	}

@@ -36,6 +36,7 @@ type state struct {
 	Locked     bool         `json:",omitempty"` // new and not configured: see lock.go
 	Direct     *pair        `json:",omitempty"` // of a room of two, ours
 	Held       []string     `json:",omitempty"` // messages that wait for the other one, oldest first
+	Handed     [][]byte     `json:",omitempty"` // digests of messages that waited in another room, oldest first
 	Expiring   []expiring   `json:",omitempty"` // messages that end by themselves, the next one first
 	Awaiting   []awaited    `json:",omitempty"` // users of other providers whose consent is asked for, oldest first
 	Domains    []domainBan  `json:",omitempty"` // banned, sorted

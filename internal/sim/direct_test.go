@@ -140,7 +140,7 @@ func texts(u *User, from string) (list []string) {
 func TestDirectMessagesFromBothSides(t *testing.T) {
 	const toRomeo, toJuliet = "u%romeo%b.example@rooms.a.example", "u%juliet%a.example@rooms.b.example"
 	for seed := range uint64(12) {
-		for name, faults := range map[string]Faults{"calm": {}, "lossy": {LoseRequest: 0.2, LoseReply: 0.2, Late: 0.1}} {
+		for name, faults := range map[string]Faults{"calm": {}, "lossy": {LoseRequest: 0.2, LoseReply: 0.2, Late: 0.1}, "crashing": {Crash: 0.2, LoseReply: 0.2, Late: 0.2}} {
 			w := New(seed, "a.example", "b.example")
 			w.Faults = faults
 			juliet := w.User("juliet@a.example/balcony", "garden@rooms.a.example", "Juliet")

@@ -526,6 +526,7 @@ var kinds = map[string]mucmap.RequestKind{
 	string(mimi.EndpointGroupInfo): mucmap.RequestGroupInfo, string(mimi.EndpointNotify): mucmap.RequestNotify,
 	string(mimi.EndpointKeyMaterial):    mucmap.RequestKeyMaterial,
 	string(mimi.EndpointRequestConsent): mucmap.RequestRequestConsent, string(mimi.EndpointUpdateConsent): mucmap.RequestUpdateConsent,
+	mucmap.EndpointHandOver: mucmap.RequestHandOver,
 }
 
 // receive gives a POST to the room, or the person, that it is about. False: no answer comes.
