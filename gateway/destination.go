@@ -22,6 +22,8 @@ type destination struct {
 	failures int       // how often the provider failed since its last answer, for another room than the time before
 	suspect  *queue    // for which it failed last
 	rest     time.Time // nothing is sent before
+	silent   bool      // it gave no answer the last time
+	heard    time.Time // when a room tried since the provider, which gave us no answer, asked us something
 }
 
 // queue is what one room owes to one provider.
@@ -32,6 +34,9 @@ type queue struct {
 	busy     int             // so many of the first entries are on their way, or will be tried again as they are: a provider knows a request again by its octets
 	flying   bool            // they are on their way
 	failures int             // attempts with them that failed
+	again    time.Time       // when the next attempt is due, unless the provider is heard of before
+	wait     int             // counts the waits for it
+	early    bool            // the provider was heard of: the attempt is not due yet
 	waiters  []waiter        // for what was in it when they came
 }
 
@@ -64,7 +69,7 @@ func (d *destination) next(now time.Time) *queue {
 	if d.failures > 0 {
 		width = 1
 	}
-	if len(d.ready) == 0 || d.busy >= width || now.Before(d.rest) {
+	if len(d.ready) == 0 || d.busy >= width || now.Before(d.rest) && !d.ready[0].early {
 		return nil
 	}
 	q := d.ready[0]
@@ -108,11 +113,23 @@ func (d *destination) landed(q *queue) {
 }
 
 // reached notes that the provider answers.
-func (d *destination) reached() { d.failures, d.suspect = 0, nil }
+func (d *destination) reached() { d.failures, d.suspect, d.silent = 0, nil, false }
+
+// stirs notes that a provider asked for a room. If it gave us no answer the last time it may be there again, and the room need not wait until its next
+// attempt is due; but no more than one such attempt is made in MinBackoff, and nothing that is due waits longer for it.
+func (d *destination) stirs(now time.Time, room string) {
+	q := d.queues[room]
+	if q == nil || !d.silent || q.flying || q.early || now.Before(d.heard.Add(MinBackoff)) {
+		return
+	}
+	d.heard, q.early = now, true
+	d.ready = slices.DeleteFunc(d.ready, func(r *queue) bool { return r == q })
+	d.ready = slices.Insert(d.ready, 0, q)
+}
 
 // done takes the first n entries out of a queue. It goes on when it is its turn again.
 func (d *destination) done(q *queue, n int) []delivery {
-	q.busy, q.failures = 0, 0
+	q.busy, q.failures, q.early = 0, 0, false
 	n = min(n, len(q.entries))
 	out := slices.Clone(q.entries[:n])
 	for range out {
@@ -136,9 +153,9 @@ func (d *destination) failed(now time.Time, q *queue, patience time.Duration) (r
 	return rest
 }
 
-// resume puts a queue at the end of those in turn. One that is empty, or was forgotten, is gone.
+// resume puts a queue at the end of those in turn. One that is empty, or was forgotten, is gone; one that is on its way comes back by itself.
 func (d *destination) resume(q *queue) {
-	if d.queues[q.room] == q && len(q.entries) > 0 {
+	if d.queues[q.room] == q && len(q.entries) > 0 && !q.flying && !slices.Contains(d.ready, q) {
 		d.ready = append(d.ready, q)
 	}
 }

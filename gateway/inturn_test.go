@@ -3,6 +3,8 @@ package gateway
 import (
 	"errors"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -26,10 +28,13 @@ func TestAnswersComeInTurn(t *testing.T) {
 			b.say(room, juliet, "deliver b.example")
 		}
 		b.settle()
+		var mu sync.Mutex
 		var answered []string
 		submit := func(peer, text string) {
 			go func() {
 				b.g.SubmitMessage(b.t.Context(), peer, garden, []byte(text))
+				mu.Lock()
+				defer mu.Unlock()
 				answered = append(answered, text)
 			}()
 			b.settle()
@@ -37,6 +42,8 @@ func TestAnswersComeInTurn(t *testing.T) {
 		want := func(texts ...string) {
 			t.Helper()
 			b.settle()
+			mu.Lock()
+			defer mu.Unlock()
 			if !slices.Equal(answered, texts) {
 				t.Fatalf("answered is %q, want %q", answered, texts)
 			}
@@ -73,16 +80,16 @@ func TestAnswersDoNotWaitForWhatIsGivenUp(t *testing.T) {
 		b.say("garden", juliet, "deliver b.example")
 		b.settle()
 		began := time.Now()
-		done := false
+		var done atomic.Bool
 		go func() {
 			b.g.SubmitMessage(b.t.Context(), "b.example", mimi.MustURI("mimi://a.example/r/garden"), []byte("one"))
-			done = true
+			done.Store(true)
 		}()
 		b.settle()
 		b.g.outbox.forget("garden")
 		b.settle()
-		if !done || time.Since(began) != 0 {
-			t.Errorf("answered %v after %v", done, time.Since(began))
+		if !done.Load() || time.Since(began) != 0 {
+			t.Errorf("answered %v after %v", done.Load(), time.Since(began))
 		}
 	})
 }

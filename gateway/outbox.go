@@ -163,13 +163,21 @@ func (o *outbox) deliver(d *destination, q *queue, batch []delivery) {
 
 // postpone lets a room wait for another attempt, and the whole provider when it is its trouble; o.mu is held.
 func (o *outbox) postpone(d *destination, q *queue, out outcome) {
+	now := time.Now()
+	if q.early && out.err != nil { // it does not count: the next attempt is due when it was
+		q.early = false
+		o.waits(d, q, max(q.again.Sub(now), MinBackoff))
+		return
+	}
+	q.early = false
 	q.failures++
 	if out.everybody {
-		rest := d.failed(time.Now(), q, out.patience)
+		rest := d.failed(now, q, out.patience)
 		o.after(rest, d, func() {})
 	} else {
 		d.reached()
 	}
+	d.silent = out.err != nil
 	switch {
 	case !out.everybody && q.failures == 1:
 		o.g.log.Warn("provider has trouble with one room; trying again", "provider", d.provider, "room", q.room, "status", out.status)
@@ -179,7 +187,29 @@ func (o *outbox) postpone(d *destination, q *queue, out outcome) {
 	default:
 		o.g.log.Warn("provider is not ready; trying again", "provider", d.provider, "status", out.status)
 	}
-	o.after(max(backoff(q.failures), out.patience), d, func() { d.resume(q) })
+	o.waits(d, q, max(backoff(q.failures), out.patience))
+}
+
+// waits lets a room wait for its next attempt; o.mu is held.
+func (o *outbox) waits(d *destination, q *queue, pause time.Duration) {
+	q.again = time.Now().Add(pause)
+	q.wait++
+	this := q.wait
+	o.after(pause, d, func() {
+		if q.wait == this {
+			d.resume(q)
+		}
+	})
+}
+
+// stirs notes that a provider asked for a room.
+func (o *outbox) stirs(provider, room string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if d := o.destinations[provider]; d != nil {
+		d.stirs(time.Now(), room)
+		o.advance(d)
+	}
 }
 
 // outcome is what came of an attempt.

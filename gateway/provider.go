@@ -61,6 +61,7 @@ func (g *Gateway) askRoom(ctx context.Context, kind mucmap.RequestKind, peer, na
 	if !g.put(name, item{request: q, at: time.Now()}) {
 		return http.StatusServiceUnavailable, []byte("the room is busy")
 	}
+	g.outbox.stirs(peer, name)
 	patience := time.NewTimer(RequestTime)
 	defer patience.Stop()
 	select {
