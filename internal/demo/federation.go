@@ -45,7 +45,7 @@ func federate(ctx context.Context, with setting) (err error) {
 			return err
 		}
 	}
-	s, err := stack.Start(bounded, stack.Options{Binary: with.binary, Dir: dirs[0], Store: with.store, Peers: []string{otherDomain, nativeDomain, forgerDomain},
+	s, err := stack.Start(bounded, stack.Options{Binary: with.binary, Dir: dirs[0], Store: with.store, Peers: []string{otherDomain, nativeDomain, forgerDomain}, Relays: true,
 		Users: map[string]string{"juliet": "capulet", "you": "anteroom"}})
 	if err != nil {
 		return err
@@ -92,6 +92,7 @@ func (f *federation) run(s *stack.Stack) (err error) {
 	}{
 		{"Meeting across providers", f.meetAll}, {"Chatting among all", f.chatAll}, {"Moderation from where the room lives", f.moderateHere},
 		{"Moderation from the other side", f.moderateThere}, {"A room that is not there", f.nowhere}, {"A provider is away and comes back", f.away},
+		{"The network is cut and comes back", func() error { return f.cut(s) }}, {"Deliveries come twice and in another order", func() error { return f.disorder(s) }},
 		{"A certificate that nobody vouches for", func() error { return f.forged(s) }},
 	} {
 		fmt.Printf("\n%s\n", act.title)

@@ -359,38 +359,3 @@ func presenceAt(room, nick, code, role string) func(*xmpp.Stanza) bool {
 		return role == "" || x.Child(ns, "item").Attr("role") == role
 	}
 }
-
-// describe says a line of the native participant in words.
-func describe(l *stack.Line) string {
-	short := func(uri string) string { return strings.TrimPrefix(uri, "mimi://") }
-	switch l.Type {
-	case "epoch":
-		var what []string
-		for _, c := range l.Changes {
-			words := c.Kind + " " + short(c.User)
-			if c.RoleName != "" {
-				words += " as " + c.RoleName
-			}
-			if strings.HasPrefix(c.Kind, "leaf") {
-				words += fmt.Sprintf(" (leaf %d)", c.Leaf)
-			}
-			what = append(what, words)
-		}
-		var who []string
-		for _, p := range l.Proposer {
-			who = append(who, short(p))
-		}
-		return fmt.Sprintf("epoch %d, proposed by %s, committed by %s: %s", l.Epoch, strings.Join(who, " and "), short(l.Committer), strings.Join(what, ", "))
-	case "message":
-		return fmt.Sprintf("epoch %d, message of %s: %q", l.Epoch, short(l.Sender), l.Body)
-	case "joined":
-		return fmt.Sprintf("joined %s in epoch %d", short(l.Room), l.Epoch)
-	case "removed":
-		return "removed from " + short(l.Room)
-	case "refused":
-		return fmt.Sprintf("%s refused: %s", l.Command, l.Text)
-	case "sent":
-		return fmt.Sprintf("his own message accepted in epoch %d: %q", l.Epoch, l.Body)
-	}
-	return strings.TrimSpace(l.Type + " " + l.Text)
-}

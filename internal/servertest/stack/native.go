@@ -53,7 +53,8 @@ type (
 		Role, From, Leaf                  uint32
 		RoleName                          string `json:"role_name"`
 		FromName                          string `json:"from_name"`
-		Reason, Subject, Alternate        string
+		Reason, Alternate                 string
+		Name, Subject                     string // of metadata
 		Policy                            string
 	}
 	Participant struct {
