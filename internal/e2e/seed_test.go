@@ -30,6 +30,9 @@ type scenes struct {
 	benvolio    *xmppclient.Client // of there
 	bob, cathy  *stack.Native
 	assets      string // host and port at which files are; here fetches them for others, there knows them but may not go to this machine
+
+	abram, gregory, sampson *xmppclient.Client // of here, there and there: in no scene but that of the lost touch, which takes a minute
+	astray                  *company           // when it has begun
 }
 
 // What the seed describes, each with two anterooms, two XMPP servers and native users of further providers, all in processes of their own.
@@ -51,12 +54,12 @@ func TestSeed(t *testing.T) {
 	assets := `assets = ["` + s.assets + `"]` + "\n"
 	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain}, Config: config,
 		Provider: assets + "networks = [\"127.0.0.0/8\"]\n",
-		Relays:   true, Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password}}); err != nil {
+		Relays:   true, Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password, "abram": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.here.Stop()
 	if s.there, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[1], Server: "ejabberd", Domain: otherDomain, Beside: s.here, Offline: true, Config: config,
-		Provider: assets, Users: map[string]string{"benvolio": password, "rosaline": password, "paris": password, "mercutio": password}}); err != nil {
+		Provider: assets, Users: map[string]string{"benvolio": password, "rosaline": password, "paris": password, "mercutio": password, "gregory": password, "sampson": password}}); err != nil {
 		t.Fatal(err)
 	}
 	defer s.there.Stop()
@@ -64,7 +67,7 @@ func TestSeed(t *testing.T) {
 		at   **xmppclient.Client
 		s    *stack.Stack
 		name string
-	}{{&s.juliet, s.here, "juliet"}, {&s.benvolio, s.there, "benvolio"}} {
+	}{{&s.juliet, s.here, "juliet"}, {&s.benvolio, s.there, "benvolio"}, {&s.abram, s.here, "abram"}, {&s.gregory, s.there, "gregory"}, {&s.sampson, s.there, "sampson"}} {
 		c, err := xmppclient.Dial(ctx, u.s.XMPP.ClientAddr(), xmpp.MustParseJID(u.name+"@"+u.s.Domain), "tests", password)
 		if err != nil {
 			t.Fatal(err)
@@ -82,6 +85,7 @@ func TestSeed(t *testing.T) {
 		name string
 		play func(*scene)
 	}{
+		{"touch lost", losesTouch},
 		{"devices", devices},
 		{"consent", joinsByConsent},
 		{"preauthorised", joinsPreauthorised},
@@ -111,6 +115,7 @@ func TestSeed(t *testing.T) {
 		{"consenting", consenting},
 		{"few", few},
 		{"whispering", whispering},
+		{"touch regained", regainsTouch},
 		{"quarantined", quarantined},
 		{"fetched", fetched},
 	} {
