@@ -366,6 +366,7 @@ func (s *source) checkLimits(c *Config) error {
 		{"limits.outbox_age", l.OutboxAge, time.Minute, 30 * day},
 		{"limits.idle", l.Idle, time.Second, day},
 		{"limits.ping_after", l.PingAfter, 0, day},
+		{"limits.gap_patience", l.GapPatience, 5 * time.Second, time.Hour},
 		{"limits.shortest_renewal", l.ShortestRenewal, 8 * time.Second, time.Hour},
 		{"limits.guest_linger", l.GuestLinger, time.Second, 30 * day},
 		{"rooms.lock_timeout", c.Rooms.LockTimeout, time.Second, day},

@@ -127,6 +127,8 @@ type Limits struct {
 	ProviderRequests float64 `toml:"provider_requests" doc:"Requests per second that one provider may send for longer than a moment, and twice as many at once. 0: no limit."`
 	ProviderUpdates  float64 `toml:"provider_updates" doc:"Of those, commits and proposals for one room, and ten times as many at once. 0: no limit."`
 
+	GapPatience Duration `toml:"gap_patience" doc:"How long a room of another provider waits for news that are missing before it is entered anew, which loses what they told unless they come later."`
+
 	ShortestRenewal Duration `toml:"shortest_renewal" doc:"The shortest time in which the owner of a room may want all keys to be renewed, by the field x-anteroom_update_max of its configuration. Each renewal is a commit."`
 
 	GuestLinger Duration `toml:"guest_linger" doc:"How long a user without affiliation stays a member of the room's MLS group after leaving: XMPP cannot tell leaving from going offline."`
@@ -156,6 +158,7 @@ func Default() Config {
 			PingAfter:    "15m",
 			GuestLinger:  "30m",
 
+			GapPatience:     "1m",
 			ShortestRenewal: "1h",
 
 			ProviderRequests: 1000,

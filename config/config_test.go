@@ -197,6 +197,7 @@ func TestBadConfiguration(t *testing.T) {
 		{why: "keys renewed too often", text: minimal + "[rooms]\nrenew_encryption='59m'\n", line: 5, key: "rooms.renew_encryption", rule: "between 1h"},
 		{why: "keys renewed in a negative time", text: minimal + "[rooms]\nrenew_signature='-1h'\n", line: 5, key: "rooms.renew_signature", rule: "between 1h"},
 		{why: "renewal within too few seconds", text: minimal + "[limits]\nshortest_renewal='7s'\n", line: 5, key: "limits.shortest_renewal", rule: "between 8s and 1h"},
+		{why: "no patience with gaps", text: minimal + "[limits]\ngap_patience='4s'\n", line: 5, key: "limits.gap_patience", rule: "between 5s and 1h"},
 		{why: "renewal is no time", text: minimal + "[rooms]\nrenew_signature='monthly'\n", line: 5, key: "rooms.renew_signature", rule: "time span"},
 		{why: "socket path too long", text: minimal + "[admin]\nsocket='/" + strings.Repeat("x", 120) + "'\n", line: 5, key: "admin.socket", rule: "107 bytes"},
 		{why: "operator without localpart", text: minimal + "[admin]\nadmins=['a.example']\n", line: 5, key: "admin.admins", rule: "address of a user"},

@@ -147,7 +147,7 @@ func (t *turn) following() *follower.Room {
 
 // followOptions are the options of all rooms of other providers.
 func (s *Service) followOptions() follower.Options {
-	return follower.Options{Provider: s.cfg.Provider, Authenticate: s.believes(), Credential: s.renewedCredential, Parallel: s.cfg.Parallel}
+	return follower.Options{Provider: s.cfg.Provider, Authenticate: s.believes(), Credential: s.renewedCredential, GapPatience: s.cfg.Limits.Gap, Parallel: s.cfg.Parallel}
 }
 
 // nickFor is the nick that a user's new leaf carries.

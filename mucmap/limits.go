@@ -11,6 +11,7 @@ type Limits struct {
 	Waiting     int // wishes that wait for a commit, and messages that wait for one
 	Rates       Rates
 
+	Gap     time.Duration // a room of another provider waits so long for what is missing before it is entered anew; 0: follower.GapPatience
 	Renewal time.Duration // owners may want all keys to be renewed in no less; between MinShortestRenewal and the default
 }
 

@@ -218,7 +218,7 @@ func searchPolicy(search string) mucmap.SearchPolicy {
 
 // roomLimits are the limits of each room.
 func roomLimits(l *config.Limits) mucmap.Limits {
-	return mucmap.Limits{Occupants: l.Occupants, History: l.History, Nick: l.Nick, Renewal: l.ShortestRenewal.D(), Rates: mucmap.Rates{
+	return mucmap.Limits{Occupants: l.Occupants, History: l.History, Nick: l.Nick, Renewal: l.ShortestRenewal.D(), Gap: l.GapPatience.D(), Rates: mucmap.Rates{
 		Messages: rateOf(l.RoomRate, l.RoomBurst), Joins: rateOf(l.JoinRate, l.Occupants)}}
 }
 

@@ -31,7 +31,7 @@ type scenes struct {
 	bob, cathy  *stack.Native
 	assets      string // host and port at which files are; here fetches them for others, there knows them but may not go to this machine
 
-	abram, gregory, sampson *xmppclient.Client // of here, there and there: in no scene but that of the lost touch, which takes a minute
+	abram, gregory, sampson *xmppclient.Client // of here, there and there: in no scene but that of the lost touch, which takes its time
 	astray                  *company           // when it has begun
 }
 
@@ -46,7 +46,7 @@ func TestSeed(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const config = "[limits]\nshortest_renewal = \"8s\"\n" // a scene waits for what is renewed
+	const config = "[limits]\nshortest_renewal = \"8s\"\ngap_patience = \"10s\"\n" // scenes wait for what is renewed, and for a room that lost touch
 	var err error
 	if s.assets, err = assetHost(); err != nil {
 		t.Fatal(err)

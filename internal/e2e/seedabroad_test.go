@@ -280,6 +280,8 @@ func befallen(p *scene) {
 	goes("301", "again")
 	p.turnedAway(r, there, "rosaline", xmpp.Forbidden)
 	p.admin(p.juliet, garden, "<item jid='"+thereAs("rosaline")+"' affiliation='none'/>")
+	p.must(p.juliet.Say(garden, "she may come back")) // which her provider knows when it hears this
+	p.hears(p.benvolio, there, "juliet", "she may come back")
 
 	// Who is of the other provider kicks and bans in the same way.
 	comes()

@@ -2,6 +2,7 @@ package follower
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -71,7 +72,7 @@ func (r *Room) Tick(now time.Time, seed mls.Seed) Output {
 func (r *Room) due() time.Time {
 	at := r.since
 	if r.lost == "" {
-		at = at.Add(GapPatience)
+		at = at.Add(cmp.Or(r.options.GapPatience, GapPatience))
 	}
 	if r.retry.After(at) {
 		at = r.retry

@@ -72,6 +72,25 @@ func TestLostCommit(t *testing.T) {
 	}
 }
 
+// Operators say how long a room waits.
+func TestGapPatience(t *testing.T) {
+	w := both(t)
+	w.lose()
+	o := followOptions
+	o.GapPatience = 10 * time.Second
+	w.room = w.room.WithOptions(o)
+	for _, tt := range []struct {
+		wait  time.Duration
+		asked bool
+	}{{9 * time.Second, false}, {2 * time.Second, true}} {
+		w.now = w.now.Add(tt.wait)
+		w.tick()
+		if asked := w.room.InFlight() != nil; asked != tt.asked {
+			t.Fatalf("after %v more the hub is asked: %v", tt.wait, asked)
+		}
+	}
+}
+
 // A commit that cannot be applied: the room comes back at once.
 func TestBrokenCommit(t *testing.T) {
 	w := both(t)

@@ -27,6 +27,8 @@ type Options struct {
 	Authenticate mimi.Authenticate
 	// Credential returns a new credential for the key of a leaf of ours if its present one is to be renewed. Nil: none ever is. It must be pure.
 	Credential func(leaf *mls.LeafNode, now time.Time) (c mls.Credential, due bool)
+	// GapPatience takes the place of the constant of this name; 0 leaves it.
+	GapPatience time.Duration
 	// Parallel is mls.Config.Parallel for the room's group; nil does one thing after the other.
 	Parallel func(n int, do func(int))
 }
