@@ -154,10 +154,9 @@ func few(p *scene) {
 			p.Errorf("refused with %q", l.Text)
 		}
 	}
-	adds := func() (key string) {
+	comes := func(by *stack.Native) (key string) { // and goes
 		p.Helper()
-		p.tells(p.bob, "add %s %s", uri, user)
-		for _, c := range p.changed(p.bob, uri, "leaf_added", user, p.bob.User).Changes {
+		for _, c := range p.changed(p.bob, uri, "leaf_added", user, by.User).Changes {
 			if c.Kind == "leaf_added" {
 				key = c.Key
 			}
@@ -166,6 +165,11 @@ func few(p *scene) {
 		p.admin(p.juliet, garden, "<item nick='mercutio' role='none'/>")
 		p.expects(p.bob, "that mercutio is out", func(l *stack.Line) bool { return l.Type == "epoch" && l.Room == uri && l.Has("leaf_removed", user) })
 		return key
+	}
+	adds := func() string {
+		p.Helper()
+		p.tells(p.bob, "add %s %s", uri, user)
+		return comes(p.bob)
 	}
 
 	p.decides(mercutio, "others", "others", "few")
@@ -177,11 +181,15 @@ func few(p *scene) {
 	if asked := len(p.bob.Seen(told("consent_asked", user, uri))); asked != 1 {
 		p.Errorf("mercutio was asked %d times", asked)
 	}
+	p.tells(p.cathy, "join %s", uri)
+	p.expects(p.cathy, "her entry", entered(uri))
+	p.tells(p.cathy, "add %s %s", uri, user) // she has had none
+	comes(p.cathy)
 
-	// With consent there are two more, the second of which is the last. bob adds with it as often as he likes.
+	// With consent bob gets three, and then the last, with which he adds as often as he likes; when it has been used there are fresh ones.
 	p.decides(mercutio, "allow", "address", bobThere)
 	p.expects(p.bob, "the consent", told("consent_granted", user, uri))
-	fresh := adds()
+	fresh := comes(p.bob) // as he had wanted
 	for range 3 {
 		wastes()
 	}
