@@ -24,6 +24,18 @@ func TestChatStatesStay(t *testing.T) {
 	wantIn(t, "after voice was taken", b.send(t, adminSet("<item nick='Romeo' role='visitor'/>"))+romeoSays(t, b, "c2", "<paused xmlns='http://jabber.org/protocol/chatstates'/>"), "forbidden")
 }
 
+// A marker of a message that the room does not know any more is no message for others.
+func TestMarkersOfUnknownMessagesStay(t *testing.T) {
+	b, bob := meet(t)
+	bob.catchUp()
+	before := len(b.disk.outbox)
+	out := romeoSays(t, b, "d1", "<displayed xmlns='urn:xmpp:chat-markers:0' id='gone'/>")
+	wantIn(t, "occupants", out, "to juliet@a.example/balcony, romeo@a.example/orchard", "<displayed", "id='gone'")
+	if strings.Contains(out, "stanza-id") || len(b.disk.outbox) != before {
+		t.Errorf("it has an archive id, or other providers get it: %s", out)
+	}
+}
+
 // Markers are reports for others, reports markers here (XEP-0333 §5.1); mentions name whom the group lists (XEP-0372).
 func TestMarkersAndMentions(t *testing.T) {
 	b, bob := meet(t)

@@ -71,7 +71,7 @@ func (t *turn) followGroupchat(st *xmpp.Stanza) {
 		t.followSubject(st, userOf(o))
 	case o.Role < muc.RoleParticipant:
 		t.refuse(st, refusal(xmpp.Forbidden, "visitors have no voice in this room")) // XEP-0045 §7.4
-	case content.Transient(st):
+	case content.Transient(st, r.pub.references(userOf(o), nil)):
 		t.showState(st, o)
 	case len(r.follow.waiting) >= r.svc.cfg.Limits.Waiting:
 		t.refuse(st, refusal(xmpp.ResourceConstraint, "too many messages are waiting"))

@@ -81,7 +81,7 @@ func (t *turn) speak(st *xmpp.Stanza) {
 		t.limited(st, e)
 		return
 	}
-	if content.Transient(st) {
+	if content.Transient(st, t.r.pub.references(userOf(o), nil)) {
 		t.showState(st, o)
 		return
 	}

@@ -99,11 +99,7 @@ func (c *nativeClient) fetch(ctx context.Context, room mimi.URI, file *content.E
 }
 
 // filesOf are the files that a message shares.
-func filesOf(data []byte) (all []clientFile) {
-	m, err := content.Decode(data)
-	if err != nil {
-		return nil
-	}
+func filesOf(m *content.Message) (all []clientFile) {
 	for _, p := range m.Files() {
 		x := p.External
 		all = append(all, clientFile{URL: x.URL, Name: x.Filename, ContentType: p.ContentType, Size: x.Size, Encrypted: x.Encryption != 0})

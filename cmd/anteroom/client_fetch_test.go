@@ -29,7 +29,8 @@ func (f assetsFunc) Download(_ context.Context, hub, asset string, _ int64, w io
 func TestClientFetches(t *testing.T) {
 	const address = "https://assets.a.example/lark.ogg"
 	file := content.Part{Disposition: content.Attachment, Cardinality: content.External, ContentType: "audio/ogg", External: &content.ExternalPart{URL: address, Size: 4, Filename: "lark.ogg"}}
-	data, err := (&content.Message{Body: file}).Encode()
+	m := &content.Message{Body: file}
+	data, err := m.Encode()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestClientFetches(t *testing.T) {
 	if got, err := os.ReadFile(path); string(got) != "song" {
 		t.Errorf("written: %q %v", got, err)
 	}
-	if got := filesOf(data); len(got) != 1 || got[0] != (clientFile{URL: address, Name: "lark.ogg", ContentType: "audio/ogg", Size: 4}) {
+	if got := filesOf(m); len(got) != 1 || got[0] != (clientFile{URL: address, Name: "lark.ogg", ContentType: "audio/ogg", Size: 4}) {
 		t.Errorf("told of %+v", got)
 	}
 }

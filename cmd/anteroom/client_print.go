@@ -41,6 +41,10 @@ type clientEvent struct {
 	Body        string  `json:"body,omitempty"`
 	ContentType string  `json:"content_type,omitempty"`
 
+	ID        string `json:"id,omitempty"` // of a message, like the next two
+	InReplyTo string `json:"in_reply_to,omitempty"`
+	Replaces  string `json:"replaces,omitempty"`
+
 	Command  string `json:"command,omitempty"`
 	Endpoint string `json:"endpoint,omitempty"`
 	Status   int    `json:"status,omitempty"`
@@ -238,7 +242,7 @@ func (p *clientPrinter) event(r *follower.Room, event follower.Event) {
 		e.Type, e.At, e.Epoch = "message", stamp(event.At), epochNumber(event.Message.Epoch)
 		e.Sender, e.Leaf = event.Sender.String(), number(event.Message.Sender)
 		e.Body, e.ContentType = bodyText(event.Message.Data)
-		e.Files = filesOf(event.Message.Data)
+		e.refer(&event, r.URI())
 	case follower.Sent:
 		e.Type, e.At, e.Epoch, e.Client = "sent", stamp(event.At), epochNumber(event.Epoch), event.Wish.Client.String()
 		e.Body, e.ContentType = bodyText(event.Wish.Data)
@@ -356,6 +360,21 @@ func roleName(s *policy.State, i mimi.RoleIndex) string {
 		return role.Name
 	}
 	return ""
+}
+
+// refer says which message this is, what others it is about, and which files it shares.
+func (e *clientEvent) refer(event *follower.Message, room mimi.URI) {
+	m, err := content.Decode(event.Message.Data)
+	if err != nil {
+		return
+	}
+	e.Files = filesOf(m)
+	e.ID = content.ID(event.Sender, room, event.Message.Data, m.Salt).String()
+	for at, id := range map[*string]content.MessageID{&e.InReplyTo: m.InReplyTo, &e.Replaces: m.Replaces} {
+		if !id.IsZero() {
+			*at = id.String()
+		}
+	}
 }
 
 // bodyText finds the readable text of application data: MIMI content, else the data itself if it is text.

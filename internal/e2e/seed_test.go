@@ -118,6 +118,7 @@ func TestSeed(t *testing.T) {
 		{"touch regained", regainsTouch},
 		{"quarantined", quarantined},
 		{"fetched", fetched},
+		{"conversed", conversed},
 	} {
 		t.Run(part.name, func(t *testing.T) {
 			p := &scene{t, s}

@@ -142,14 +142,19 @@ func TestBinaryTopic(t *testing.T) {
 	}
 }
 
-// Chat states alone do not travel (XEP-0085).
+// Chat states alone do not travel (XEP-0085), nor do markers of what nobody knows.
 func TestTransient(t *testing.T) {
 	for payload, want := range map[string]bool{
-		"<composing xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>": true,
-		"<active xmlns='http://jabber.org/protocol/chatstates'/><body>x</body>":                        false,
-		"<no-store xmlns='urn:xmpp:hints'/>":                                                           false,
+		"<composing xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>":                   true,
+		"<active xmlns='http://jabber.org/protocol/chatstates'/><body>x</body>":                                          false,
+		"<no-store xmlns='urn:xmpp:hints'/>":                                                                             false,
+		"<displayed xmlns='urn:xmpp:chat-markers:0' id='gone'/><thread>t</thread>":                                       true,
+		"<received xmlns='urn:xmpp:receipts' id='gone'/>":                                                                true,
+		"<displayed xmlns='urn:xmpp:chat-markers:0' id='here-1'/>":                                                       false,
+		"<displayed xmlns='urn:xmpp:chat-markers:0' id='gone'/><displayed xmlns='urn:xmpp:chat-markers:0' id='here-1'/>": false,
+		"<displayed xmlns='urn:xmpp:chat-markers:0' id='gone'/><body>x</body>":                                           false,
 	} {
-		if got := Transient(stanza(t, payload)); got != want {
+		if got := Transient(stanza(t, payload), References{ByStanzaID: one("here-1", first)}); got != want {
 			t.Errorf("%s: %v", payload, got)
 		}
 	}

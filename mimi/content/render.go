@@ -61,7 +61,7 @@ func (m *Message) ToXMPP(names Names) Rendered {
 	if carried, ok := m.carried(); ok {
 		out = Rendered{Lang: carried.Lang(), Payload: m.translate(carried, names)}
 	} else {
-		out = m.render(names)
+		out = m.withBeside(m.render(names))
 	}
 	if len(m.Topic) > 0 && !has(out.Payload, xmpp.NSClient, "thread") {
 		out.Payload = append(out.Payload, xmpp.TextElement(xmpp.NSClient, "thread", threadOf(m.Topic)))

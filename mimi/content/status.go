@@ -78,28 +78,31 @@ const (
 	nsReceipts = "urn:xmpp:receipts"       // XEP-0184
 )
 
-// fromMarker turns a displayed marker, or a receipt, into a report. Without a body such a message is nothing else.
+// marker is what a displayed marker, or a receipt, says of a message.
+func marker(e *xmpp.Element) (Status, bool) {
+	switch {
+	case e.Is(nsMarkers, "displayed"):
+		return Read, true
+	case e.Is(nsReceipts, "received"):
+		return Delivered, true
+	}
+	return 0, false
+}
+
+// fromMarker turns markers and receipts into a report on those messages that are known. Without a body such a message is nothing else.
 func fromMarker(m *Message, s *xmpp.Stanza, refs References) bool {
 	var report []MessageStatus
 	for _, e := range s.Payload {
-		status, find := Read, refs.ByStanzaID
+		status, marks := marker(e)
 		switch {
-		case e.Is(nsMarkers, "displayed"):
-		case e.Is(nsReceipts, "received"):
-			status = Delivered
-		case private(e):
-			continue
+		case marks:
+			if id, known := find(refs.ByStanzaID, e.Attr("id")); known && len(report) < MaxReport {
+				report = append(report, MessageStatus{id, status})
+			}
+		case private(e), e.Is(xmpp.NSClient, "thread"):
 		default:
 			return false
 		}
-		if find == nil {
-			return false
-		}
-		id, ok := find(e.Attr("id"))
-		if !ok || len(report) == MaxReport {
-			return false
-		}
-		report = append(report, MessageStatus{id, status})
 	}
 	if len(report) == 0 {
 		return false

@@ -55,7 +55,9 @@ func FromXMPP(s *xmpp.Stanza, salt [SaltSize]byte, sender, room mimi.URI, refs R
 		return m
 	}
 	if r := s.Child(nsReactions, "reactions"); r != nil {
-		if !fromReactions(m, r, refs) {
+		if fromReactions(m, r, refs) {
+			m.keepBeside(s)
+		} else {
 			m.Body = readable(s, "Reaction: "+strings.Join(reactions(r), " "))
 		}
 		return m
@@ -64,6 +66,7 @@ func FromXMPP(s *xmpp.Stanza, salt [SaltSize]byte, sender, room mimi.URI, refs R
 		if id, ok := find(refs.ByStanzaID, r.Attr("id")); ok {
 			m.Replaces = id
 			m.Body = Part{Disposition: Render}
+			m.keepBeside(s)
 		} else {
 			m.Body = readable(s, "(retracted an earlier message)")
 		}
@@ -187,17 +190,24 @@ func private(e *xmpp.Element) bool {
 	return e.Is(xmpp.NSClient, "error") || e.Is(nsReceipts, "request")
 }
 
-// Transient says that nothing in a message lasts: chat states (XEP-0085), which MIMI has no word for, and what belongs to one hop. It stays
-// with the occupants that the sender's own room has.
-func Transient(s *xmpp.Stanza) bool {
-	states := false
+// Transient says that nothing in a message lasts: chat states (XEP-0085), which MIMI has no word for, markers and receipts of messages that nobody
+// knows any more, and what belongs to one hop. It stays with the occupants that the sender's own room has.
+func Transient(s *xmpp.Stanza, refs References) bool {
+	passing := false
 	for _, e := range s.Payload {
+		if _, marks := marker(e); marks {
+			if _, known := find(refs.ByStanzaID, e.Attr("id")); known {
+				return false
+			}
+			passing = true
+			continue
+		}
 		if !private(e) && !e.Is(xmpp.NSClient, "thread") {
 			return false
 		}
-		states = states || e.Name.Space == nsChatStates
+		passing = passing || e.Name.Space == nsChatStates
 	}
-	return states
+	return passing
 }
 
 // Carried returns the message element that rides along: the payloads without addresses, resource and ids. Mentions name users by URI.

@@ -83,6 +83,8 @@ func TestThroughTwoAnterooms(t *testing.T) {
 		{"a file by address", "<body>https://a.example/r.png</body><x xmlns='jabber:x:oob'><url>https://a.example/r.png</url></x>",
 			`<body>https://a.example/r.png</body><x xmlns="jabber:x:oob"><url>https://a.example/r.png</url></x>`},
 		{"a displayed marker", "<displayed xmlns='urn:xmpp:chat-markers:0' id='here-1'/>", `<displayed xmlns="urn:xmpp:chat-markers:0" id="there-1"/>`},
+		{"markers, one of what is not known, in a thread", "<displayed xmlns='urn:xmpp:chat-markers:0' id='gone'/><displayed xmlns='urn:xmpp:chat-markers:0' id='here-1'/><thread>t1</thread>",
+			`<displayed xmlns="urn:xmpp:chat-markers:0" id="there-1"/>`},
 		{"a markable message", "<body>hi</body><markable xmlns='urn:xmpp:chat-markers:0'/>", `<body>hi</body><markable xmlns="urn:xmpp:chat-markers:0"/>`},
 		{"a mention", "<body>hi Romeo</body><reference xmlns='urn:xmpp:reference:0' type='mention' begin='3' end='8' uri='xmpp:romeo@a.example'/>",
 			`<body>hi Romeo</body><reference xmlns="urn:xmpp:reference:0" type="mention" begin="3" end="8" uri="xmpp:u%25romeo%25a.example@rooms.b.example"/>`},
@@ -100,6 +102,15 @@ func TestThroughTwoAnterooms(t *testing.T) {
 		{"a reaction to nobody knows what", "<reactions xmlns='urn:xmpp:reactions:0' id='gone'><reaction>❤</reaction></reactions>",
 			"<body>Reaction: ❤</body>"},
 		{"a retraction", "<retract xmlns='urn:xmpp:message-retract:1' id='here-1'/>",
+			`<body>(retracted an earlier message)</body><retract xmlns="urn:xmpp:message-retract:1" id="there-1"/>` +
+				`<fallback xmlns="urn:xmpp:fallback:0" for="urn:xmpp:message-retract:1"/>`},
+		{"a reaction with words for others", "<reactions xmlns='urn:xmpp:reactions:0' id='here-1'><reaction>❤</reaction></reactions><body>&gt; hi\n❤</body>" +
+			"<fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reactions:0'><body/></fallback><x xmlns='jabber:x:oob'><url>https://a.example/x</url></x><store xmlns='urn:xmpp:hints'/>",
+			`<reactions xmlns="urn:xmpp:reactions:0" id="there-1"><reaction>❤</reaction></reactions><body>&gt; hi` + "\n" + `❤</body>` +
+				`<fallback xmlns="urn:xmpp:fallback:0" for="urn:xmpp:reactions:0"><body/></fallback>`},
+		{"a retraction with words for others", "<body>never mind</body><retract xmlns='urn:xmpp:message-retract:1' id='here-1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:message-retract:1'/>",
+			`<retract xmlns="urn:xmpp:message-retract:1" id="there-1"/><body>never mind</body><fallback xmlns="urn:xmpp:fallback:0" for="urn:xmpp:message-retract:1"/>`},
+		{"too many words beside", "<retract xmlns='urn:xmpp:message-retract:1' id='here-1'/><body>" + strings.Repeat("x", MaxBeside) + "</body>",
 			`<body>(retracted an earlier message)</body><retract xmlns="urn:xmpp:message-retract:1" id="there-1"/>` +
 				`<fallback xmlns="urn:xmpp:fallback:0" for="urn:xmpp:message-retract:1"/>`},
 		{"a retraction of nobody knows what", "<retract xmlns='urn:xmpp:message-retract:1' id='gone'/><body>took it back</body>",
@@ -188,6 +199,35 @@ func TestForeignContent(t *testing.T) {
 				t.Errorf("got  %s\nwant %s", got, c.want)
 			}
 		})
+	}
+}
+
+// What rides beside a reaction of somebody elsewhere adds words to it and nothing else.
+func TestForgedBeside(t *testing.T) {
+	beside := func(xml string) *Message {
+		var w writer
+		w.bytes([]byte(xml))
+		return &Message{InReplyTo: first, Extensions: []Extension{{keyBeside, w.b}}, Body: Part{Disposition: Reaction, Cardinality: Single, ContentType: TypePlain, Content: []byte("❤")}}
+	}
+	const reaction = `<reactions xmlns="urn:xmpp:reactions:0" id="there-1"><reaction>❤</reaction></reactions>`
+	for xmlText, want := range map[string]string{
+		"<message xmlns='jabber:client'><body>words</body></message>": reaction + "<body>words</body>",
+		"<message xmlns='jabber:client'><reactions xmlns='urn:xmpp:reactions:0' id='x'/><retract xmlns='urn:xmpp:message-retract:1' id='x'/><subject>owned</subject>" +
+			"<stanza-id xmlns='urn:xmpp:sid:0' id='x' by='y'/><replace xmlns='urn:xmpp:message-correct:0' id='x'/></message>": reaction,
+		"<message xmlns='jabber:client'><body>": reaction,
+		"<presence xmlns='jabber:client'/>":     reaction,
+		"":                                      reaction,
+	} {
+		if got := strings.ReplaceAll(xml(travel(t, beside(xmlText)).ToXMPP(Names{StanzaID: back(first, "there-1")})), "'", `"`); got != want {
+			t.Errorf("%s: %s, want %s", xmlText, got, want)
+		}
+	}
+	if got := xml(beside("<message xmlns='jabber:client'><body>words</body></message>").ToXMPP(Names{})); got != "<body>Reaction: ❤</body>" {
+		t.Errorf("a reaction to nobody knows what: %s", got)
+	}
+	words := &Message{Extensions: beside("<message xmlns='jabber:client'><body>other words</body></message>").Extensions, Body: Part{Disposition: Render, Cardinality: Single, ContentType: TypePlain, Content: []byte("hi")}}
+	if got := xml(words.ToXMPP(Names{})); got != "<body>hi</body>" {
+		t.Errorf("words get others: %s", got)
 	}
 }
 

@@ -40,6 +40,8 @@ type Line struct {
 	At            string // RFC 3339
 	Certificates  []string
 	Suite         string
+	ID, Replaces  string
+	InReplyTo     string `json:"in_reply_to"`
 	Found         []Found
 	Files         []File
 	ContentType   string `json:"content_type"`
