@@ -116,7 +116,16 @@ func (r *Room) knows(provider string) bool {
 		}
 	}
 	return slices.ContainsFunc(r.pub.Preauth, func(p preauth) bool {
-		return p.Kind == roomdoc.Domain && p.Name == provider || !p.User.IsZero() && p.User.Provider() == provider
+		switch p.Kind {
+		case roomdoc.Domain:
+			return p.Name == provider
+		case roomdoc.Team:
+			return slices.ContainsFunc(r.svc.cfg.Teams[p.Name], func(j xmpp.JID) bool {
+				u, err := r.svc.UserURI(j)
+				return err == nil && u.Provider() == provider
+			})
+		}
+		return p.User.Provider() == provider
 	})
 }
 

@@ -111,23 +111,35 @@ func (t *turn) knockByEntering(u mimi.URI, nick string, e *xmpp.StanzaError) *xm
 	return refusal(e.Condition, e.Text+"; its admins have been asked to let you in")
 }
 
-// knockByRequest takes the refused groupInfo request of a user of another provider as a knock. Who is preauthorised by its domain or team is let in.
-func (t *turn) knockByRequest(in Request) {
+// knockByRequest takes the refused groupInfo request of a user of another provider as a knock. Who is preauthorised by its domain or team is listed, and the
+// request is answered anew then: true.
+func (t *turn) knockByRequest(in Request, refused []byte) bool {
 	var q mimi.GroupInfoRequest
 	if wire.Unmarshal(in.Body, &q) != nil {
-		return
+		return false
 	}
 	client, err := mimi.CredentialClient(q.Credential)
 	if err != nil || client.Provider() != in.Provider || q.Verify() != nil {
-		return
+		return false
 	}
 	u := client.ClientUser()
-	if t.listPreauthorised(u) || !t.r.knocks(u) {
-		return
+	answer := func(t *turn, _ bool) {
+		body, err := t.r.hub.GroupInfo(t.now, in.Provider, in.Body)
+		if err != nil && len(body) == 0 {
+			body = refused
+		}
+		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusOK, Body: body})
+	}
+	if t.listPreauthorised(u, answer) {
+		return true
+	}
+	if !t.r.knocks(u) {
+		return false
 	}
 	if e := t.knock(applicant{User: u}); e != nil {
 		t.note(NoteInfo, "knock refused", Attr{"user", u.String()}, Attr{"reason", e.Text})
 	}
+	return false
 }
 
 // knockByConsent takes the consent of a user of another provider whom nobody asked: it wants to be added, with these key packages. Taken back,
@@ -142,7 +154,12 @@ func (t *turn) knockByConsent(c *mimi.ConsentEntry) {
 		}
 		return
 	}
-	if c.Operation != mimi.ConsentGrant || t.listPreauthorised(c.Target) || !t.r.knocks(c.Target) {
+	asked := func(t *turn, listed bool) {
+		if listed {
+			t.knockAnswered(applicant{User: c.Target, Knock: true})
+		}
+	}
+	if c.Operation != mimi.ConsentGrant || t.listPreauthorised(c.Target, asked) || !t.r.knocks(c.Target) {
 		return
 	}
 	a := applicant{User: c.Target, As: c.Requester}

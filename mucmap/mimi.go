@@ -72,8 +72,8 @@ func (t *turn) request(in Request) {
 		a, answer, err = r.hub.AcceptSubmit(t.now, in.Provider, in.Body)
 	case RequestGroupInfo:
 		t.redeem(in)
-		if answer, err = r.hub.GroupInfo(t.now, in.Provider, in.Body); err != nil {
-			t.knockByRequest(in)
+		if answer, err = r.hub.GroupInfo(t.now, in.Provider, in.Body); err != nil && t.knockByRequest(in, answer) {
+			return
 		}
 	default:
 		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusNotFound})

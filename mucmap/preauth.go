@@ -12,7 +12,7 @@ import (
 // Preauthorisation (draft-mahy-mimi-group-chat, "Security Considerations"): who is named by itself, by its domain or by its team enters
 // without being asked, in the role of the first entry that names it. Users travel in the group's preauth_list too; domains and teams are
 // the hub's to know (docs/mapping.md §2): their users of other providers, whom the other members cannot see to be named, are put on the
-// participant list when they try to enter, and asked in.
+// participant list when they try to enter, before they get the GroupInfo.
 
 // preauth is one entry.
 type preauth struct {
@@ -79,9 +79,9 @@ func (s *Service) preauthNames(p *preauth, u mimi.URI) bool {
 	return u == p.User
 }
 
-// listPreauthorised lets the keeper list a user of another provider whom its domain or team preauthorises, and asks it in. False: it is to wait for
-// somebody's decision, or is in already.
-func (t *turn) listPreauthorised(u mimi.URI) bool {
+// listPreauthorised lets the keeper list a user of another provider whom its domain or team preauthorises, and goes on with end: listed, or not (any more).
+// False: it is to wait for somebody's decision, or is in already.
+func (t *turn) listPreauthorised(u mimi.URI, end func(t *turn, listed bool)) bool {
 	r := t.r
 	role, may := r.pub.preauthorised(u)
 	if !may || r.svc.local(u) || r.hub == nil || r.pub.Config.Fixed || r.pub.Closing || r.pub.Locked || r.pub.role(u) != roleNone || r.pub.strangerRefusal(u) != nil {
@@ -100,11 +100,12 @@ func (t *turn) listPreauthorised(u mimi.URI) bool {
 		done: func(t *turn) {
 			if listed {
 				t.emit(&applied{User: u, Settled: true})
-				t.knockAnswered(applicant{User: u, Knock: true})
 			}
+			end(t, listed)
 		},
 		refuse: func(t *turn, e *xmpp.StanzaError) {
 			t.note(NoteInfo, "who is preauthorised is not listed", Attr{"user", u.String()}, Attr{"reason", e.Text})
+			end(t, false)
 		},
 	})
 	return true

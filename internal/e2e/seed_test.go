@@ -52,7 +52,7 @@ func TestSeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	assets := `assets = ["` + s.assets + `"]` + "\n"
-	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain}, Config: config,
+	if s.here, err = stack.Start(ctx, stack.Options{Binary: anteroomBinary, Dir: dirs[0], Peers: []string{otherDomain, bobDomain, cathyDomain, edgarDomain}, Config: config + teams,
 		Provider: assets + "networks = [\"127.0.0.0/8\"]\n",
 		Relays:   true, Users: map[string]string{"juliet": password, "nurse": password, "tybalt": password, "abram": password}}); err != nil {
 		t.Fatal(err)
@@ -89,6 +89,7 @@ func TestSeed(t *testing.T) {
 		{"devices", devices},
 		{"consent", joinsByConsent},
 		{"preauthorised", joinsPreauthorised},
+		{"preauthorising", preauthorising},
 		{"link", joinsByLink},
 		{"knock", joinsByKnock},
 		{"logged", logged},
