@@ -137,7 +137,7 @@ func TestPreauthorisedEnter(t *testing.T) {
 		t.Error("forgotten with the process")
 	}
 
-	// Members of other providers cannot see who is of a domain: who asks for the GroupInfo is listed, gets it then, and joins as any participant.
+	// Members of other providers cannot see who is of a domain: who asks for the GroupInfo is told to ask again, listed, and joins then as any participant.
 	bob, carol := newRemote(t, b, "mimi://b.example/d/bob/cli"), newRemote(t, b, "mimi://c.example/d/carol/cli")
 	if _, ok := carol.groupInfo(carol.keyPackage("Carol")); ok || b.room.pub.role(mimi.MustURI("mimi://c.example/u/carol")) != roleNone {
 		t.Error("somebody of another domain is let in")

@@ -111,9 +111,9 @@ func (t *turn) knockByEntering(u mimi.URI, nick string, e *xmpp.StanzaError) *xm
 	return refusal(e.Condition, e.Text+"; its admins have been asked to let you in")
 }
 
-// knockByRequest takes the refused groupInfo request of a user of another provider as a knock. Who is preauthorised by its domain or team is listed, and the
-// request is answered anew then: true.
-func (t *turn) knockByRequest(in Request, refused []byte) bool {
+// knockByRequest takes the refused groupInfo request of a user of another provider as a knock. Who is preauthorised by its domain or team is being
+// listed, and answered to ask again: true.
+func (t *turn) knockByRequest(in Request) bool {
 	var q mimi.GroupInfoRequest
 	if wire.Unmarshal(in.Body, &q) != nil {
 		return false
@@ -123,14 +123,8 @@ func (t *turn) knockByRequest(in Request, refused []byte) bool {
 		return false
 	}
 	u := client.ClientUser()
-	answer := func(t *turn, _ bool) {
-		body, err := t.r.hub.GroupInfo(t.now, in.Provider, in.Body)
-		if err != nil && len(body) == 0 {
-			body = refused
-		}
-		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusOK, Body: body})
-	}
-	if t.listPreauthorised(u, answer) {
+	if t.listPreauthorised(u, func(*turn, bool) {}) {
+		t.out.Replies = append(t.out.Replies, Reply{ID: in.ID, Status: statusTryAgain, Body: []byte("you are preauthorised and are being listed: ask again in a moment")})
 		return true
 	}
 	if !t.r.knocks(u) {

@@ -72,7 +72,7 @@ func (t *turn) request(in Request) {
 		a, answer, err = r.hub.AcceptSubmit(t.now, in.Provider, in.Body)
 	case RequestGroupInfo:
 		t.redeem(in)
-		if answer, err = r.hub.GroupInfo(t.now, in.Provider, in.Body); err != nil && t.knockByRequest(in, answer) {
+		if answer, err = r.hub.GroupInfo(t.now, in.Provider, in.Body); err != nil && t.knockByRequest(in) {
 			return
 		}
 	default:

@@ -12,7 +12,7 @@ import (
 // Preauthorisation (draft-mahy-mimi-group-chat, "Security Considerations"): who is named by itself, by its domain or by its team enters
 // without being asked, in the role of the first entry that names it. Users travel in the group's preauth_list too; domains and teams are
 // the hub's to know (docs/mapping.md §2): their users of other providers, whom the other members cannot see to be named, are put on the
-// participant list when they try to enter, before they get the GroupInfo.
+// participant list when they try to enter, before they get the GroupInfo (docs/decisions/163-preauthorised-at-once.md).
 
 // preauth is one entry.
 type preauth struct {

@@ -71,6 +71,9 @@ func (r *remote) request(kind RequestKind, body []byte) []byte {
 		err = r.b.step(Request{ID: id, Provider: r.client.Provider(), Kind: kind, Body: body})
 	}
 	r.must(err)
+	for n := 0; r.b.reply[id].Status == statusTryAgain && n < 2; n++ { // as providers do
+		r.must(r.b.step(Request{ID: id, Provider: r.client.Provider(), Kind: kind, Body: body}))
+	}
 	reply, ok := r.b.reply[id]
 	if !ok || reply.Status != 200 {
 		r.t.Fatalf("%s was answered with %+v", kind, reply)

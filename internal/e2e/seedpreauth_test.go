@@ -44,12 +44,11 @@ func (p *scene) preauthorises(name, role, entry string) (garden, uri string) {
 	return garden, uri
 }
 
-// tries lets somebody try to enter, once, and returns why it is not let in; empty: it is.
-func (p *scene) tries(c comer, name string) (why string) {
+// outcome is why somebody is not let in who tries; empty: it is. A native user has tried already.
+func (p *scene) outcome(c comer, name string) (why string) {
 	p.Helper()
 	if c.native != nil {
 		_, uri := room(name)
-		p.tells(c.native, "join %s", uri)
 		return p.expects(c.native, "the entry, or an answer", func(l *stack.Line) bool { return l.Room == uri && (l.Type == "joined" || l.Type == "refused") }).Text
 	}
 	at := far(name)
@@ -65,36 +64,45 @@ func (p *scene) tries(c comer, name string) (why string) {
 	return ""
 }
 
-// preauthorising: users, domains, teams and system users are let in by themselves as what the list says that names them, and nobody else is (the seed,
+// preauthorising: users, domains, teams and system users are let in by themselves, each as what the list says that names them, and nobody else is (the seed,
 // "preauth-owner", "preauth-admin", "preauth-member", "preauth-visitor").
 func preauthorising(p *scene) {
 	system, err := p.here.StartNative(p.ctx, "archive", edgarDomain)
 	p.must(err)
 	comers, entries := p.comers(system), preauthorised(system)
-	for role, item := range map[string][2]string{"owner": {"owner", "moderator"}, "admin": {"admin", "moderator"}, "member": {"member", "participant"}, "visitor": {"none", "visitor"}} {
-		for kind, entry := range entries {
-			name := "preauth-" + role + "-" + kind
-			garden, uri := p.preauthorises(name, role, entry)
-			if role == "member" {
-				p.described(name, kind)
+	for _, r := range []struct{ role, kinds, affiliation, as string }{
+		{"member", "user", "member", "participant"}, {"member", "domain", "member", "participant"}, {"member", "team", "member", "participant"}, {"member", "system", "member", "participant"},
+		{"owner", "user domain team system", "owner", "moderator"}, {"admin", "user domain team system", "admin", "moderator"}, {"visitor", "user domain team system", "none", "visitor"},
+	} {
+		var list []string
+		for _, kind := range strings.Fields(r.kinds) {
+			list = append(list, entries[kind])
+		}
+		name := "preauth-" + r.role + "-" + strings.ReplaceAll(r.kinds, " ", "-")
+		garden, uri := p.preauthorises(name, r.role, strings.Join(list, ", "))
+		if len(list) == 1 {
+			p.described(name, r.kinds)
+		}
+		for _, c := range comers {
+			if c.native != nil {
+				p.tells(c.native, "join %s", uri)
 			}
-			for _, c := range comers {
-				switch {
-				case c.kind == kind:
-					if why := p.tries(c, name); why != "" {
-						p.Fatalf("%s does not let %s in: %s", name, c.nick, why)
-					}
-					p.occupantItem(p.juliet, garden, c.nick, item[0], item[1])
-					if role == "visitor" && c.native != nil {
-						p.tells(c.native, "send %s may I speak?", uri)
-						p.refused(c.native, "send", uri)
-					}
-				case role == "member":
-					why := p.tries(c, name)
-					if !strings.Contains(why, "let") && !strings.Contains(why, "only members may enter") {
-						p.Errorf("%s says to %s: %q", name, c.nick, why)
-					}
+		}
+		for _, c := range comers {
+			why := p.outcome(c, name)
+			if !strings.Contains(r.kinds, c.kind) {
+				if !strings.Contains(why, "let") && !strings.Contains(why, "only members may enter") {
+					p.Errorf("%s says to %s: %q", name, c.nick, why)
 				}
+				continue
+			}
+			if why != "" {
+				p.Fatalf("%s does not let %s in: %s", name, c.nick, why)
+			}
+			p.occupantItem(p.juliet, garden, c.nick, r.affiliation, r.as)
+			if r.role == "visitor" && c.native != nil {
+				p.tells(c.native, "send %s may I speak?", uri)
+				p.refused(c.native, "send", uri)
 			}
 		}
 	}
