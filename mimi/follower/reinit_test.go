@@ -200,6 +200,44 @@ func TestReInitBeforeTheAnswerToProposals(t *testing.T) {
 	}
 }
 
+// A room that came back goes on in the group that follows while news of the time before are out: what is said in either group since belongs to it, also across a restart, whatever the
+// numbers of the epochs.
+func TestReInitWithTrail(t *testing.T) {
+	w := both(t)
+	w.mayReinit()
+	w.commit(mls.CommitParams{})
+	w.say("before")
+	late := w.anew()
+	w.news()
+	w.say("after")
+	after := w.post
+	w.post = nil
+	kps, o := w.give(bob, bella)
+	w.room = w.room.WithOptions(o)
+	w.reinit("garden-2", kps...)
+	w.say("in the next")
+	w.deliver()
+	room, err := follower.Load(w.stored, o)
+	w.must(err)
+	w.room = room
+	for _, body := range append(after, late...) {
+		w.must(w.bring(body))
+	}
+	var got []string
+	for _, s := range w.news() {
+		if s == "before" || s == "after" || s == "in the next" || s == "dropped" {
+			got = append(got, s)
+		}
+	}
+	if want := []string{"in the next", "after", "before"}; !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if w.room.Behind() {
+		t.Error("it thinks that something is missing")
+	}
+	w.agree()
+}
+
 func refs(pending []mls.PendingProposal) (all []mls.ProposalRef) {
 	for _, p := range pending {
 		all = append(all, p.Ref)

@@ -232,7 +232,7 @@ func (t *turn) returned(f *flight, client mimi.URI, after *policy.State, at uint
 			t.queue(Wish{Kind: Leave, Client: gone})
 		}
 	}
-	t.leaveTrail(f.staged.Public().Epoch())
+	t.leaveTrail(f.staged.Public().GroupID(), f.staged.Public().Epoch())
 	r.group, r.state, r.waitFor = f.staged, after, 0
 	r.lost, r.missing, r.leaving, r.expelled = "", nil, nil, nil
 	r.queue = slices.Insert(r.queue, n, t.strays()...)

@@ -24,7 +24,8 @@ const (
 	endedPrefix = "f."
 	seenPrefix  = "n." // of notify bodies
 
-	encodingVersion = 8
+	encodingVersion = 9
+	withoutInto     = 8 // before what was left of the time before touch was lost said in which group it ends
 	withoutParts    = 7 // before wishes, requests and what was seen had parts of their own
 	withoutFormer   = 6 // before groups ended with a ReInit
 	withoutTogether = 5 // before several entered in one commit
@@ -132,6 +133,7 @@ func (r *Room) encode() []byte {
 	w.Optional(r.trail != nil, func(w *wire.Writer) {
 		w.U64(uint64(r.trail.until))
 		writeTime(w, r.trail.ends)
+		w.Opaque(r.trail.into)
 	})
 	return w.Bytes()
 }
@@ -190,7 +192,12 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 		r.failure = in.At("room.failure").String()
 	}
 	if version > withoutTrail {
-		in.At("room.trail").Optional(func(in *wire.Reader) { r.trail = &trail{until: mls.Epoch(in.U64()), ends: readTime(in)} })
+		in.At("room.trail").Optional(func(in *wire.Reader) {
+			r.trail = &trail{until: mls.Epoch(in.U64()), ends: readTime(in)}
+			if version > withoutInto {
+				r.trail.into = bytes.Clone(in.Opaque())
+			}
+		})
 	}
 	if err := in.Done(); err != nil {
 		return nil, fmt.Errorf("follower: %w", err)
@@ -243,6 +250,9 @@ func Load(parts map[string][]byte, o Options) (*Room, error) {
 	if r.trail != nil {
 		if r.trail.room, err = Load(below(parts, trailPrefix), o); err != nil {
 			return nil, fmt.Errorf("%w, of the time before touch was lost", err)
+		}
+		if r.trail.into == nil && r.group != nil {
+			r.trail.into = r.group.Public().GroupID()
 		}
 		if r.trail.room.group == nil {
 			return nil, fmt.Errorf("follower: %s: what was left when touch was lost has no group", r.uri)

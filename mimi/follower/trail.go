@@ -23,12 +23,13 @@ const (
 // trail is a room as it was when touch was lost.
 type trail struct {
 	room  *Room
-	until mls.Epoch // in which the room was entered anew: the first of which it tells nothing
+	into  []byte    // the group that was entered anew
+	until mls.Epoch // of that, in which it was: the first of which the trail tells nothing
 	ends  time.Time
 }
 
 // leaveTrail keeps the room as it is, when it is entered anew in an epoch. What of its time was kept goes there when it is looked at again.
-func (t *turn) leaveTrail(until mls.Epoch) {
+func (t *turn) leaveTrail(into []byte, until mls.Epoch) {
 	r := t.r
 	if r.lost != "" {
 		r.trail = nil // the group cannot go on
@@ -42,7 +43,7 @@ func (t *turn) leaveTrail(until mls.Epoch) {
 		}
 	}
 	last.trail = nil
-	r.trail = &trail{behind, until, t.now.Add(TrailTime)}
+	r.trail = &trail{behind, into, until, t.now.Add(TrailTime)}
 }
 
 // cut makes the trail of a room that may be changed, and returns its room.
@@ -76,12 +77,12 @@ func (t *turn) belated(m *mimi.FanoutMessage) bool {
 		}
 	}
 	behind.r.queue = nil // it asks for nothing
-	t.r.trail = &trail{behind.r, tr.until, tr.ends}
+	t.r.trail = &trail{behind.r, tr.into, tr.until, tr.ends}
 	return true
 }
 
-// oldNews says whether a message is of the trail's time: of the group that it holds, unless that is ours and has got to where we came back; or of the one
-// that follows its group by ReInit and is ours, before that; or the Welcome to it.
+// oldNews says whether a message is of the trail's time: of the group that we came back into, before that epoch; or of another that it holds or held, unless we went on
+// into it since; or the Welcome to the one that follows its group by ReInit.
 func (t *turn) oldNews(tr *trail, m *mimi.FanoutMessage) bool {
 	held, ours := tr.room.group.Public().GroupID(), t.r.group.Public().GroupID()
 	id, epoch, ok := epochOf(m)
@@ -91,8 +92,10 @@ func (t *turn) oldNews(tr *trail, m *mimi.FanoutMessage) bool {
 		return follows && bytes.Equal(ended, held) && !bytes.Equal(ended, ours)
 	case !ok:
 		return false
-	case bytes.Equal(id, ours):
+	case bytes.Equal(id, tr.into):
 		return epoch < tr.until
+	case bytes.Equal(id, ours):
+		return false
 	}
 	return bytes.Equal(id, held) || tr.room.former != nil && bytes.Equal(id, tr.room.former.Public().GroupID())
 }
