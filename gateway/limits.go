@@ -49,7 +49,7 @@ const (
 	BookmarkPatience = time.Minute      // a bookmark whose server does not answer is given up
 	FlushGrace       = 2 * time.Second  // a room that is given up waits this long for the server to take its stanzas
 	RequestTime      = 25 * time.Second // a provider's request is answered with 503 after this long
-	TurnPatience     = 4 * time.Second  // an answer waits so long for what its provider is to hear before it
+	TurnPatience     = 8 * time.Second  // an answer waits so long for what its provider is to hear before it
 
 	MinBackoff = time.Second     // between attempts to load a room or to deliver to a provider, doubled each time
 	MaxBackoff = 5 * time.Minute //

@@ -86,10 +86,19 @@ func (o *outbox) caughtUp(ctx context.Context, provider, room string) {
 	}
 	patience := time.NewTimer(TurnPatience)
 	defer patience.Stop()
-	select {
-	case <-done:
-	case <-patience.C:
-	case <-ctx.Done():
+	again := time.NewTicker(MinBackoff)
+	defer again.Stop()
+	for {
+		select {
+		case <-again.C:
+			o.stirs(provider, room) // it waits for us, so there is a way at least to us
+		case <-done:
+			return
+		case <-patience.C:
+			return
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 

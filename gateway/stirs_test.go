@@ -56,6 +56,29 @@ func TestAProviderThatStirsIsToldAtOnce(t *testing.T) {
 	}
 }
 
+// While an answer waits for what its provider is to hear before it, that is tried every second.
+func TestWhatAnAnswerWaitsForIsTriedSoon(t *testing.T) {
+	inBubble(t, func(b *bench) {
+		var up atomic.Bool
+		b.posts.answer = func(string, string, int) (PeerReply, error) {
+			if up.Load() {
+				return PeerReply{Status: 201}, nil
+			}
+			return PeerReply{}, errors.New("no route")
+		}
+		b.join("garden", juliet)
+		b.say("garden", juliet, "deliver b.example")
+		time.Sleep(MaxBackoff)
+		b.settle()
+		time.AfterFunc(TurnPatience/2, func() { up.Store(true) })
+		began := time.Now()
+		b.g.SubmitMessage(b.t.Context(), "b.example", mimi.MustURI("mimi://a.example/r/garden"), []byte("x"))
+		if took := time.Since(began); took < TurnPatience/2 || took > TurnPatience/2+MinBackoff {
+			t.Errorf("answered after %v", took)
+		}
+	})
+}
+
 // Who asks and cannot be reached costs one attempt in MinBackoff at most, and those that are due come as if it had said nothing.
 func TestStirringCostsLittle(t *testing.T) {
 	for _, tt := range []struct{ away, due time.Duration }{{6 * time.Second, 10 * time.Second}, {10 * time.Minute, MaxBackoff * 12 / 10}} {
