@@ -18,10 +18,7 @@ import (
 
 // The network between the providers fails in every way in which networks fail, and everybody hears everything once.
 
-const (
-	hubDomain = stack.Domain
-	nsUser    = "http://jabber.org/protocol/muc#user"
-)
+const nsUser = "http://jabber.org/protocol/muc#user"
 
 // company is who is in a room of here: XMPP users of both anterooms, and bob. It notes what each of them hears and sees.
 type company struct {
@@ -51,7 +48,7 @@ type company struct {
 func (p *scene) gather(name string, people ...*xmppclient.Client) *company {
 	p.Helper()
 	near, uri := room(name)
-	g := &company{scene: p, near: near, far: name + "%" + stack.Domain + "@rooms." + otherDomain, uri: uri, name: name,
+	g := &company{scene: p, near: near, far: far(name), uri: uri, name: name,
 		people: map[string]*xmppclient.Client{}, heard: map[string][]string{}, rosters: map[string]map[string]string{}, answers: map[string]int{}, from: map[string]string{}}
 	spoken := map[string]bool{}
 	for _, c := range people {
@@ -296,7 +293,7 @@ func partitioned(p *scene) {
 	}
 	before := slices.Clone(g.said)
 
-	out, back := p.here.Way(hubDomain, otherDomain), p.here.Way(otherDomain, hubDomain)
+	out, back := p.here.Way(stack.Domain, otherDomain), p.here.Way(otherDomain, stack.Domain)
 	out.Cut()
 	back.Cut()
 	onThisSide := []string{"juliet", "nurse", "bob"}
@@ -338,12 +335,12 @@ func unanswered(p *scene) {
 	g := p.gather("unanswered", p.juliet, nurse, p.benvolio)
 	p.admin(p.juliet, g.near, `<item jid='u%benvolio%`+otherDomain+`@`+stack.Rooms+`' affiliation='admin'/>`)
 	p.standing(p.benvolio, g.far, "benvolio", "admin")
-	out, back := p.here.Way(hubDomain, otherDomain), p.here.Way(otherDomain, hubDomain)
+	out, back := p.here.Way(stack.Domain, otherDomain), p.here.Way(otherDomain, stack.Domain)
 	submit, update := relay.About(mimi.EndpointSubmitMessage, g.uri), relay.About(mimi.EndpointUpdate, g.uri)
 
 	g.delayed = true
 	for _, fate := range []relay.Fate{relay.LoseAnswer, relay.Lose, relay.Repeat} {
-		for _, way := range []*relay.Relay{back, p.here.Way(bobDomain, hubDomain)} {
+		for _, way := range []*relay.Relay{back, p.here.Way(bobDomain, stack.Domain)} {
 			way.Next(1, fate, submit)
 		}
 		heard := fmt.Sprintf("do you hear me? (%d)", fate)
@@ -389,7 +386,7 @@ func disordered(p *scene) {
 	nurse, rosaline := p.signsIn(p.here, "nurse"), p.signsIn(p.there, "rosaline")
 	g := p.gather("disordered", p.juliet, nurse, p.benvolio)
 	notify := relay.About(mimi.EndpointNotify, g.uri)
-	out, toBob := p.here.Way(hubDomain, otherDomain), p.here.Way(hubDomain, bobDomain)
+	out, toBob := p.here.Way(stack.Domain, otherDomain), p.here.Way(stack.Domain, bobDomain)
 	keptOut, keptToBob := out.All(relay.Keep, notify), toBob.All(relay.Keep, notify)
 	nearby := []string{"juliet", "nurse"}
 	for i, role := range []string{"visitor", "participant", "visitor"} {
@@ -420,7 +417,7 @@ func disordered(p *scene) {
 	keptOut = out.All(relay.Keep, notify)
 	g.watches(rosaline)
 	p.must(rosaline.Send(`<presence to='` + g.far + `/rosaline'><x xmlns='http://jabber.org/protocol/muc'/></presence>`))
-	kept, err := keptOut.Kept(p.step(), func(kept []*relay.Request) bool {
+	_, err = keptOut.Kept(p.step(), func(kept []*relay.Request) bool {
 		return tellsOf(kept, relay.Welcome) != nil && tellsOf(kept, relay.Commit) != nil
 	})
 	p.must(err)
@@ -428,7 +425,7 @@ func disordered(p *scene) {
 	_, err = keptOut.Kept(p.step(), func(kept []*relay.Request) bool { return tellsOf(kept, relay.Message) != nil })
 	p.must(err)
 	for _, what := range []string{relay.Message, relay.Welcome, relay.Commit, relay.Welcome, relay.Proposal, relay.Message, relay.Commit} {
-		kept, err = keptOut.Kept(p.step(), func([]*relay.Request) bool { return true })
+		kept, err := keptOut.Kept(p.step(), func([]*relay.Request) bool { return true })
 		p.must(err)
 		p.must(out.Hand(p.step(), tellsOf(kept, what)))
 	}
@@ -464,7 +461,7 @@ func losesTouch(p *scene) {
 	for _, nick := range g.everybody() {
 		g.talk(nick, nick+" is here", g.everybody()...)
 	}
-	g.lost = p.here.Way(hubDomain, otherDomain).All(relay.Keep, relay.About(mimi.EndpointNotify, g.uri))
+	g.lost = p.here.Way(stack.Domain, otherDomain).All(relay.Keep, relay.About(mimi.EndpointNotify, g.uri))
 	near := []string{"abram", "bob"}
 	g.talk("abram", "gregory does not hear this", near...)
 	p.admin(p.abram, g.near, `<item nick='sampson' role='none'/>`)
@@ -497,10 +494,10 @@ func regainsTouch(p *scene) {
 	kept, err := g.lost.Kept(p.step(), func([]*relay.Request) bool { return true })
 	p.must(err)
 	for _, q := range kept {
-		p.must(p.here.Way(hubDomain, otherDomain).Hand(p.step(), q))
+		p.must(p.here.Way(stack.Domain, otherDomain).Hand(p.step(), q))
 	}
 	g.hear("abram", "do you hear me again?", "gregory")
-	if n := strings.Count(p.there.Anteroom.Output(), `"room":"astray%`+hubDomain+`"`+`,"hub":"`+hubDomain+`","reason":"attempt`); n != 1 {
+	if n := strings.Count(p.there.Anteroom.Output(), `"room":"astray%`+stack.Domain+`"`+`,"hub":"`+stack.Domain+`","reason":"attempt`); n != 1 {
 		g.Errorf("%d attempts were made to come back", n)
 	}
 	late := []string{"gregory does not hear this", "nor this", "do you hear me again?"}
