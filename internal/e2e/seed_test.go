@@ -90,6 +90,7 @@ func TestSeed(t *testing.T) {
 		{"consent", joinsByConsent},
 		{"preauthorised", joinsPreauthorised},
 		{"preauthorising", preauthorising},
+		{"presets", presets},
 		{"link", joinsByLink},
 		{"knock", joinsByKnock},
 		{"logged", logged},
