@@ -31,17 +31,19 @@ func directly(p *scene) {
 
 	// By a native user, who is killed, an XMPP user elsewhere who is offline and the first of its provider.
 	second, secondURI := room("directly-2")
+	abram, err := p.here.StartNative(p.ctx, "abram", edgarDomain)
+	p.must(err)
 	r := p.signsIn(p.there, "rosaline")
-	p.decides(r, "provider", "provider", bobDomain, "users", "allow")
+	p.decides(r, "provider", "provider", edgarDomain, "users", "allow")
 	p.must(r.Close())
 	p.enters(p.juliet, second, "juliet")
-	for _, n := range []*stack.Native{p.bob, p.cathy} {
+	for _, n := range []*stack.Native{abram, p.cathy} {
 		p.tells(n, "join %s", secondURI)
 		p.expects(n, "the entry", entered(secondURI))
 	}
-	p.tells(p.bob, "add %s %s", secondURI, thereURI("rosaline"))
-	added = p.changed(p.cathy, secondURI, "leaf_added", thereURI("rosaline"), p.bob.User)
-	p.must(p.bob.Kill())
+	p.tells(abram, "add %s %s", secondURI, thereURI("rosaline"))
+	added = p.changed(p.cathy, secondURI, "leaf_added", thereURI("rosaline"), abram.User)
+	p.must(abram.Kill())
 	p.must(p.juliet.Say(second, "hear this"))
 	p.readsIn(p.cathy, secondURI, "hear this", added.Epoch)
 	r = p.signsIn(p.there, "rosaline")
@@ -51,11 +53,7 @@ func directly(p *scene) {
 	p.enters(r, far("directly-2"), "rosaline")
 	p.must(r.Say(far("directly-2"), "I hear"))
 	p.readsIn(p.cathy, secondURI, "I hear", added.Epoch)
-
-	bob, err := p.here.StartNative(p.ctx, "bob", bobDomain)
-	p.must(err)
-	p.scenes.bob = bob
-	p.decides(r, "provider", "provider", bobDomain, "users", "ask")
+	p.decides(r, "provider", "provider", edgarDomain, "users", "ask")
 }
 
 // readsIn waits until a native user reads something, and holds in which epoch it was said.
