@@ -135,7 +135,7 @@ func (t *turn) followSaid(e follower.Sent) {
 	said.Ends = end
 	t.broadcast(said)
 	if who.gone != nil && !who.gone.Gone {
-		t.bury(who.gone, t.now, who.st.ID)
+		t.takenAway(who.gone, who.st.ID)
 	}
 }
 

@@ -98,7 +98,7 @@ func (s *state) loadHistory(entries []ArchiveEntry) error {
 		if isSubject(&st) {
 			continue // see title
 		}
-		s.keep(newRecord(e.ID, &st, from))
+		s.keep(s.newRecord(e.ID, &st, from))
 		s.remember(said{N: n, ID: e.ID, At: e.Time, St: st, From: from})
 	}
 	return nil

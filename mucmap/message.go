@@ -37,8 +37,9 @@ func (e *spoke) apply(s *state, p *stage) {
 	s.Said = e.N
 	s.spokeNow(e)
 	s.Activity.note(e.At, e.st)
-	s.keep(newRecord(e.ID, e.st, e.From))
-	s.awaitEnd(e.Ends, newRecord(e.ID, e.st, e.From))
+	m := s.newRecord(e.ID, e.st, e.From)
+	s.keep(m)
+	s.awaitEnd(e.Ends, m)
 	s.remember(said{N: e.N, ID: e.ID, At: e.At, St: *e.st, From: e.From})
 	p.send(func() []xmpp.Broadcast { return []xmpp.Broadcast{s.here.Broadcast(*e.st)} })
 }
@@ -175,7 +176,7 @@ func (t *turn) say(st *xmpp.Stanza, o *presence.Occupant, gone *record) {
 	t.fanout(a)
 	t.broadcast(e)
 	if gone != nil {
-		t.bury(gone, t.now, st.ID)
+		t.takenAway(gone, st.ID)
 	}
 }
 

@@ -160,7 +160,7 @@ func (t *turn) show(u mimi.URI, nick string, data, proof []byte) {
 	}
 	t.broadcast(e)
 	if gone != nil {
-		t.bury(gone, t.now, st.ID)
+		t.takenAway(gone, st.ID)
 	}
 }
 

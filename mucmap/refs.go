@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -21,12 +22,17 @@ type record struct {
 	Own    string   // the id attribute that it was sent with
 	Sender xmpp.JID // occupant address, as of then
 	From   provenance
-	Gone   bool // retracted
+	Gone   bool   // retracted
+	First  string `json:",omitempty"` // stanza-id of the first version, if it corrects it; empty: it corrects nothing that is known
 }
 
-func newRecord(id string, st *xmpp.Stanza, from provenance) record {
+func (s *state) newRecord(id string, st *xmpp.Stanza, from provenance) record {
 	from.Proof = nil
-	return record{ID: id, Own: st.ID, Sender: st.From, From: from, Gone: st.Child(nsRetract, "retracted") != nil}
+	m := record{ID: id, Own: st.ID, Sender: st.From, From: from, Gone: st.Child(nsRetract, "retracted") != nil}
+	if was := s.corrects(from.User, st); was != nil {
+		m.First = cmp.Or(was.First, was.ID)
+	}
+	return m
 }
 
 // keep remembers the names of a message, in blocks, so that one message costs no copy.
@@ -250,7 +256,7 @@ func (t *turn) recall(st *xmpp.Stanza, id string, again func(t *turn)) *record {
 			t.refuse(st, refusal(xmpp.NotAllowed, "a subject is not retracted: it can be changed"))
 			return
 		}
-		m := newRecord(id, &old, from)
+		m := t.r.pub.newRecord(id, &old, from)
 		t.r.recalled = &m
 		again(t)
 		t.r.recalled = nil
@@ -278,6 +284,21 @@ func (e *retracted) apply(s *state, _ *stage) {
 			s.history = slices.Clone(s.history) // broadcasts under way keep theirs
 			s.history[i].St = st
 		}
+	}
+}
+
+// takenAway puts tombstones in the place of a message and of all its other versions that the room has a record of: a correction says again what is to be
+// gone. by and more are those of bury.
+func (t *turn) takenAway(m *record, by string, more ...*xmpp.Element) {
+	first := cmp.Or(m.First, m.ID)
+	versions := []record{*m}
+	for _, v := range t.r.pub.records {
+		if !v.Gone && v.ID != m.ID && (v.ID == first || v.First == first) {
+			versions = append(versions, v)
+		}
+	}
+	for i := range versions {
+		t.bury(&versions[i], t.now, by, more...)
 	}
 }
 

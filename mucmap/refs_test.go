@@ -208,6 +208,44 @@ func TestRetractionByOwnID(t *testing.T) {
 	wantIn(t, "again", romeoSays(t, b, "m3", retract), "item-not-found", "already")
 }
 
+// Whichever version of a message is retracted, by who sent it or by a moderator: all are gone, in archive and history, also those of before a restart, and
+// nothing else is.
+func TestRetractionTakesAllVersions(t *testing.T) {
+	corrects := func(id string) string { return "<replace xmlns='urn:xmpp:message-correct:0' id='" + id + "'/>" }
+	for _, by := range []string{"first", "last", "moderator"} {
+		b, bob := meet(t)
+		ids := map[string]string{}
+		romeo := func(id, payload string) {
+			ids[id] = found(stanzaID, romeoSays(t, b, id, payload))[0]
+		}
+		romeo("m1", "<body>secret one</body>")
+		romeo("m2", "<body>secret two</body>"+corrects("m1"))
+		if err := b.restart(true); err != nil {
+			t.Fatal(err)
+		}
+		b.send(t, "<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat' id='m1'><body>juliet's own</body></message>"+
+			"<message from='juliet@a.example/balcony' to='"+room+"' type='groupchat' id='j2'><body>juliet's correction</body>"+corrects("m1")+"</message>")
+		romeo("m3", "<body>secret three</body>"+corrects("m1"))
+		romeo("m4", "<body>another</body>")
+		bob.catchUp()
+		switch by {
+		case "first":
+			romeoSays(t, b, "r", "<retract xmlns='urn:xmpp:message-retract:1' id='"+ids["m1"]+"'/>")
+		case "last":
+			romeoSays(t, b, "r", "<retract xmlns='urn:xmpp:message-retract:1' id='"+ids["m3"]+"'/>")
+		case "moderator":
+			b.send(t, "<iq from='juliet@a.example/balcony' to='"+room+"' type='set' id='mod'><moderate xmlns='urn:xmpp:message-moderate:1' id='"+ids["m2"]+
+				"'><retract xmlns='urn:xmpp:message-retract:1'/></moderate></iq>")
+		}
+		seen := b.mam(t, "") + b.send(t, "<presence from='nurse@a.example/hall' to='"+room+"/Nurse'>"+joinX+"</presence>")
+		if strings.Contains(seen, "secret") || strings.Count(seen, "<retracted ") != 2*3 {
+			t.Errorf("%s: %s", by, seen)
+		}
+		wantIn(t, by, seen, "juliet's own", "juliet's correction", "another")
+		wantIn(t, by+": a correction then", romeoSays(t, b, "m5", "<body>secret four</body>"+corrects("m1")), "item-not-found")
+	}
+}
+
 // A moderator's retraction reaches everybody, the archive, newcomers and other providers; others are refused (XEP-0425 §3, §5).
 func TestModeration(t *testing.T) {
 	b, bob := meet(t)

@@ -165,7 +165,7 @@ func (t *turn) moderated(m *record, u mimi.URI, nick, reason string, from proven
 	e := t.prepare(from, xmpp.Stanza{Kind: xmpp.Message, From: s.addr, ID: t.id(), Type: xmpp.TypeGroupchat,
 		Payload: []*xmpp.Element{xmpp.NewElement(nsRetract, "retract").WithAttr("id", m.ID).With(more...)}})
 	t.broadcast(e)
-	t.bury(m, t.now, e.st.ID, more...)
+	t.takenAway(m, e.st.ID, more...)
 }
 
 // replaces looks at what a message of another provider's participant replaces. The hub cannot: it does not read messages. What it
