@@ -4,8 +4,9 @@ import { createServer } from "node:http";
 import { once } from "node:events";
 import { join, normalize, extname } from "node:path";
 import { fileURLToPath } from "node:url";
-import { chromium } from "playwright-core";
+import { chromium, errors } from "playwright-core";
 
+const MENU = 5_000; // milliseconds that an open menu has for one click
 const STEP = Number(process.env.STEP ?? 120_000); // milliseconds that something may take to appear
 const dist = fileURLToPath(new URL("../node_modules/converse.js/dist/", import.meta.url));
 const names = ["juliet", "romeo", "nurse"];
@@ -27,6 +28,18 @@ converse.initialize({
 </script></body></html>`;
 
 const types = { ".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".svg": "image/svg+xml", ".wasm": "application/wasm" };
+
+// pick opens a menu and takes an entry. Converse closes menus when it draws what is around them again: then it is opened again, as a person would.
+export async function pick(menu, entry) {
+  for (const end = Date.now() + STEP; ;) {
+    try {
+      if (!(await entry.isVisible())) await menu.click({ timeout: Math.max(end - Date.now(), 1) });
+      return await entry.click({ timeout: MENU });
+    } catch (e) {
+      if (!(e instanceof errors.TimeoutError) || Date.now() > end) throw e;
+    }
+  }
+}
 
 export class Browser {
   constructor(websocket, service, domain, prefix, password, screenshots) {
@@ -194,16 +207,14 @@ class Room {
 
   // choose takes an entry of the room's menu.
   async choose(entry) {
-    await this.window.locator("converse-muc-heading .dropdown-toggle").first().click();
-    await this.window.locator(`converse-muc-heading ${entry}`).first().click();
+    await pick(this.window.locator("converse-muc-heading .dropdown-toggle").first(), this.window.locator(`converse-muc-heading ${entry}`).first());
   }
 
   // act takes an entry of a message's menu.
   async act(text, entry) {
     const message = this.message(text).first();
     await message.locator(".chat-msg__content").hover();
-    await message.locator("converse-message-actions .dropdown-toggle").click();
-    await message.locator(`.chat-msg__action-${entry}`).click();
+    await pick(message.locator("converse-message-actions .dropdown-toggle"), message.locator(`.chat-msg__action-${entry}`));
   }
 
   // takeNick answers when Converse asks for a nick.

@@ -1,5 +1,5 @@
 // XEP-0045 §7: what anybody does in a room.
-import { same } from "./browser.mjs";
+import { pick, same } from "./browser.mjs";
 
 export async function chat(b) {
   const [juliet, romeo] = await b.room("chat", "romeo");
@@ -71,8 +71,7 @@ export async function invite(b) {
   const nurse = await b.nurse.open(juliet.jid);
   await nurse.reads("not on the member list");
   await nurse.shoot("members-only");
-  await juliet.window.locator("converse-muc-occupants .dropdown-toggle").first().click();
-  await juliet.window.locator(".open-invite-modal").click();
+  await pick(juliet.window.locator("converse-muc-occupants .dropdown-toggle").first(), juliet.window.locator(".open-invite-modal"));
   const form = juliet.page.locator("converse-muc-invite-modal form");
   await form.locator('input[name="invitee_jids"]').fill(b.romeo.jid);
   await form.locator('textarea[name="reason"]').fill("the balcony");
