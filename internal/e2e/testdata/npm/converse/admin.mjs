@@ -43,6 +43,7 @@ export async function ban(b) {
   await romeo.reads("You have been banned from this groupchat");
   await romeo.reads("enough");
   await romeo.shoot("banned");
+  await juliet.gone("romeo");
   await nurse.reads("romeo has been banned by juliet");
   await romeo.leave();
   await (await b.romeo.open(juliet.jid)).reads("You have been banned from this groupchat");
