@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"net/http"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -89,7 +90,12 @@ func TestServerDownAndRestarting(t *testing.T) {
 		if err := p.Shutdown(); err != nil {
 			t.Fatal(err)
 		}
-		d.await(1, "component connection: server ", "retry_in") // closed the connection, or is shutting down: it says so if it comes to it
+		d.until("the end of the connection, which ejabberd may announce", func() bool {
+			return slices.ContainsFunc(d.lines, func(line string) bool {
+				return strings.Contains(line, "retry_in") &&
+					(strings.Contains(line, "component connection: server closed the connection") || strings.Contains(line, "component connection: server is shutting down"))
+			})
+		})
 		if err := p.Start(); err != nil {
 			t.Fatal(err)
 		}
