@@ -10,6 +10,18 @@ import (
 	"anteroom/mimi"
 )
 
+// fail lets every POST end so until up is set; then all are taken.
+func (p *posts) fail(reply PeerReply, err error) (up *atomic.Bool) {
+	up = new(atomic.Bool)
+	p.answer = func(string, string, int) (PeerReply, error) {
+		if up.Load() {
+			return PeerReply{Status: 201}, nil
+		}
+		return reply, err
+	}
+	return up
+}
+
 // A provider that gave no answer for long, and asks something itself, is told what it is owed at once (docs/decisions/168-stirs.md).
 func TestAProviderThatStirsIsToldAtOnce(t *testing.T) {
 	for _, tt := range []struct {
@@ -24,13 +36,7 @@ func TestAProviderThatStirsIsToldAtOnce(t *testing.T) {
 	} {
 		t.Run(tt.why, func(t *testing.T) {
 			inBubble(t, func(b *bench) {
-				var up atomic.Bool
-				b.posts.answer = func(string, string, int) (PeerReply, error) {
-					if up.Load() {
-						return PeerReply{Status: 201}, nil
-					}
-					return tt.fail, tt.err
-				}
+				up := b.posts.fail(tt.fail, tt.err)
 				b.join("garden", juliet)
 				b.join("hall", juliet)
 				b.say("garden", juliet, "deliver b.example")
@@ -59,13 +65,7 @@ func TestAProviderThatStirsIsToldAtOnce(t *testing.T) {
 // While an answer waits for what its provider is to hear before it, that is tried every second.
 func TestWhatAnAnswerWaitsForIsTriedSoon(t *testing.T) {
 	inBubble(t, func(b *bench) {
-		var up atomic.Bool
-		b.posts.answer = func(string, string, int) (PeerReply, error) {
-			if up.Load() {
-				return PeerReply{Status: 201}, nil
-			}
-			return PeerReply{}, errors.New("no route")
-		}
+		up := b.posts.fail(PeerReply{}, errors.New("no route"))
 		b.join("garden", juliet)
 		b.say("garden", juliet, "deliver b.example")
 		time.Sleep(MaxBackoff)
@@ -84,13 +84,7 @@ func TestStirringCostsLittle(t *testing.T) {
 	for _, tt := range []struct{ away, due time.Duration }{{6 * time.Second, 10 * time.Second}, {10 * time.Minute, MaxBackoff * 12 / 10}} {
 		t.Run(tt.away.String(), func(t *testing.T) {
 			inBubble(t, func(b *bench) {
-				var up atomic.Bool
-				b.posts.answer = func(string, string, int) (PeerReply, error) {
-					if up.Load() {
-						return PeerReply{Status: 201}, nil
-					}
-					return PeerReply{}, errors.New("no route")
-				}
+				up := b.posts.fail(PeerReply{}, errors.New("no route"))
 				b.join("garden", juliet)
 				b.say("garden", juliet, "deliver b.example")
 				b.settle()
