@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"strings"
 	"testing"
 
@@ -11,15 +10,7 @@ import (
 
 // Who was asked for consent is remembered, so many and no more, until it answers; an answer of somebody else, or about another room, changes nothing.
 func TestWantedAdditions(t *testing.T) {
-	dir, err := openStateDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := openClient(t, t.TempDir())
 	other := mimi.MustURI("mimi://a.example/r/orchard")
 	user := func(i int) mimi.URI { return mimi.MustURI(fmt.Sprintf("mimi://d.example/u/u%d", i)) }
 	for i := range maxWanted + 3 {
@@ -60,15 +51,7 @@ func TestWantedAdditions(t *testing.T) {
 
 // Commands to add somebody that cannot come true say why.
 func TestAddCommand(t *testing.T) {
-	dir, err := openStateDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := openClient(t, t.TempDir())
 	for line, want := range map[string]string{
 		"add mimi://a.example/r/garden":                            "is not a user",
 		"add mimi://a.example/r/garden mimi://a.example/r/garden":  "is not a user",

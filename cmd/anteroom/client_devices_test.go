@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"slices"
@@ -120,15 +119,7 @@ func TestDevices(t *testing.T) {
 
 // A key package is given for each device, and beyond the limit the one of last resort of each; those of a deleted device let nobody in any more.
 func TestKeyPackagesOfDevices(t *testing.T) {
-	dir, err := openStateDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := openClient(t, t.TempDir())
 	give := func() []mls.KeyPackage {
 		t.Helper()
 		kps, err := c.giveKeyPackages(clientSuite, time.Now())
@@ -194,15 +185,7 @@ func TestStateOfOneDevice(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(path, clientStateFile), old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	dir, err := openStateDir(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := openClient(t, path)
 	if got, ours := c.device(testBob); !ours || string(got.SignatureID) != string(d.SignatureID) || string(got.Signature) != string(d.Signature) || c.state.Version != clientStateVersion {
 		t.Errorf("the device is %+v of version %d", got, c.state.Version)
 	}

@@ -85,15 +85,7 @@ func TestErrandsSurviveRestart(t *testing.T) {
 
 // What a client owes is bounded.
 func TestErrandsAreBounded(t *testing.T) {
-	dir, err := openStateDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: &bytes.Buffer{}}, vouching{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := openClient(t, t.TempDir())
 	c.state.Errands = make([]storedErrand, maxErrands)
 	if _, err := c.command("ask " + testAlice.ClientUser().String()); err == nil || len(c.state.Errands) != maxErrands {
 		t.Errorf("%d errands, %v", len(c.state.Errands), err)

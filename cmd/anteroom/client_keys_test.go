@@ -1,7 +1,6 @@
 package main
 
 import (
-	"io"
 	"testing"
 
 	"anteroom/mimi"
@@ -11,15 +10,7 @@ import (
 
 // draft-ietf-mimi-protocol-06 §5.2: who gets a key package, and that each is given once.
 func TestKeyMaterial(t *testing.T) {
-	dir, err := openStateDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := openClient(t, t.TempDir())
 	alice, err := mls.NewSigner(clientSuite, freshSeed())
 	if err != nil {
 		t.Fatal(err)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"testing"
 	"time"
 
@@ -15,15 +14,7 @@ import (
 // Others bring the user into no more than so many rooms of one provider, and of all providers; it enters more by itself. A Welcome that leads nowhere makes no room,
 // however often it comes.
 func TestRoomsAreBounded(t *testing.T) {
-	dir, err := openStateDir(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer dir.Close()
-	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := openClient(t, t.TempDir())
 	keys, err := c.newKeyPackage(freshSeed(), clientSuite, &c.state.Devices[0], time.Now(), nil)
 	if err != nil {
 		t.Fatal(err)

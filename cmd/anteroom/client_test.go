@@ -86,6 +86,21 @@ func (s *session) quit() {
 	}
 }
 
+// openClient is bob's client with what is stored in a folder: without a process or a way to others, it believes all names and prints nothing.
+func openClient(t *testing.T, path string) *nativeClient {
+	t.Helper()
+	dir, err := openStateDir(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { dir.Close() })
+	c, err := newNativeClient(testBob.ClientUser(), dir, nil, &clientPrinter{w: io.Discard}, vouching{authenticate: mimi.AuthenticateBasic})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 func hear(t *testing.T, h *testHub, want string) {
 	t.Helper()
 	select {
