@@ -193,6 +193,13 @@ func (p *scene) expects(n *stack.Native, what string, match func(*stack.Line) bo
 	return l
 }
 
+// joins lets a native user enter.
+func (p *scene) joins(n *stack.Native, uri string) {
+	p.Helper()
+	p.tells(n, "join %s", uri)
+	p.expects(n, "the entry into "+uri, entered(uri))
+}
+
 // expectsAll waits for lines in any order.
 func (p *scene) expectsAll(n *stack.Native, what string, matches ...func(*stack.Line) bool) (lines []*stack.Line) {
 	p.Helper()
@@ -248,6 +255,11 @@ func joined(uri, device string) func(*stack.Line) bool {
 	return func(l *stack.Line) bool {
 		return l.Type == "joined" && l.Room == uri && strings.HasSuffix(l.Client, "/"+device)
 	}
+}
+
+// entered matches any client of a native user that is in a room now.
+func entered(uri string) func(*stack.Line) bool {
+	return func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri }
 }
 
 // in matches what happened to a client of a user in an epoch of a room.

@@ -93,8 +93,7 @@ func abroad(p *scene) {
 	there := far("abroad")
 	benvolio, rosaline := thereURI("benvolio"), thereURI("rosaline")
 	p.enters(p.juliet, garden, "juliet")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", entered(uri))
+	p.joins(p.bob, uri)
 	p.sees(p.juliet, garden, "bob", "", "")
 
 	// The first by external commit, the next is added by the first.
@@ -247,8 +246,7 @@ func befallen(p *scene) {
 	r, nurse := p.signsIn(p.there, "rosaline"), p.signsIn(p.here, "nurse")
 	p.enters(p.juliet, garden, "juliet")
 	p.enters(nurse, garden, "nurse")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", entered(uri))
+	p.joins(p.bob, uri)
 	p.enters(p.benvolio, there, "benvolio")
 	comes := func() {
 		p.Helper()
@@ -387,8 +385,7 @@ func welcomed(p *scene) {
 	garden, uri := room("welcomed")
 	there := far("welcomed")
 	p.enters(p.juliet, garden, "juliet")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", entered(uri))
+	p.joins(p.bob, uri)
 	p.sees(p.juliet, garden, "bob", "", "")
 	r := p.signsIn(p.there, "rosaline")
 	for _, c := range []*xmppclient.Client{p.benvolio, r} {

@@ -17,8 +17,7 @@ func (p *scene) bobIn(name string) (there, uri string) {
 	p.Helper()
 	garden, uri := room(name)
 	p.enters(p.juliet, garden, "juliet")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", entered(uri))
+	p.joins(p.bob, uri)
 	p.sees(p.juliet, garden, "bob", "", "")
 	return far(name), uri
 }
@@ -181,8 +180,7 @@ func few(p *scene) {
 	if asked := len(p.bob.Seen(told("consent_asked", user, uri))); asked != 1 {
 		p.Errorf("mercutio was asked %d times", asked)
 	}
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "her entry", entered(uri))
+	p.joins(p.cathy, uri)
 	p.tells(p.cathy, "add %s %s", uri, user) // she has had none
 	comes(p.cathy)
 

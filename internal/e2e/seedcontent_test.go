@@ -128,8 +128,7 @@ func conversed(p *scene) {
 	benvolio := &speaker{Client: p.benvolio, room: "conversed%" + stack.Domain + "@rooms." + otherDomain, nick: "benvolio"}
 	p.enters(p.juliet, juliet.room, "juliet")
 	p.enters(p.benvolio, benvolio.room, "benvolio")
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "her entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.cathy, uri)
 	p.sees(p.juliet, garden, "benvolio", "", "")
 	p.sees(p.juliet, garden, "cathy", "", "")
 	p.sees(p.benvolio, benvolio.room, "cathy", "", "")

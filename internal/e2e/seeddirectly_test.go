@@ -16,8 +16,7 @@ func directly(p *scene) {
 	p.enters(p.benvolio, there, "benvolio")
 	p.admin(p.juliet, garden, "<item nick='benvolio' affiliation='admin'/>")
 	p.occupantItem(p.benvolio, there, "benvolio", "admin", "moderator")
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "her entry", entered(uri))
+	p.joins(p.cathy, uri)
 	p.must(p.benvolio.Send(`<message to='` + there + `'><x xmlns='` + nsMUCUser + `'><invite to='` + bobThere + `'/></x></message>`))
 	added := p.changed(p.cathy, uri, "leaf_added", p.bob.User, thereURI("benvolio"))
 	p.must(p.there.Anteroom.Kill())
@@ -38,8 +37,7 @@ func directly(p *scene) {
 	p.must(r.Close())
 	p.enters(p.juliet, second, "juliet")
 	for _, n := range []*stack.Native{abram, p.cathy} {
-		p.tells(n, "join %s", secondURI)
-		p.expects(n, "the entry", entered(secondURI))
+		p.joins(n, secondURI)
 	}
 	p.tells(abram, "add %s %s", secondURI, thereURI("rosaline"))
 	added = p.changed(p.cathy, secondURI, "leaf_added", thereURI("rosaline"), abram.User)

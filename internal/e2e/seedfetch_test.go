@@ -104,8 +104,7 @@ func fetched(p *scene) {
 	p.enters(p.benvolio, there, "benvolio")
 	p.enters(p.benvolio, far, "benvolio")
 	for _, room := range []string{uri, farURI} {
-		p.tells(p.cathy, "join %s", room)
-		p.expects(p.cathy, "her entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == room })
+		p.joins(p.cathy, room)
 	}
 	p.sees(p.juliet, garden, "benvolio", "", "")
 	p.sees(p.juliet, garden, "cathy", "", "")

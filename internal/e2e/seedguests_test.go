@@ -19,8 +19,7 @@ func guests(p *scene) {
 	id := ""
 	comes := func() {
 		p.Helper()
-		p.tells(p.bob, "join %s", uri)
-		p.expects(p.bob, "his entry", entered(uri))
+		p.joins(p.bob, uri)
 		for _, c := range []*xmppclient.Client{p.juliet, nurse} {
 			st := p.sees(c, garden, "bob", "", "")
 			item := st.Child(nsMUCUser, "x").Child(nsMUCUser, "item")

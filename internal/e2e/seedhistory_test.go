@@ -77,8 +77,7 @@ func history(p *scene) {
 	far := "history%" + stack.Domain + "@rooms." + otherDomain
 	p.enters(p.juliet, garden, "juliet")
 	p.enters(p.benvolio, far, "benvolio")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.bob, uri)
 	newcomers := []struct {
 		c        *xmppclient.Client
 		at, nick string

@@ -45,8 +45,7 @@ func joinsByConsent(p *scene) {
 	asks := func(l *stack.Line) bool { return l.Type == "consent_asked" }
 	for _, r := range []struct{ at, uri string }{{garden, uri}, {pond, pondURI}} {
 		p.enters(p.juliet, r.at, "juliet")
-		p.tells(p.bob, "join %s", r.uri)
-		p.expects(p.bob, "bob in "+r.uri, func(l *stack.Line) bool { return l.Type == "joined" && l.Room == r.uri })
+		p.joins(p.bob, r.uri)
 		p.admin(p.juliet, r.at, "<item jid='u%bob%"+bobDomain+"@"+stack.Rooms+"' affiliation='admin'/>")
 		p.expects(p.bob, "that he is an admin", func(l *stack.Line) bool {
 			return l.Type == "epoch" && l.Room == r.uri && l.Has("role_changed", p.bob.User)
@@ -60,7 +59,7 @@ func joinsByConsent(p *scene) {
 	})
 	p.tells(p.cathy, "consent %s %s", p.bob.User, uri)
 	p.expects(p.bob, "that she consents", func(l *stack.Line) bool { return l.Type == "consent_granted" && l.User == p.cathy.User })
-	p.expects(p.cathy, "the Welcome", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.expects(p.cathy, "the Welcome", entered(uri))
 	p.sees(p.juliet, garden, "cathy", "", "")
 	added := p.expects(p.bob, "cathy's entry", func(l *stack.Line) bool { return l.Type == "epoch" && l.Has("participant_added", p.cathy.User) })
 	if !slices.Equal(added.Proposer, []string{p.bob.User}) {
@@ -72,7 +71,7 @@ func joinsByConsent(p *scene) {
 	p.tells(p.cathy, "consent %s", p.bob.User) // to all rooms
 	p.expects(p.bob, "that she consents to all", func(l *stack.Line) bool { return l.Type == "consent_granted" && l.Room == "" })
 	p.tells(p.bob, "add %s %s", pondURI, p.cathy.User)
-	p.expects(p.cathy, "the Welcome", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == pondURI })
+	p.expects(p.cathy, "the Welcome", entered(pondURI))
 	p.sees(p.juliet, pond, "cathy", "", "")
 	if n := len(p.bob.Seen(asks)); n != 1 {
 		p.Errorf("cathy was asked %d times", n)
@@ -90,8 +89,7 @@ func joinsPreauthorised(p *scene) {
 	p.tells(p.bob, "join %s", uri)
 	p.refused(p.bob, "join", uri)
 	p.turnedAway(p.benvolio, "preauthorised%"+stack.Domain+"@rooms."+otherDomain, "benvolio", xmpp.Forbidden)
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "her entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.cathy, uri)
 	st := p.sees(p.juliet, garden, "cathy", "", "")
 	if x := st.Child("http://jabber.org/protocol/muc#user", "x"); x == nil || x.Child("http://jabber.org/protocol/muc#user", "item").Attr("affiliation") != "member" {
 		p.Errorf("cathy enters as %s", st.String())
@@ -131,7 +129,7 @@ func joinsByLink(p *scene) {
 	p.tells(p.bob, "join %s --link %s.open", uri, token)
 	p.refused(p.bob, "join", uri)
 	p.tells(p.bob, "join %s --link %s.sesame", uri, token)
-	p.expects(p.bob, "his entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.expects(p.bob, "his entry", entered(uri))
 	p.sees(p.juliet, garden, "bob", "", "")
 	p.tells(p.cathy, "join %s --link %s.sesame", uri, token) // it was for one
 	p.refused(p.cathy, "join", uri)
@@ -166,7 +164,7 @@ func joinsByKnock(p *scene) {
 
 	p.tells(p.cathy, "knock %s", uri)
 	decides("cathy")
-	p.expects(p.cathy, "that she was added", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.expects(p.cathy, "that she was added", entered(uri))
 	p.sees(p.juliet, garden, "cathy", "", "")
 
 	p.tells(p.bob, "join %s", uri)
@@ -176,8 +174,7 @@ func joinsByKnock(p *scene) {
 		return l.Type == "epoch" && l.Room == uri && l.Has("participant_added", p.bob.User)
 	})
 	p.expects(p.bob, "that he is let in", func(l *stack.Line) bool { return l.Type == "let_in" && l.Room == uri })
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.bob, uri)
 	p.sees(p.juliet, garden, "bob", "", "")
 
 	followed := "knock%" + stack.Domain + "@rooms." + otherDomain
@@ -203,8 +200,7 @@ func logged(p *scene) {
 	if !errors.As(err, &e) || !strings.Contains(e.Text, "logged by its policy") {
 		p.Errorf("juliet enters before the logger: %v", err)
 	}
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "the logger's entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.cathy, uri)
 	st, err := p.juliet.Join(p.step(), garden, "juliet")
 	p.must(err)
 	if !xmppclient.HasStatus(st, "170") {
@@ -262,8 +258,7 @@ func states(p *scene) {
 	bob, cathy := "u%bob%"+bobDomain+"@"+stack.Rooms, "u%cathy%"+cathyDomain+"@"+stack.Rooms
 	wants("at first", map[string]string{juliet: "MLS member", bob: "participant", cathy: "pre-authorised", domain: "pre-authorised"})
 	for _, n := range []*stack.Native{p.bob, p.cathy} {
-		p.tells(n, "join %s", uri)
-		p.expects(n, "the entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+		p.joins(n, uri)
 	}
 	wants("when both are in", map[string]string{juliet: "MLS member", bob: "MLS member", cathy: "MLS member", domain: "pre-authorised"})
 	p.admin(p.juliet, garden, "<item nick='bob' role='none'/>") // a member who is kicked stays a participant

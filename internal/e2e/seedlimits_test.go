@@ -35,8 +35,7 @@ func unlogged(p *scene) {
 	garden, uri := room("unlogged")
 	there := "unlogged%" + stack.Domain + "@rooms." + otherDomain
 	p.create("unlogged", strings.NewReplacer(`"logging": false`, `"logging": true`, `"preauth-member": []`, `"preauth-member": [{"system": "`+p.cathy.User+`"}]`).Replace(openDocument))
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "the logger's entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.cathy, uri)
 	for _, who := range []struct {
 		c        *xmppclient.Client
 		at, nick string
@@ -61,8 +60,7 @@ func full(p *scene) {
 	garden, uri := room("full")
 	p.enters(p.juliet, garden, "juliet")
 	p.configures(garden, "x-anteroom_max_clients", "3") // the keeper, juliet and one
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his first device", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.bob, uri)
 	first := p.clients(p.bob, uri, p.bob.User)
 	p.tells(p.bob, "device add tablet")
 	if l := p.refused(p.bob, "join", uri); !strings.HasSuffix(l.Client, "/tablet") || !strings.Contains(l.Text, "allows 3 clients") {
@@ -77,8 +75,7 @@ func full(p *scene) {
 		p.Errorf("benvolio enters the full room: %v", err)
 	}
 	p.configures(garden, "x-anteroom_max_clients", "4")
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "her entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.cathy, uri)
 	p.sees(p.juliet, garden, "cathy", "", "")
 	p.tells(p.bob, "device delete tablet")
 	p.expects(p.bob, "that the tablet is forgotten", func(l *stack.Line) bool { return l.Type == "device_deleted" && strings.HasSuffix(l.Client, "/tablet") })

@@ -89,8 +89,7 @@ func moved(p *scene) {
 	p.enters(nurse, old, "Nurse")
 	p.enters(tybalt, old, "Tybalt")
 	p.enters(p.benvolio, oldThere, "Benvolio")
-	p.tells(p.bob, "join %s", oldURI)
-	p.expects(p.bob, "that he is in", entered(oldURI))
+	p.joins(p.bob, oldURI)
 	p.sees(p.juliet, old, "bob", "", "")
 	p.sees(p.benvolio, oldThere, "bob", "", "")
 	p.admin(p.juliet, old, "<item jid='tybalt@a.example' affiliation='outcast' reason='fights'/>")
@@ -147,8 +146,7 @@ func moved(p *scene) {
 		"mimi://" + stack.Domain + "/u/juliet": "MLS member"} {
 		p.listed(p.there, "moving", user, state)
 	}
-	p.tells(p.bob, "join %s", newURI)
-	p.expects(p.bob, "that he is in", entered(newURI))
+	p.joins(p.bob, newURI)
 	p.standing(p.juliet, newHere, "bob", "member")
 	p.entersAs(nurse, newHere, "Nurse", "member")
 	p.tells(p.bob, "send %s here we are", newURI)
@@ -193,11 +191,6 @@ func alternate(l *stack.Line) string {
 		}
 	}
 	return ""
-}
-
-// entered matches any client of a native user that is in a room now.
-func entered(uri string) func(*stack.Line) bool {
-	return func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri }
 }
 
 func (p *scene) subject(c *xmppclient.Client, room, text string) {

@@ -58,8 +58,7 @@ func (p *scene) gather(name string, people ...*xmppclient.Client) *company {
 		}
 	}
 	g.speakers = append(g.speakers, "bob")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "that he is in", entered(uri))
+	p.joins(p.bob, uri)
 	for _, c := range people {
 		p.sees(c, g.at(c), "bob", "", "")
 	}

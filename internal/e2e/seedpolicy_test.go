@@ -45,7 +45,7 @@ func bots(p *scene) {
 		p.command(p.juliet, garden, "urn:anteroom:room#allow-bot", "jid", bobAddress, "name", "Weather", "rights", rights)
 	}
 	allow("read-write")
-	p.expects(p.bob, "that the bot is in", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.expects(p.bob, "that the bot is in", entered(uri))
 	for _, seen := range []struct {
 		by *xmppclient.Client
 		at string

@@ -47,8 +47,7 @@ func presets(p *scene) {
 	garden, uri = made("open")
 	p.entersAs(p.juliet, garden, "juliet", "owner")
 	p.entersAs(tybalt, garden, "tybalt", "none")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", entered(uri))
+	p.joins(p.bob, uri)
 	for nick, says := range map[string]func() error{"tybalt": func() error { return tybalt.Say(garden, "good day") }, "bob": func() error { return p.bob.Command("send " + uri + " good day") }} {
 		p.must(says())
 		p.hears(p.juliet, garden, nick, "good day")
@@ -74,8 +73,7 @@ func presets(p *scene) {
 		return st.Kind == xmpp.Message && st.From.String() == garden && e != nil && e.Condition == xmpp.Forbidden
 	})
 	p.must(err)
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", entered(uri))
+	p.joins(p.bob, uri)
 	p.tells(p.bob, "send %s may I?", uri)
 	p.refused(p.bob, "send", uri)
 	for _, nick := range []string{"tybalt", "bob"} {
@@ -96,8 +94,7 @@ func presets(p *scene) {
 	if !errors.As(err, &e) {
 		p.Errorf("juliet enters before the logger: %v", err)
 	}
-	p.tells(p.cathy, "join %s", uri)
-	p.expects(p.cathy, "the logger's entry", entered(uri))
+	p.joins(p.cathy, uri)
 	for nick, c := range map[string]*xmppclient.Client{"juliet": p.juliet, "nurse": nurse} {
 		st, err := c.Join(p.step(), garden, nick)
 		p.must(err)

@@ -18,8 +18,7 @@ func reinitialised(p *scene) {
 	there := "suite%" + stack.Domain + "@rooms." + otherDomain
 	p.enters(p.juliet, address, "Juliet")
 	p.enters(p.benvolio, there, "Benvolio")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "that he is in", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.bob, uri)
 	p.sees(p.juliet, address, "bob", "", "")
 	p.sees(p.juliet, address, "Benvolio", "", "")
 	p.sees(p.benvolio, there, "bob", "", "")
@@ -60,8 +59,7 @@ func reinitialised(p *scene) {
 
 	limited, err := p.here.StartNative(p.ctx, "edgar", edgarDomain, "--suite", "1", "--suite", "3")
 	p.must(err)
-	p.tells(limited, "join %s", uri)
-	p.expects(limited, "that he is in", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(limited, uri)
 	if out, err := reinit(p256); err == nil || !strings.Contains(out, "mimi://"+edgarDomain+"/u/edgar") || !strings.Contains(out, "nothing has changed") {
 		p.Errorf("room reinit with somebody who cannot follow: %v\n%s", err, out)
 	}

@@ -16,8 +16,7 @@ func renewed(p *scene) {
 	far := "renewed%" + stack.Domain + "@rooms." + otherDomain
 	p.enters(p.juliet, garden, "juliet")
 	p.enters(p.benvolio, far, "benvolio")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.bob, uri)
 	members, err := p.bob.Members(p.step(), uri)
 	p.must(err)
 	last := map[string]time.Time{} // renewal of each client, from now on

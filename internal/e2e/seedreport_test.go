@@ -4,16 +4,13 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
-
-	"anteroom/internal/servertest/stack"
 )
 
 // reported: an XMPP user reports what a native user said, and the operators of the hub get it with proof (XEP-0377; draft-ietf-mimi-protocol-06 §5.9).
 func reported(p *scene) {
 	garden, uri := room("reported")
 	p.enters(p.juliet, garden, "juliet")
-	p.tells(p.bob, "join %s", uri)
-	p.expects(p.bob, "his entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+	p.joins(p.bob, uri)
 	p.sees(p.juliet, garden, "bob", "", "")
 	p.tells(p.bob, "send %s buy my pills", uri)
 	st, err := p.juliet.Hear(p.step(), garden, "bob", "buy my pills")

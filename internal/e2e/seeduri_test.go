@@ -41,7 +41,7 @@ func addressed(p *scene) {
 	p.enters(p.juliet, garden, "juliet")
 	for _, n := range []*stack.Native{p.bob, p.cathy} {
 		p.tells(n, "join %s", typed)
-		p.expects(n, "the entry", func(l *stack.Line) bool { return l.Type == "joined" && l.Room == uri })
+		p.expects(n, "the entry", entered(uri))
 	}
 	p.expects(p.bob, "cathy's entry", func(l *stack.Line) bool {
 		return l.Type == "epoch" && l.Room == uri && l.Has("participant_added", p.cathy.User)
