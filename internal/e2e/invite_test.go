@@ -83,7 +83,7 @@ func TestDirectMessagesWithNativeParticipant(t *testing.T) {
 	juliet, err := xmppclient.Dial(ctx, s.XMPP.ClientAddr(), xmpp.MustParseJID("juliet@"+stack.Domain), "tests", "secret")
 	must(err)
 	defer juliet.Close()
-	must(juliet.Send("<presence/>"))
+	must(juliet.Appear(ctx))
 	bob, err := s.StartNative(ctx, "bob", "b.example", "--consent", "ask")
 	must(err)
 	const address, julietURI = "u%bob%b.example@" + stack.Rooms, "mimi://" + stack.Domain + "/u/juliet"

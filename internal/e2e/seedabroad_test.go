@@ -392,7 +392,7 @@ func welcomed(p *scene) {
 		p.decides(c, "provider", "provider", bobDomain, "users", "allow")
 	}
 	p.must(r.Close())
-	p.must(p.benvolio.Send("<presence/>"))
+	p.must(p.benvolio.Appear(p.step()))
 
 	p.tells(p.bob, "add %s %s", uri, thereURI("benvolio"))
 	first := p.changed(p.bob, uri, "leaf_added", thereURI("benvolio"), p.bob.User)
@@ -407,8 +407,7 @@ func welcomed(p *scene) {
 	p.occupantItem(p.juliet, garden, "rosaline", "none", "participant")
 
 	p.enters(p.benvolio, there, "benvolio")
-	r = p.signsIn(p.there, "rosaline")
-	p.must(r.Send("<presence/>"))
+	r = p.returns(p.there, "rosaline", there)
 	p.invited(r, there)
 	p.enters(r, there, "rosaline")
 	p.sees(p.benvolio, there, "rosaline", "", "")

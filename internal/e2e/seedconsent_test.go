@@ -77,7 +77,7 @@ func (p *scene) says(c *xmppclient.Client, from, text string) {
 // to one room or to all, by entering, declining or a form; and takes it back (draft-ietf-mimi-protocol-06 §5.7; docs/decisions/071-persons.md).
 func consenting(p *scene) {
 	paris, user := p.signsIn(p.there, "paris"), thereURI("paris")
-	p.must(paris.Send("<presence/>"))
+	p.must(paris.Appear(p.step()))
 	asks := func(there, uri string) {
 		p.Helper()
 		p.tells(p.bob, "add %s %s", uri, user)
@@ -145,7 +145,7 @@ func few(p *scene) {
 	garden, _ := room("few")
 	there, uri := p.bobIn("few")
 	mercutio, user := p.signsIn(p.there, "mercutio"), thereURI("mercutio")
-	p.must(mercutio.Send("<presence/>"))
+	p.must(mercutio.Appear(p.step()))
 	wastes := func() { // the key package comes, and bob may not use it as he says
 		p.Helper()
 		p.tells(p.bob, "add %s %s 4", uri, user)
@@ -206,7 +206,7 @@ func few(p *scene) {
 func whispering(p *scene) {
 	nurse, paris := p.signsIn(p.here, "nurse"), p.signsIn(p.there, "paris")
 	for _, c := range []*xmppclient.Client{nurse, paris} {
-		p.must(c.Send("<presence/>"))
+		p.must(c.Appear(p.step()))
 	}
 	chats := func(c *xmppclient.Client, to, text string) {
 		p.Helper()
@@ -233,8 +233,7 @@ func whispering(p *scene) {
 	p.says(paris, nurseThere, "between us")
 
 	chats(nurse, thereAs("rosaline"), "good day")
-	r := p.signsIn(p.there, "rosaline")
-	p.must(r.Send("<presence/>"))
+	r := p.returns(p.there, "rosaline", "rooms."+otherDomain)
 	p.says(r, "rooms."+otherDomain, nurseURI+" wants to write to you")
 	p.answers(r, "deny "+nurseThere, "Done.")
 	_, err := nurse.Expect(p.step(), "that she is refused", func(st *xmpp.Stanza) bool {

@@ -178,7 +178,7 @@ func joinsByKnock(p *scene) {
 	p.sees(p.juliet, garden, "bob", "", "")
 
 	followed := "knock%" + stack.Domain + "@rooms." + otherDomain
-	p.must(p.benvolio.Send("<presence/>")) // who is not available gets no invitations
+	p.must(p.benvolio.Appear(p.step())) // who is not available gets no invitations
 	p.turnedAway(p.benvolio, followed, "benvolio", xmpp.Forbidden)
 	decides("benvolio")
 	_, err := p.benvolio.Expect(p.step(), "that benvolio is let in", func(st *xmpp.Stanza) bool {

@@ -409,7 +409,7 @@ func disordered(p *scene) {
 	g.talk("juliet", "now all is in order", g.everybody()...)
 
 	// Rosaline is added by the hub's side: her provider gets a commit and a Welcome.
-	p.must(rosaline.Send("<presence/>"))
+	p.must(rosaline.Appear(p.step()))
 	p.must(p.juliet.Send(`<message to='` + g.near + `'><x xmlns='` + nsUser + `'><invite to='u%rosaline%` + otherDomain + `@` + stack.Rooms + `'/></x></message>`))
 	_, err := rosaline.Expect(p.step(), "an invitation", func(st *xmpp.Stanza) bool { return st.Kind == xmpp.Message && st.Child(nsUser, "x") != nil })
 	p.must(err)

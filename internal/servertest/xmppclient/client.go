@@ -269,6 +269,16 @@ func (c *Client) Request(ctx context.Context, to, kind, payload string) (*xmpp.S
 	return st, nil
 }
 
+// Appear makes the user available and waits until its server holds it for that: what comes for the account from now on comes here (RFC 6120 §10.1: stanzas of a
+// stream are taken in order). Before that, a server may still put it away (XEP-0160) for the next time.
+func (c *Client) Appear(ctx context.Context) error {
+	if err := c.Send("<presence/>"); err != nil {
+		return err
+	}
+	_, err := c.Request(ctx, c.JID.Domain(), xmpp.TypeGet, "<query xmlns='http://jabber.org/protocol/disco#info'/>")
+	return err
+}
+
 // Join enters room (a bare JID) as nick and waits for the self-presence. Presences of an earlier stay are forgotten. When the room is
 // new (201) it asks for an instant room (XEP-0045 §10.1.2), so that others can enter, too.
 func (c *Client) Join(ctx context.Context, room, nick string) (*xmpp.Stanza, error) {
