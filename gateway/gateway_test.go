@@ -377,6 +377,9 @@ func TestDamagedRoomIsQuarantined(t *testing.T) {
 		b.start()
 		b.say("garden", romeo, "x")
 		b.want("its users get an error", romeo, "error internal-server-error wait")
+		if e := b.line.got[len(b.line.got)-1].Err(); !strings.Contains(e.Text, "in quarantine") || !strings.Contains(e.Text, "tried again at 2000-01-01 00:1") || strings.Contains(e.Text, "damaged") {
+			b.t.Errorf("its users are told %q", e.Text)
+		}
 		b.join("other", romeo)
 		b.want("other rooms go on", romeo, "error internal-server-error wait", "joined "+romeo)
 		trouble := func() string {
@@ -387,7 +390,7 @@ func TestDamagedRoomIsQuarantined(t *testing.T) {
 			}
 			return "no line"
 		}
-		if d, err := b.g.RoomShow(b.t.Context(), "garden"); err != nil || d.Trouble != trouble() || !strings.HasPrefix(d.Trouble, "in quarantine until ") {
+		if d, err := b.g.RoomShow(b.t.Context(), "garden"); err != nil || d.Trouble != trouble() || !strings.HasPrefix(d.Trouble, "in quarantine until ") || !strings.HasSuffix(d.Trouble, ": damaged") {
 			b.t.Errorf("operators see %+v, %v, and in the list %q", d, err, trouble())
 		}
 		if _, err := b.g.RoomMembers(b.t.Context(), "garden"); !errors.Is(err, ErrUnavailable) || !strings.Contains(err.Error(), "in quarantine until ") {

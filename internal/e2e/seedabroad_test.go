@@ -114,7 +114,7 @@ func abroad(p *scene) {
 		p.occupantItem(seen.c, seen.at, "rosaline", "none", "participant")
 	}
 
-	// Everybody hears everybody, once.
+	// Everybody hears everybody.
 	p.must(r.Say(there, "good morrow"))
 	p.hears(p.juliet, garden, "rosaline", "good morrow")
 	said, err := p.benvolio.Hear(p.step(), there, "rosaline", "good morrow")
@@ -232,8 +232,19 @@ func (p *scene) out(c *xmppclient.Client, room, nick string, want outcome) {
 	if reason := st.Child(nsMUCUser, "x").Child(nsMUCUser, "item").ChildText(nsMUCUser, "reason"); reason != want.reason {
 		p.Errorf("%s sees %s go with the reason %q, want %q", c.JID, nick, reason, want.reason)
 	}
-	if self := xmppclient.HasStatus(st, "110"); self != (c.JID.Local() == strings.ToLower(nick)) {
-		p.Errorf("%s: status 110 told: %v", c.JID, self)
+	var codes []string
+	for _, s := range st.Child(nsMUCUser, "x").ChildrenNamed(nsMUCUser, "status") {
+		codes = append(codes, s.Attr("code"))
+	}
+	var all []string
+	if want.status != "" {
+		all = append(all, want.status)
+	}
+	if c.JID.Local() == strings.ToLower(nick) {
+		all = append(all, "110")
+	}
+	if slices.Sort(codes); !slices.Equal(codes, slices.Sorted(slices.Values(all))) {
+		p.Errorf("%s sees %s go with the status codes %q, want %q", c.JID, nick, codes, all)
 	}
 }
 
@@ -248,6 +259,7 @@ func befallen(p *scene) {
 	p.enters(nurse, garden, "nurse")
 	p.joins(p.bob, uri)
 	p.enters(p.benvolio, there, "benvolio")
+	p.sees(p.benvolio, there, "nurse", "", "")
 	comes := func() {
 		p.Helper()
 		p.enters(r, there, "rosaline")
@@ -288,8 +300,10 @@ func befallen(p *scene) {
 	p.admin(p.benvolio, there, "<item nick='nurse' role='none'><reason>to bed</reason></item>")
 	p.out(nurse, garden, "nurse", outcome{"307", "to bed"})
 	p.out(p.juliet, garden, "nurse", outcome{"307", "to bed"})
+	p.out(p.benvolio, there, "nurse", outcome{"307", "to bed"})
 	p.out(r, there, "nurse", outcome{"307", "to bed"})
 	p.enters(nurse, garden, "nurse")
+	p.sees(nurse, garden, "rosaline", "", "")
 	p.sees(p.benvolio, there, "nurse", "", "")
 
 	// A native admin does.
@@ -304,6 +318,8 @@ func befallen(p *scene) {
 	comes()
 	p.admin(p.juliet, garden, "<item jid='nurse@"+stack.Domain+"' affiliation='member'/>")
 	p.configures(garden, "muc#roomconfig_membersonly", "1")
+	p.isTold(p.benvolio, there, "104")
+	p.isTold(nurse, garden, "104")
 	goes("322", "")
 	p.turnedAway(r, there, "rosaline", xmpp.RegistrationRequired)
 	p.admin(p.benvolio, there, "<item jid='rosaline@"+otherDomain+"' affiliation='member'/>")

@@ -89,7 +89,8 @@ func quarantined(p *scene) {
 		nick := side.c.JID.Local()
 		_, err := side.c.Join(p.step(), side.room, nick)
 		var e *xmpp.StanzaError
-		if !errors.As(err, &e) || e.Condition != xmpp.InternalServerError || e.Type != xmpp.Wait || !strings.Contains(e.Text, "the room is in quarantine") {
+		if !errors.As(err, &e) || e.Condition != xmpp.InternalServerError || e.Type != xmpp.Wait || !strings.Contains(e.Text, "the room is in quarantine") || !strings.Contains(e.Text, "tried again at 20") ||
+			strings.Contains(e.Text, "corrupt") {
 			p.Errorf("%s enters a damaged room: %v", nick, err)
 		}
 		p.must(side.other.Say(side.beyond, "is "+nick+" there?"))
@@ -97,7 +98,7 @@ func quarantined(p *scene) {
 
 		const trouble = "in quarantine until "
 		for _, looks := range [][]string{{"list"}, {"show", side.name}} {
-			if out, said, err := p.operates(side.at, looks[0], looks[1:]...); err != nil || !strings.Contains(out, trouble) {
+			if out, said, err := p.operates(side.at, looks[0], looks[1:]...); err != nil || !strings.Contains(out, trouble) || !strings.Contains(out, "corrupt: ") {
 				p.Errorf("room %s: %v\n%s%s", looks[0], err, out, said)
 			}
 		}
