@@ -125,7 +125,7 @@ func payloads(elements []*xmpp.Element) string {
 func conversed(p *scene) {
 	garden, uri := room("conversed")
 	juliet := &speaker{Client: p.juliet, room: garden, nick: "juliet"}
-	benvolio := &speaker{Client: p.benvolio, room: "conversed%" + stack.Domain + "@rooms." + otherDomain, nick: "benvolio"}
+	benvolio := &speaker{Client: p.benvolio, room: far("conversed"), nick: "benvolio"}
 	p.enters(p.juliet, juliet.room, "juliet")
 	p.enters(p.benvolio, benvolio.room, "benvolio")
 	p.joins(p.cathy, uri)

@@ -98,17 +98,17 @@ func (s *assetServer) get(url string) ([]byte, error) {
 // goes to hosts of its list, into networks of its list, and nowhere else (draft-ietf-mimi-protocol-06 §5.10.2, docs/decisions/124-downloads.md).
 func fetched(p *scene) {
 	garden, uri := room("fetched")
-	there := "fetched%" + stack.Domain + "@rooms." + otherDomain
-	far, farURI := "fetched@rooms."+otherDomain, "mimi://"+otherDomain+"/r/fetched"
+	there := far("fetched")
+	theirs, theirsURI := "fetched@rooms."+otherDomain, "mimi://"+otherDomain+"/r/fetched"
 	p.enters(p.juliet, garden, "juliet")
 	p.enters(p.benvolio, there, "benvolio")
-	p.enters(p.benvolio, far, "benvolio")
-	for _, room := range []string{uri, farURI} {
+	p.enters(p.benvolio, theirs, "benvolio")
+	for _, room := range []string{uri, theirsURI} {
 		p.joins(p.cathy, room)
 	}
 	p.sees(p.juliet, garden, "benvolio", "", "")
 	p.sees(p.juliet, garden, "cathy", "", "")
-	p.sees(p.benvolio, far, "cathy", "", "")
+	p.sees(p.benvolio, theirs, "cathy", "", "")
 
 	picture, key, nonce := make([]byte, 300_000), make([]byte, 32), make([]byte, 12)
 	for _, b := range [][]byte{picture, key, nonce} {
@@ -219,9 +219,9 @@ func fetched(p *scene) {
 	}
 
 	// The other provider has the host on its list, and no network of this machine.
-	p.must(p.benvolio.Send("<message to='" + far + "' type='groupchat'><body>" + at("/balcony.png") + "</body><x xmlns='jabber:x:oob'><url>" + at("/balcony.png") + "</url></x></message>"))
-	p.expects(p.cathy, "the file there", func(l *stack.Line) bool { return l.Type == "message" && l.Room == farURI && len(l.Files) == 1 })
-	if l := outcome(farURI, at("/balcony.png"), filepath.Join(p.TempDir(), "file"), "refused"); l.Status != http.StatusBadGateway || !strings.Contains(l.Text, "cannot be reached") {
+	p.must(p.benvolio.Send("<message to='" + theirs + "' type='groupchat'><body>" + at("/balcony.png") + "</body><x xmlns='jabber:x:oob'><url>" + at("/balcony.png") + "</url></x></message>"))
+	p.expects(p.cathy, "the file there", func(l *stack.Line) bool { return l.Type == "message" && l.Room == theirsURI && len(l.Files) == 1 })
+	if l := outcome(theirsURI, at("/balcony.png"), filepath.Join(p.TempDir(), "file"), "refused"); l.Status != http.StatusBadGateway || !strings.Contains(l.Text, "cannot be reached") {
 		p.Errorf("into a private network: %+v", l)
 	}
 	if asked := assets.requests(); len(asked) > 0 {

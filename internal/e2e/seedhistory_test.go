@@ -74,20 +74,20 @@ func (p *scene) finds(c *xmppclient.Client, room string) (bodies []string) {
 // archive; a native member is told the policy (docs/decisions/127-history-and-logging.md).
 func history(p *scene) {
 	garden, uri := room("history")
-	far := "history%" + stack.Domain + "@rooms." + otherDomain
+	there := far("history")
 	p.enters(p.juliet, garden, "juliet")
-	p.enters(p.benvolio, far, "benvolio")
+	p.enters(p.benvolio, there, "benvolio")
 	p.joins(p.bob, uri)
 	newcomers := []struct {
 		c        *xmppclient.Client
 		at, nick string
-	}{{p.signsIn(p.here, "nurse"), garden, "nurse"}, {p.signsIn(p.there, "rosaline"), far, "rosaline"}}
+	}{{p.signsIn(p.here, "nurse"), garden, "nurse"}, {p.signsIn(p.there, "rosaline"), there, "rosaline"}}
 	said := []string{"I was here first"}
 	says := func(text string) {
 		p.Helper()
 		p.must(p.juliet.Say(garden, text))
 		p.hears(p.juliet, garden, "juliet", text)
-		p.hears(p.benvolio, far, "juliet", text)
+		p.hears(p.benvolio, there, "juliet", text)
 	}
 	says(said[0])
 	for _, policy := range []struct {
@@ -120,7 +120,7 @@ func history(p *scene) {
 				p.Errorf("history %s: %s finds %q in the archive, want %q", policy.value, n.nick, got, want)
 			}
 		}
-		if got := p.finds(p.benvolio, far); !slices.Equal(got, said) {
+		if got := p.finds(p.benvolio, there); !slices.Equal(got, said) {
 			p.Errorf("history %s: who was there finds %q, want %q", policy.value, got, said)
 		}
 		p.must(p.bob.Command("send " + uri + " welcome")) // what is said from now on is everybody's
@@ -134,7 +134,7 @@ func history(p *scene) {
 			p.admin(p.juliet, garden, "<item nick='"+n.nick+"' role='none'/>") // who has no affiliation is on the list no more, and joins anew
 			p.sees(n.c, n.at, n.nick, xmpp.TypeUnavailable, "307")
 		}
-		p.hears(p.benvolio, far, "bob", "welcome")
-		p.sees(p.benvolio, far, "rosaline", xmpp.TypeUnavailable, "307")
+		p.hears(p.benvolio, there, "bob", "welcome")
+		p.sees(p.benvolio, there, "rosaline", xmpp.TypeUnavailable, "307")
 	}
 }

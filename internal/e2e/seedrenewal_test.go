@@ -13,9 +13,9 @@ import (
 // client, each by itself and none too early. In a room that wants it seldom an early renewal is refused (the seed, "Update … min_interval, max_interval").
 func renewed(p *scene) {
 	garden, uri := room("renewed")
-	far := "renewed%" + stack.Domain + "@rooms." + otherDomain
+	there := far("renewed")
 	p.enters(p.juliet, garden, "juliet")
-	p.enters(p.benvolio, far, "benvolio")
+	p.enters(p.benvolio, there, "benvolio")
 	p.joins(p.bob, uri)
 	members, err := p.bob.Members(p.step(), uri)
 	p.must(err)
@@ -52,7 +52,7 @@ func renewed(p *scene) {
 			last[c.Client] = at
 		}
 	}
-	p.must(p.benvolio.Say(far, "with new keys"))
+	p.must(p.benvolio.Say(there, "with new keys"))
 	p.hears(p.juliet, garden, "benvolio", "with new keys")
 	p.expects(p.bob, "what is said", func(l *stack.Line) bool { return l.Type == "message" && l.Room == uri && l.Body == "with new keys" })
 
