@@ -200,3 +200,29 @@ func TestClientCommitsToWhatItSays(t *testing.T) {
 		}
 	})
 }
+
+// A commit that comes before its proposals waits for them: then it is told what was proposed, as it was when it was, and what became of it.
+func TestProposalsBehindTheirCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, c, w := pairOf(t)
+		held := make(chan []byte, 2)
+		h.locked(func() {
+			h.outbox["b.example"] = held
+			h.act(mimi.Why{}, h.role(testBob.ClientUser(), testVisitor))
+		})
+		proposal, commit := <-held, <-held
+		for _, body := range [][]byte{commit, proposal} {
+			if status, text := c.Notify(t.Context(), "a.example", testRoom, body); status != http.StatusCreated {
+				t.Fatalf("%d %s", status, text)
+			}
+		}
+		for _, e := range w.events {
+			if len(e.Changes) != 1 || e.Changes[0].FromName != "guest" || e.Changes[0].RoleName != "visitor" {
+				t.Errorf("%s: %+v", e.Type, e.Changes)
+			}
+		}
+		if got := w.told(); !slices.Equal(got, []string{"proposed", "epoch"}) {
+			t.Errorf("told %q", got)
+		}
+	})
+}
