@@ -40,7 +40,7 @@ type queue struct {
 	waiters  []waiter        // for what was in it when they came
 }
 
-// waiter waits until the entries up to an id are gone.
+// waiter waits until the entries up to an id are gone: one for all who wait for the same, so there are no more than entries.
 type waiter struct {
 	last uint64
 	done chan struct{}
@@ -85,7 +85,11 @@ func (d *destination) behind(room string) <-chan struct{} {
 	if q == nil || len(q.entries) == 0 {
 		return nil
 	}
-	w := waiter{q.entries[len(q.entries)-1].id, make(chan struct{})}
+	last := q.entries[len(q.entries)-1].id
+	if n := len(q.waiters); n > 0 && q.waiters[n-1].last == last {
+		return q.waiters[n-1].done
+	}
+	w := waiter{last, make(chan struct{})}
 	q.waiters = append(q.waiters, w)
 	return w.done
 }

@@ -93,3 +93,35 @@ func TestAnswersDoNotWaitForWhatIsGivenUp(t *testing.T) {
 		}
 	})
 }
+
+// However many ask while a provider cannot be reached, no more is kept of them than of what it is owed.
+func TestWaitersForTheSameAreOne(t *testing.T) {
+	d := &destination{provider: "b.example", queues: map[string]*queue{}}
+	d.add(delivery{room: "garden", id: 1})
+	first := d.behind("garden")
+	for range 1000 {
+		d.behind("garden")
+	}
+	d.add(delivery{room: "garden", id: 2})
+	second := d.behind("garden")
+	q := d.queues["garden"]
+	if len(q.waiters) != 2 {
+		t.Errorf("%d waiters for 2 messages", len(q.waiters))
+	}
+	gone := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		default:
+			return false
+		}
+	}
+	d.done(q, 1)
+	if !gone(first) || gone(second) {
+		t.Errorf("the first is gone: %v; the second: %v", gone(first), gone(second))
+	}
+	d.done(q, 1)
+	if !gone(second) {
+		t.Error("nothing is owed, and one waits")
+	}
+}
