@@ -17,12 +17,14 @@ import (
 // asks sends a line to the user's service, as one writes to a contact, and returns what it says.
 func (p *scene) asks(c *xmppclient.Client, service, line string) (answer string) {
 	p.Helper()
-	p.must(c.Send("<message to='" + service + "' type='chat'><body>" + line + "</body></message>"))
-	st, err := c.Expect(p.step(), "the answer to "+line, func(st *xmpp.Stanza) bool {
-		text, said := st.Body()
+	said := func(st *xmpp.Stanza) bool {
+		text, says := st.Body()
 		answer = text
-		return said && st.Kind == xmpp.Message && st.From.String() == service
-	})
+		return says && st.Kind == xmpp.Message && st.From.String() == service
+	}
+	c.Forget(said) // what it was told before
+	p.must(c.Send("<message to='" + service + "' type='chat'><body>" + line + "</body></message>"))
+	st, err := c.Expect(p.step(), "the answer to "+line, said)
 	p.must(err)
 	if e := st.Err(); e != nil {
 		p.Fatalf("%s: %v", line, e)
