@@ -284,6 +284,9 @@ func TestAllInvitersAreAnswered(t *testing.T) {
 				t.Errorf("%s is stored", name)
 			}
 		}
+		if waits := tt.op == mimi.ConsentGrant; there.room.Exists() != waits {
+			t.Errorf("the room is kept in memory: %v; nurse waits to be added: %v", !waits, waits)
+		}
 	}
 }
 
