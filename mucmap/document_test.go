@@ -187,13 +187,13 @@ func TestDocumentForProviders(t *testing.T) {
 	b.svc = &Service{cfg}
 	b.room = b.svc.New(b.name)
 	d, err := roomdoc.Preset("semi-open", roomdoc.Names{Owners: []string{address(0)}, Members: []string{"mimi://b.example/u/bob"},
-		Preauth: []roomdoc.Preauth{{Kind: roomdoc.Domain, Name: "c.example"}, {Kind: roomdoc.Team, Name: "sales@example.com"}}})
+		Preauth: []roomdoc.Preauth{{Kind: roomdoc.Domain, Name: "c.example"}, {Kind: roomdoc.Team, Name: "sales@example.com"}, {Kind: roomdoc.User, Name: "mimi://f.example/u/fay"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	absent := b.document(t, RequestDocument, "b.example", nil)
 	b.made(t, d)
-	for provider, status := range map[string]int{"a.example": statusOK, "b.example": statusOK, "c.example": statusOK, "d.example": absent.Status, "e.example": statusOK} {
+	for provider, status := range map[string]int{"a.example": statusOK, "b.example": statusOK, "c.example": statusOK, "d.example": absent.Status, "e.example": statusOK, "f.example": statusOK} {
 		r := b.document(t, RequestDocument, provider, nil)
 		if r.Status != status {
 			t.Errorf("%s: status %d, want %d: %s", provider, r.Status, status, r.Body)
