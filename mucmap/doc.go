@@ -55,8 +55,8 @@
 //   - admin.go reads muc#admin, adminlist.go pages its lists (XEP-0059); affiliation.go, kick.go, ban.go and voice.go plan what an item asks for
 //   - domainban.go bans domains from a room, serviceban.go users and domains from all rooms
 //   - affiliationversion.go tells what changed since a version (XEP-0463)
-//   - create.go makes a room, document.go from the seed's document; config.go is the configuration, options.go the fields that are the gateway's alone,
-//     logging.go keeps field and policy of logging together
+//   - create.go makes a room, document.go from the seed's document, early.go lets requests wait for that; config.go is the configuration,
+//     options.go the fields that are the gateway's alone, logging.go keeps field and policy of logging together
 //   - destroy.go ends a room, tombstone.go keeps its name, venue.go says where people go instead, in the addresses of each provider;
 //     move.go describes a room to the provider that is to have it
 //

@@ -25,7 +25,7 @@ func (t *turn) followDisco(st *xmpp.Stanza) {
 		return
 	}
 	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(t.r.uri.Name() + " at " + t.r.uri.Provider()))
-	for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSPing, muc.NSVersion} {
+	for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSPing, muc.NSVersion, muc.NSOccupantID} {
 		q.With(feature(f))
 	}
 	t.result(st, q)

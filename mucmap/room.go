@@ -44,8 +44,9 @@ type Room struct {
 	pendingNicks map[string]*join
 	leaving      map[mimi.URI]bool
 	waiting      []*xmpp.Stanza
-	recalled     *record // the message that this Step's stanza refers to, out of the archive
-	asked        int     // queries of the archive under way
+	early        []*xmpp.Stanza // requests of who waits for the room to be made
+	recalled     *record        // the message that this Step's stanza refers to, out of the archive
+	asked        int            // queries of the archive under way
 	flood        flood
 	commands     []*commandSession     // under way, oldest first
 	searches     map[string]*keySearch // for key packages of users of other providers, by PeerRequest.ID
@@ -74,7 +75,7 @@ type Room struct {
 func (r *Room) reset() {
 	r.pub = newState(r.svc, r.addr)
 	r.hub, r.stored, r.storedHub, r.leaves = nil, nil, nil, nil
-	r.queue, r.job, r.waiting = nil, nil, nil
+	r.queue, r.job, r.waiting, r.early = nil, nil, nil, nil
 	r.commands = nil
 	r.keys = map[string]*outKey{}
 	r.joining, r.pendingNicks, r.leaving = map[xmpp.JID]*join{}, map[string]*join{}, map[mimi.URI]bool{}
@@ -177,6 +178,7 @@ func (t *turn) recover() {
 func (t *turn) end() {
 	r := t.r
 	t.release()
+	t.answerEarly()
 	t.enforceBans()
 	wake := earlier(earlier(t.lingerers(), t.endAwaiting()), earlier(t.ghosts(), earlier(t.endKnocks(), t.endMessages())))
 	t.overdue()

@@ -103,7 +103,7 @@ func (t *turn) stanza(st *xmpp.Stanza) {
 		return
 	}
 	t.hear(st)
-	if t.shut(st) {
+	if t.shut(st) || t.tooEarly(st) {
 		return
 	}
 	if st.IsRequest() && len(st.Payload) != 1 {

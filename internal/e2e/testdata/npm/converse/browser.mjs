@@ -72,11 +72,13 @@ export class Browser {
     this.server.close();
   }
 
-  // room is a new one of Juliet's, in which the guests are already.
+  // room is a new one of Juliet's, in which the guests are already. Converse asks what it can do right behind the presence that makes it: by an answer that
+  // there is none it would know nobody's occupant id (XEP-0421) at first, and list guests twice when it learns of them.
   async room(name, ...guests) {
     const room = `${this.prefix}-${name}@${this.service}`;
     const juliet = await this.juliet.enter(room);
     await juliet.occupant("juliet").waitFor();
+    same("Juliet is listed by her occupant id", /^[0-9a-f]{40}$/.test(await juliet.occupant("juliet").getAttribute("id")), true);
     const inside = [juliet];
     for (const guest of guests) {
       const who = await this[guest].enter(room);

@@ -1,0 +1,87 @@
+package mucmap
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"anteroom/xmpp"
+)
+
+func about(from, id string) string {
+	return fmt.Sprintf("<iq from='%s' to='%s' type='get' id='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", from, room, id)
+}
+
+// What a client asks right behind the presence that makes a room is answered when it is made and the client knows that it is in it; others hear meanwhile that there is none.
+func TestRequestsBehindTheFirstPresence(t *testing.T) {
+	b := newBench(t)
+	b.svc = locking(b.svc)
+	b.room = b.svc.New(b.name)
+	b.hold = true
+	const form = "<iq from='user0@a.example/x' to='" + room + "' type='get' id='form'><query xmlns='http://jabber.org/protocol/muc#owner'/></iq>"
+	out := b.send(t, enter(0)+about("user0@a.example/x", "mine")+form+about("user0@a.example/y", "other device")+about("user1@a.example/x", "other user"))
+	wantIn(t, "who is not entering", out, "id='other device' type='error'><error type='cancel'><item-not-found", "id='other user' type='error'><error type='cancel'><item-not-found")
+	if strings.Contains(out, "id='mine'") || strings.Contains(out, "id='form'") {
+		t.Fatalf("answered before there is a room:\n%s", out)
+	}
+	b.hold = false
+	b.out.Reset()
+	if err := b.run(b.held[0]); err != nil {
+		t.Fatal(err)
+	}
+	out = b.out.String()
+	wantIn(t, "the answer", out, "var='urn:xmpp:occupant-id:0'")
+	at := strings.Index(out, "<status code='201'/>")
+	for _, want := range []string{"id='mine' type='result'", "id='form' type='result'"} {
+		next := strings.Index(out, want)
+		if next < at || at < 0 {
+			t.Fatalf("no %q, or not in its order:\n%s", want, out)
+		}
+		at = next
+	}
+	if out := b.send(t, about("user0@a.example/x", "again")); strings.Count(out, "<iq ") != 1 || len(b.room.early) > 0 {
+		t.Errorf("something is answered twice, or waits still:\n%s", out)
+	}
+}
+
+// Who gives up the room before it is made, or is refused, is told that there is none; what waits is bounded.
+func TestRequestsOfARoomThatIsNotMade(t *testing.T) {
+	for name, end := range map[string]func(b *bench) error{
+		"given up": func(b *bench) error {
+			b.send(t, "<presence from='user0@a.example/x' to='"+room+"/nick0' type='unavailable'/>")
+			return nil
+		},
+		"not made":    func(b *bench) error { return b.step(CommitDone{Job: b.held[0].ID, Err: errCrash}) },
+		"is stopping": func(b *bench) error { return b.step(Shutdown{}) },
+	} {
+		b := limited(t, Limits{Waiting: 2})
+		b.hold = true
+		out := b.send(t, enter(0)+about("user0@a.example/x", "one")+about("user0@a.example/x", "two")+about("user0@a.example/x", "three"))
+		wantIn(t, name, out, "id='three' type='error'><error type='wait'><resource-constraint")
+		b.out.Reset()
+		if err := end(b); err != nil {
+			t.Fatal(err)
+		}
+		for _, id := range []string{"one", "two"} {
+			wantIn(t, name, b.out.String(), "id='"+id+"' type='error'><error type='cancel'><item-not-found")
+		}
+		if b.room.early != nil || b.room.pub.Exists {
+			t.Errorf("%s: %d wait, the room exists: %v", name, len(b.room.early), b.room.pub.Exists)
+		}
+	}
+}
+
+// A room of another provider tells before anybody here is in it that its occupants will have ids: they have.
+func TestFollowedRoomTellsOfOccupantIDs(t *testing.T) {
+	svc := testService(t)
+	all, err := stanzas("<iq from='romeo@a.example/x' to='garden%b.example@rooms.a.example' type='get' id='d'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBench(t)
+	o := svc.New("garden%b.example").Step(b.now, b.seed(), StanzaIn{all[0]})
+	if len(o.Stanzas) != 1 || o.Stanzas[0].Template.Stanza().Type != xmpp.TypeResult {
+		t.Fatalf("%+v", o.Stanzas)
+	}
+	wantIn(t, "disco#info", o.Stanzas[0].Template.Stanza().String(), "var='urn:xmpp:occupant-id:0'")
+}
