@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"slices"
 	"strconv"
 
 	"anteroom/mimi"
@@ -18,6 +19,12 @@ func roomIdentity(name string) muc.Identity {
 
 func identity(name string) *xmpp.Element {
 	return xmpp.NewElement(muc.NSDiscoInfo, "identity").WithAttr("category", "conference").WithAttr("type", "text").WithAttr("name", name)
+}
+
+// always are the features of every room, however it is configured.
+var always = []string{
+	muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSCaps, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
+	muc.FeatureStableID, muc.FeatureSelfPingOptimization, muc.NSRSM, nsTime, nsHats, muc.NSMav,
 }
 
 // discoInfo describes the room (XEP-0045 §6.4).
@@ -68,16 +75,14 @@ func (s *state) info() muc.DiscoInfo {
 		}
 		return no
 	}
-	features := []string{
-		muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSCaps, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
-		muc.FeatureStableID, muc.FeatureSelfPingOptimization, muc.NSRSM, nsTime, nsHats, muc.NSMav,
+	features := append(slices.Clone(always),
 		either(c.Public, muc.FeaturePublic, muc.FeatureHidden),
 		either(c.Persistent, muc.FeaturePersistent, muc.FeatureTemporary),
 		either(c.MembersOnly, muc.FeatureMembersOnly, muc.FeatureOpen),
 		either(c.Moderated, muc.FeatureModerated, muc.FeatureUnmoderated),
 		either(c.Anyone, muc.FeatureNonAnonymous, muc.FeatureSemiAnonymous),
 		either(c.Protected, muc.FeaturePasswordProtected, muc.FeatureUnsecured),
-	}
+	)
 	if ours { // what can only be done where the room lives
 		features = append(features, muc.NSRegister, muc.FormRegister, muc.FormRequest, nsModerate, nsVCard, nsCommands)
 	} else {

@@ -71,8 +71,8 @@ func TestRequestsOfARoomThatIsNotMade(t *testing.T) {
 	}
 }
 
-// A room of another provider tells before anybody here is in it that its occupants will have ids: they have.
-func TestFollowedRoomTellsOfOccupantIDs(t *testing.T) {
+// A room of another provider tells before anybody here is in it what it will be able to do, as clients may not ask again.
+func TestFollowedRoomTellsWhatAllRoomsCanDo(t *testing.T) {
 	svc := testService(t)
 	all, err := stanzas("<iq from='romeo@a.example/x' to='garden%b.example@rooms.a.example' type='get' id='d'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
 	if err != nil {
@@ -83,5 +83,5 @@ func TestFollowedRoomTellsOfOccupantIDs(t *testing.T) {
 	if len(o.Stanzas) != 1 || o.Stanzas[0].Template.Stanza().Type != xmpp.TypeResult {
 		t.Fatalf("%+v", o.Stanzas)
 	}
-	wantIn(t, "disco#info", o.Stanzas[0].Template.Stanza().String(), "var='urn:xmpp:occupant-id:0'")
+	wantIn(t, "disco#info", o.Stanzas[0].Template.Stanza().String(), "var='urn:xmpp:occupant-id:0'", "var='urn:xmpp:mam:2'", "var='urn:xmpp:sid:0'")
 }

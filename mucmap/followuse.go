@@ -18,14 +18,14 @@ func (t *turn) notForeign(st *xmpp.Stanza) {
 	t.refuse(st, refusal(xmpp.NotAllowed, "this room belongs to "+t.r.uri.Provider()+": this cannot be done from here"))
 }
 
-// followDisco describes the room; before anybody here is in it, only that it may be one.
+// followDisco describes the room; before anybody here is in it, what all rooms can do, which clients may not ask again when they are in.
 func (t *turn) followDisco(st *xmpp.Stanza) {
 	if t.r.pub.Exists || st.Payload[0].Attr("node") != "" {
 		t.discoInfo(st)
 		return
 	}
 	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(t.r.uri.Name() + " at " + t.r.uri.Provider()))
-	for _, f := range []string{muc.NS, muc.NSDiscoInfo, muc.NSPing, muc.NSVersion, muc.NSOccupantID} {
+	for _, f := range append(slices.Clone(always), muc.NSOccupantID) {
 		q.With(feature(f))
 	}
 	t.result(st, q)
