@@ -3,6 +3,7 @@ package mucmap
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"anteroom/mimi"
 	"anteroom/mls"
@@ -79,6 +80,30 @@ func TestLateWordsOfWhoIsOut(t *testing.T) {
 		wantIn(t, "what he said", out, "<body>Farewell</body>", from)
 		if n := strings.Count(out, "<body>"); n != 1 {
 			t.Errorf("%d messages", n)
+		}
+	}
+}
+
+// A room elsewhere of which something is missing waits for it as long as the service says, and then asks its hub.
+func TestGapPatienceOfTheService(t *testing.T) {
+	hub, bob := meet(t)
+	there := elsewhere(t, hub.now)
+	there.svc.cfg.Limits.Gap = 10 * time.Second
+	post := nurseComes(hub, bob, there)
+	hub.send(t, adminSet("<item nick='Romeo' affiliation='member'/>"))
+	post.collect() // is lost
+	hub.send(t, "<message from='romeo@a.example/orchard' to='"+room+"' type='groupchat' id='1'><body>Hello</body></message>")
+	post.bring(post.collect())
+	missed := there.now
+	for _, tt := range []struct {
+		after time.Duration
+		asks  bool
+	}{{9 * time.Second, false}, {11 * time.Second, true}} {
+		if err := there.wakes(missed.Add(tt.after)); err != nil {
+			t.Fatal(err)
+		}
+		if q := there.room.follow.room.InFlight(); (q != nil) != tt.asks {
+			t.Errorf("after %v the hub is asked %v", tt.after, q)
 		}
 	}
 }
