@@ -78,7 +78,7 @@ func (p *PublicGroup) externalCommit(seed Seed, gi *GroupInfo, joiner *KeyPackag
 	}
 	kemOutput, initSecret, err := p.suite.ExternalInit(external)
 	if err != nil {
-		return fail(invalid("9420-8.3-external-init", err.Error()))
+		return fail(invalid("9420-12.4.3.2-external-pub", err.Error()))
 	}
 	sender := Sender{Type: SenderNewMemberCommit}
 	c := &committing{sender: sender, signature: joiner.Signature, own: keysOf(joiner, p.config.Now),

@@ -68,13 +68,23 @@ func TestExternalCommitRejects(t *testing.T) {
 		t.Error("the good external commit is refused")
 	}
 
-	without := *gi
-	without.Extensions = slices.DeleteFunc(slices.Clone(gi.Extensions), func(e Extension) bool { return e.Type == ExtensionExternalPub })
-	if err := without.sign(a.public.suite, a.localAt(0).signature); err != nil {
-		t.Fatal(err)
+	for what, external := range map[string][]byte{
+		"none":           nil,
+		"an empty one":   {},
+		"no vector":      bytes.Repeat([]byte{32}, 32),
+		"a short vector": append([]byte{31}, bytes.Repeat([]byte{9}, 31)...), // a bare key that begins with 31 looks so
+	} {
+		other := *gi
+		other.Extensions = slices.DeleteFunc(slices.Clone(gi.Extensions), func(e Extension) bool { return e.Type == ExtensionExternalPub })
+		if external != nil {
+			other.Extensions = append(other.Extensions, Extension{Type: ExtensionExternalPub, Data: external})
+		}
+		if err := other.sign(a.public.suite, a.localAt(0).signature); err != nil {
+			t.Fatal(err)
+		}
+		_, err = ExternalCommit(s.next(), &other, joiner, ExternalCommitParams{Config: testConfig()})
+		wantRule(t, "GroupInfo with external_pub: "+what, "9420-12.4.3.2-external-pub", err)
 	}
-	_, err = ExternalCommit(s.next(), &without, joiner, ExternalCommitParams{Config: testConfig()})
-	wantRule(t, "GroupInfo without external_pub", "9420-12.4.3.2-external-pub", err)
 }
 
 // A Welcome that is for somebody else, changed, or opened with wrong keys yields no group (RFC 9420 §12.4.3.1).
