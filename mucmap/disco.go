@@ -21,11 +21,11 @@ func identity(name string) *xmpp.Element {
 	return xmpp.NewElement(muc.NSDiscoInfo, "identity").WithAttr("category", "conference").WithAttr("type", "text").WithAttr("name", name)
 }
 
-// always are the features of every room, however it is configured.
-var always = []string{
+// always are the features of every room, however it is configured, andElsewhere what those of other providers have besides.
+var always, andElsewhere = []string{
 	muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSCaps, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
 	muc.FeatureStableID, muc.FeatureSelfPingOptimization, muc.NSRSM, nsTime, nsHats, muc.NSMav,
-}
+}, []string{muc.FormRequest, nsModerate}
 
 // discoInfo describes the room (XEP-0045 §6.4).
 func (t *turn) discoInfo(st *xmpp.Stanza) {
@@ -86,7 +86,7 @@ func (s *state) info() muc.DiscoInfo {
 	if ours { // what can only be done where the room lives
 		features = append(features, muc.NSRegister, muc.FormRegister, muc.FormRequest, nsModerate, nsVCard, nsCommands)
 	} else {
-		features = append(features, muc.FormRequest, nsModerate)
+		features = append(features, andElsewhere...)
 	}
 	if len(s.Secret) > 0 {
 		features = append(features, muc.NSOccupantID)

@@ -83,5 +83,5 @@ func TestFollowedRoomTellsWhatAllRoomsCanDo(t *testing.T) {
 	if len(o.Stanzas) != 1 || o.Stanzas[0].Template.Stanza().Type != xmpp.TypeResult {
 		t.Fatalf("%+v", o.Stanzas)
 	}
-	wantIn(t, "disco#info", o.Stanzas[0].Template.Stanza().String(), "var='urn:xmpp:occupant-id:0'", "var='urn:xmpp:mam:2'", "var='urn:xmpp:sid:0'")
+	wantIn(t, "disco#info", o.Stanzas[0].Template.Stanza().String(), "var='urn:xmpp:occupant-id:0'", "var='urn:xmpp:mam:2'", "var='urn:xmpp:sid:0'", "var='urn:xmpp:message-moderate:1'")
 }

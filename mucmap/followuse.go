@@ -25,7 +25,7 @@ func (t *turn) followDisco(st *xmpp.Stanza) {
 		return
 	}
 	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(t.r.uri.Name() + " at " + t.r.uri.Provider()))
-	for _, f := range append(slices.Clone(always), muc.NSOccupantID) {
+	for _, f := range slices.Concat(always, andElsewhere, []string{muc.NSOccupantID}) {
 		q.With(feature(f))
 	}
 	t.result(st, q)
