@@ -7,6 +7,10 @@ export async function subject(b) {
   await juliet.type("/topic Fair Verona, where we lay our scene");
   await romeo.window.locator("converse-muc-heading", { hasText: "Fair Verona" }).waitFor();
   await romeo.shoot("subject");
+}
+
+export async function subjectByAll(b) {
+  const [juliet, romeo] = await b.room("subject-by-all", "romeo");
   await configure(juliet, (form) => form.locator('input[name="muc#roomconfig_changesubject"]').check());
   await romeo.reads("The groupchat configuration has changed");
   await romeo.type("/topic A plague on both your houses"); // a command for who may, who then is told so by the room's information
@@ -136,7 +140,7 @@ export async function destroy(b) {
   const { dialog } = b.juliet;
   await dialog.locator('input[name="challenge"]').fill(juliet.jid);
   await dialog.locator('input[name="reason"]').fill("the feud");
-  await dialog.locator('input[name="newjid"]').fill(`${b.prefix}-tomb@${b.service}`);
+  await dialog.locator('input[name="newjid"]').fill(`${b.prefix}-tomb${b.rooms}`);
   await juliet.shoot("dialog");
   await dialog.locator('button[type="submit"]').click();
   await juliet.window.waitFor({ state: "detached" });
@@ -147,7 +151,7 @@ export async function destroy(b) {
   await again.reads("The conversation has moved");
   await again.shoot("gone");
   await again.window.locator(".switch-chat").click();
-  const moved = b.romeo.window(`${b.prefix}-tomb@${b.service}`);
+  const moved = b.romeo.window(`${b.prefix}-tomb${b.rooms}`);
   await moved.takeNick("romeo");
   await moved.occupant("romeo").waitFor();
 }

@@ -42,8 +42,8 @@ export async function pick(menu, entry) {
 }
 
 export class Browser {
-  constructor(websocket, service, domain, prefix, password, screenshots) {
-    Object.assign(this, { websocket, service, domain, prefix, password, screenshots, shots: 0 });
+  constructor(websocket, rooms, domain, prefix, password, screenshots) {
+    Object.assign(this, { websocket, rooms, domain, prefix, password, screenshots, shots: 0 });
   }
 
   async start() {
@@ -72,10 +72,10 @@ export class Browser {
     this.server.close();
   }
 
-  // room is a new one of Juliet's, in which the guests are already. Converse asks what it can do right behind the presence that makes it: by an answer that
-  // there is none it would know nobody's occupant id (XEP-0421) at first, and list guests twice when it learns of them.
+  // room is a new one of Juliet's, or elsewhere one that she owns, in which the guests are already. Converse asks what it can do right behind the presence that
+  // makes it: by an answer that there is none it would know nobody's occupant id (XEP-0421) at first, and list guests twice when it learns of them.
   async room(name, ...guests) {
-    const room = `${this.prefix}-${name}@${this.service}`;
+    const room = `${this.prefix}-${name}${this.rooms}`;
     const juliet = await this.juliet.enter(room);
     await juliet.occupant("juliet").waitFor();
     same("Juliet is listed by her occupant id", /^[0-9a-f]{40}$/.test(await juliet.occupant("juliet").getAttribute("id")), true);

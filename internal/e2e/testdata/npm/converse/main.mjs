@@ -1,6 +1,7 @@
 // What people do in rooms with an unmodified Converse.js, in a headless Chromium, against anteroom through a real server.
 //
-// usage: node main.mjs WEBSOCKET_URL ROOMS_DOMAIN DOMAIN PREFIX PASSWORD SCREENSHOT_DIR
+// usage: node main.mjs WEBSOCKET_URL ROOMS DOMAIN PREFIX PASSWORD SCREENSHOT_DIR
+// ROOMS is what stands behind the names of rooms: @rooms.a.example, or for those of another provider %a.example@rooms.b.example.
 // The accounts are juliet, romeo and nurse with PREFIX and a dash before; the rooms' names begin so, too. Reads names of operations
 // from standard input, one a line, and answers each with one line of JSON: op, ok, and error if it was not on the screens as it
 // should be. Each operation leaves pictures of the screens that it looked at.

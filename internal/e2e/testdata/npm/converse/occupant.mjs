@@ -30,7 +30,7 @@ export async function nickConflict(b) {
 }
 
 export async function privateMessage(b) {
-  const [juliet, romeo, nurse] = await b.room("private", "romeo", "nurse");
+  const [juliet, romeo, nurse] = await b.room("private-message", "romeo", "nurse");
   await romeo.occupant("juliet").locator("a").first().click();
   const input = romeo.window.locator("converse-occupant-bottom-panel textarea.chat-textarea");
   await input.fill("Good night, good night!");
