@@ -1,6 +1,7 @@
 package mucmap
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 
@@ -26,6 +27,9 @@ var always, andElsewhere = []string{
 	muc.NS, muc.NSDiscoInfo, muc.NSDiscoItems, muc.NSCaps, muc.NSPing, muc.NSVersion, muc.NSStanzaID, muc.NSMAM, muc.NSMAMExtended, nsRetract, nsRetractTombstone,
 	muc.FeatureStableID, muc.FeatureSelfPingOptimization, muc.NSRSM, nsTime, nsHats, muc.NSMav,
 }, []string{muc.FormRequest, nsModerate}
+
+// nameElsewhere is how a room of another provider is called that has no name.
+func nameElsewhere(room mimi.URI) string { return room.Name() + " at " + room.Provider() }
 
 // discoInfo describes the room (XEP-0045 §6.4).
 func (t *turn) discoInfo(st *xmpp.Stanza) {
@@ -65,9 +69,9 @@ func (s *state) info() muc.DiscoInfo {
 	if !ours {
 		uri, _ = s.svc.followURI(s.addr.Local())
 	}
-	name := c.Name
-	if name == "" {
-		name = s.addr.Local()
+	name := cmp.Or(c.Name, s.addr.Local())
+	if c.Name == "" && !ours {
+		name = nameElsewhere(uri)
 	}
 	either := func(on bool, yes, no string) string {
 		if on {

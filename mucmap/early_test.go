@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-
-	"anteroom/xmpp"
 )
 
 func about(from, id string) string {
@@ -71,17 +69,18 @@ func TestRequestsOfARoomThatIsNotMade(t *testing.T) {
 	}
 }
 
-// A room of another provider tells before anybody here is in it what it will be able to do, as clients may not ask again.
+// A room of another provider tells before anybody here is in it what it will be able to do, as clients may not ask again, and is called the same then and later.
 func TestFollowedRoomTellsWhatAllRoomsCanDo(t *testing.T) {
-	svc := testService(t)
-	all, err := stanzas("<iq from='romeo@a.example/x' to='garden%b.example@rooms.a.example' type='get' id='d'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
-	if err != nil {
-		t.Fatal(err)
+	hub, bob := meet(t)
+	there := elsewhere(t, hub.now)
+	const ask = "<iq from='nurse@c.example/x' to='garden%a.example@rooms.c.example' type='get' id='d'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"
+	told := []string{"name='garden at a.example'", "var='urn:xmpp:occupant-id:0'", "var='urn:xmpp:mam:2'", "var='urn:xmpp:sid:0'", "var='urn:xmpp:message-moderate:1'"}
+	out := there.send(t, ask)
+	wantIn(t, "before", out, told...)
+	if strings.Contains(out, "var='muc_") {
+		t.Errorf("it is said how a room is configured that is not known:\n%s", out)
 	}
-	b := newBench(t)
-	o := svc.New("garden%b.example").Step(b.now, b.seed(), StanzaIn{all[0]})
-	if len(o.Stanzas) != 1 || o.Stanzas[0].Template.Stanza().Type != xmpp.TypeResult {
-		t.Fatalf("%+v", o.Stanzas)
-	}
-	wantIn(t, "disco#info", o.Stanzas[0].Template.Stanza().String(), "var='urn:xmpp:occupant-id:0'", "var='urn:xmpp:mam:2'", "var='urn:xmpp:sid:0'", "var='urn:xmpp:message-moderate:1'")
+	nurseComes(hub, bob, there)
+	there.send(t, "<presence from='nurse@c.example/x' to='garden%a.example@rooms.c.example/Nurse' id='1'>"+joinX+"</presence>")
+	wantIn(t, "later", there.send(t, ask), append(told, "var='muc_open'")...)
 }

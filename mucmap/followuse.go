@@ -24,7 +24,7 @@ func (t *turn) followDisco(st *xmpp.Stanza) {
 		t.discoInfo(st)
 		return
 	}
-	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(t.r.uri.Name() + " at " + t.r.uri.Provider()))
+	q := xmpp.NewElement(muc.NSDiscoInfo, "query").With(identity(nameElsewhere(t.r.uri)))
 	for _, f := range slices.Concat(always, andElsewhere, []string{muc.NSOccupantID}) {
 		q.With(feature(f))
 	}
