@@ -39,9 +39,10 @@ interop: peers ## our MLS live against other implementations; docs/interop.md sa
 mls-client: ## our MLS as the gRPC service mls_client on 127.0.0.1:PORT, for the test runner of mlswg/mls-implementations
 	$(GO) run ./interop/mlsclient/cmd -port $(or $(PORT),50051)
 
+demo: SERVER ?= $(if $(FEDERATION),ejabberd,prosody)
 demo: build ## an XMPP user and an MLS user meet in one room; ONCE=1 ends after it; FEDERATION=1: two anterooms; SERVER=ejabberd, STORE=redis
-	@scripts/deps.sh $(or $(SERVER),prosody) $(if $(FEDERATION),prosody) $(if $(filter redis,$(STORE)),redis-server)
-	$(GO) run ./internal/demo -anteroom bin/anteroom $(if $(ONCE),-once) $(if $(FEDERATION),-federation) $(if $(SERVER),-server $(SERVER)) $(if $(STORE),-store $(STORE))
+	@scripts/deps.sh $(SERVER) $(if $(FEDERATION),prosody) $(if $(filter redis,$(STORE)),redis-server)
+	$(GO) run ./internal/demo -anteroom bin/anteroom $(if $(ONCE),-once) $(if $(FEDERATION),-federation) -server $(SERVER) $(if $(STORE),-store $(STORE))
 
 bench: bench-mls bench-room bench-hub ## speeds and sizes, each with the orientation it is compared to
 	$(GO) test -run '^$$' -bench . -benchmem ./...
