@@ -8,7 +8,7 @@ type Limits struct {
 	History     int // messages kept in memory for joining occupants
 	Affiliation int // entries of the participant list
 	Nick        int // characters (code points) of a nick
-	Waiting     int // wishes that wait for a commit, and messages that wait for one
+	Waiting     int // wishes that wait for a commit, messages that wait for one, and requests that wait for the room to be made
 	Rates       Rates
 
 	Gap     time.Duration // a room of another provider waits so long for what is missing before it is entered anew; 0: follower.GapPatience
